@@ -1,0 +1,53 @@
+# The compile flags all targets share, and the three functions with which a folder declares itself.
+
+add_library(caisson_flags INTERFACE)
+target_include_directories(caisson_flags INTERFACE "${PROJECT_SOURCE_DIR}/src")
+target_compile_definitions(caisson_flags INTERFACE
+  _GNU_SOURCE CAISSON_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+target_compile_options(caisson_flags INTERFACE
+  -Wall -Wextra -Wshadow -Werror -fstack-protector-strong -fno-omit-frame-pointer
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(caisson_flags INTERFACE -fcoroutines)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_definitions(caisson_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(CAISSON_SANITIZE)
+  target_compile_options(caisson_flags INTERFACE -fsanitize=${CAISSON_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(caisson_flags INTERFACE -fsanitize=${CAISSON_SANITIZE})
+endif()
+find_package(Threads REQUIRED)
+target_link_libraries(caisson_flags INTERFACE Threads::Threads)
+
+# caisson_library(NAME SOURCES a.cc … LINKS caisson_base …): the static library of one folder.
+function(caisson_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(caisson_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(caisson_${name} PUBLIC caisson_flags ${ARG_LINKS})
+endfunction()
+
+# caisson_test(NAME SOURCES x_test.cc … LINKS …): one GoogleTest program of a folder, its cases found by ctest.
+function(caisson_test name)
+  if(NOT CAISSON_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# caisson_fuzz(NAME SOURCES x_fuzz.cc LINKS …): a libFuzzer target; tests/corpus/NAME is its corpus, replayed by ctest.
+function(caisson_fuzz name)
+  if(NOT CAISSON_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME fuzz_replay.${name}
+           COMMAND ${name} -runs=0 "${PROJECT_SOURCE_DIR}/tests/corpus/${name}")
+  set_tests_properties(fuzz_replay.${name} PROPERTIES LABELS fuzz)
+endfunction()

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/scope.h"
+
+namespace caisson::base {
+
+std::string read_file(const std::string& path, size_t max_bytes) {
+  return read_all(open_file(path, O_RDONLY).get(), max_bytes, path);
+}
+
+std::optional<std::string> read_file_if_exists(const std::string& path, size_t max_bytes) {
+  const Fd file = open_if_exists(path, O_RDONLY);
+  if (!file) return std::nullopt;
+  return read_all(file.get(), max_bytes, path);
+}
+
+void write_file_atomic(const std::string& path, std::string_view content, unsigned mode) {
+  const std::filesystem::path target(path);
+  const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
+  std::string beside = path + ".XXXXXX";
+  Fd file(::mkostemp(beside.data(), O_CLOEXEC));
+  if (!file) throw system_error("cannot write", path);
+  Scope remove([&] { ::unlink(beside.c_str()); });
+  if (::fchmod(file.get(), mode) != 0) throw system_error("cannot set the mode of", beside);
+  write_all(file.get(), {content.data(), content.size()}, path);
+  if (::fsync(file.get()) != 0) throw system_error("cannot sync", path);
+  if (::rename(beside.c_str(), path.c_str()) != 0) throw system_error("cannot replace", path);
+  remove.dismiss();
+  const Fd parent = open_file(folder, O_RDONLY | O_DIRECTORY);
+  if (::fsync(parent.get()) != 0) throw system_error("cannot sync", folder);
+}
+
+void make_folders(const std::string& path) {
+  const std::filesystem::path whole(path);
+  std::filesystem::path so_far;
+  for (const auto& part : whole) {
+    so_far /= part;
+    if (::mkdir(so_far.c_str(), 0700) != 0 && errno != EEXIST) {
+      struct stat info {};
+      const int errnum = errno;
+      if (::stat(so_far.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+        throw system_error("cannot make the folder", so_far.string(), errnum);
+    }
+  }
+}
+
+FileLock FileLock::acquire(const std::string& path) {
+  Fd file = open_file(path, O_RDWR | O_CREAT);
+  while (::flock(file.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw system_error("cannot lock", path);
+  }
+  return FileLock(std::move(file));
+}
+
+std::optional<FileLock> FileLock::try_acquire(const std::string& path) {
+  Fd file = open_file(path, O_RDWR | O_CREAT);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(file));
+  if (errno == EWOULDBLOCK) return std::nullopt;
+  throw system_error("cannot lock", path);
+}
+
+bool FileLock::is_held(const std::string& path) {
+  const Fd file = open_if_exists(path, O_RDONLY);
+  if (!file) return false;
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return false;
+  if (errno == EWOULDBLOCK) return true;
+  throw system_error("cannot look at the lock", path);
+}
+
+}  // namespace caisson::base

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The host's typed view of init: one object per session. Used by the keeper and by the template maker.
+// Everything that comes back is checked (services.h); every call throws base::Error when the session ends.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "link/message.h"
+#include "link/services.h"
+#include "link/session.h"
+
+namespace caisson::link {
+
+class GuestClient {
+ public:
+  // Starts the session's run() on `executor`; `on_end` is called once with the reason when it ends ("" = orderly).
+  GuestClient(asio::any_io_executor executor, std::unique_ptr<Transport> transport,
+              std::function<void(std::string reason)> on_end = {});
+  ~GuestClient();
+
+  asio::awaitable<Hello> hello();                       // refuses another protocol version
+  asio::awaitable<void> configure(Configure configure);
+  asio::awaitable<std::string> wait_docker();           // the docker state
+  asio::awaitable<void> freeze();
+  asio::awaitable<void> poweroff();
+  asio::awaitable<void> signal(uint64_t exec_id, int signal);
+  asio::awaitable<void> resize(uint64_t exec_id, TtySize size);
+  asio::awaitable<base::Json> stats();
+
+  // A stream on which the exec request was sent; the next thing to read is a kStarted or kError frame.
+  asio::awaitable<StreamPtr> exec(ExecRequest request);
+  // A stream on which the request was sent and {"ok":true} was read.
+  asio::awaitable<StreamPtr> copy(CopyRequest request);
+  asio::awaitable<StreamPtr> port(PortRequest request);
+
+  // Runs a command to its end without stdin and returns its result and output (stdout and stderr as they came, at most
+  // max_bytes, the rest is dropped). For set-up work and tests.
+  struct Output {
+    ExecResult result;
+    std::string text;
+  };
+  asio::awaitable<Output> run(ExecRequest request, size_t max_bytes = 1U << 20);
+
+  Session& session();
+  void close();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace caisson::link

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The link: many independent, flow-controlled streams over one byte stream, framed as yamux
+// (https://github.com/hashicorp/yamux/blob/master/spec.md). Host and guest run the same code.
+//
+// The other end is hostile: frame lengths, window overruns, unknown types, wrong stream ids and too many streams end the
+// session with a reason, and never the process. Memory is bounded by Limits.
+//
+// Threads: everything of one session runs on its executor's one thread. Ownership: a Session is made by start_session and
+// lives until its owner drops it and its run() has ended; a Stream keeps what it needs alive and may outlive the session
+// (its calls then throw).
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "link/transport.h"
+
+namespace caisson::link {
+
+enum class Role { kClient, kServer };  // the client opens odd stream ids, the server even ones (spec: "Stream ID")
+
+struct Limits {
+  uint32_t window_bytes = 256U << 10;       // receive window of each stream; the spec's initial window, MUST be >= that
+  uint32_t max_streams = 8192;              // open at once, both directions
+  uint32_t max_waiting_accepts = 256;       // opened by the other end and not yet accepted; more are reset
+  uint32_t max_frame_bytes = 1U << 20;      // a larger data frame ends the session
+};
+
+class SessionCore;
+
+// One stream. Dropping the last reference resets it if it is not finished.
+class Stream {
+ public:
+  Stream(std::shared_ptr<SessionCore> core, uint32_t id);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  uint32_t id() const { return id_; }
+  // At least one byte, or 0 after the other end's FIN. Throws base::Error when the stream was reset or the session ended.
+  asio::awaitable<size_t> read_some(std::span<uint8_t> into);
+  // Exactly into.size() bytes, or throws (end of stream too).
+  asio::awaitable<void> read_exact(std::span<uint8_t> into);
+  // All of it; waits for the other end's window. One writer at a time. Throws like read_some.
+  asio::awaitable<void> write(std::span<const uint8_t> from);
+  // Sends FIN: no more writes from here; reads go on.
+  asio::awaitable<void> close_write();
+  // Sends RST: pending calls of both ends throw. Idempotent.
+  void reset();
+
+ private:
+  std::shared_ptr<SessionCore> core_;
+  uint32_t id_;
+};
+using StreamPtr = std::shared_ptr<Stream>;
+
+class Session {
+ public:
+  Session(asio::any_io_executor executor, std::unique_ptr<Transport> transport, Role role, Limits limits = {});
+  ~Session();  // closes
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Reads frames until the session ends; to be spawned once. Returns the reason, "" for an orderly end (GoAway, close or
+  // end of the byte stream); never throws for what the other end does.
+  asio::awaitable<std::string> run();
+
+  // A new outgoing stream. Throws when the session has ended or its limit of streams is reached.
+  asio::awaitable<StreamPtr> open();
+  // The next stream that the other end opened. Throws when the session has ended.
+  asio::awaitable<StreamPtr> accept();
+
+  // Sends GoAway and ends the session: every stream's calls throw, run() returns. Idempotent.
+  void close();
+  bool ended() const;
+  size_t stream_count() const;
+  // Bytes held in receive buffers, for tests and metrics.
+  size_t buffered_bytes() const;
+
+ private:
+  std::shared_ptr<SessionCore> core_;
+};
+
+}  // namespace caisson::link
