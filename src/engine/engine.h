@@ -6,8 +6,9 @@
 // Preconditions and results are part of the contract:
 //  - probe() and capabilities() have no side effects and take at most a second; they may be called from any command.
 //  - plan() is pure. A wish that the engine can't honour is a base::Error that names it; nothing is dropped silently.
-//  - prepare() makes what the plan needs and does not have (image, kernel, template), in the foreground, with progress; it is
-//    safe to be run by many processes at once and to be killed at any point.
+//  - prepare() makes what the plan needs and does not have (image, kernel, template), in the foreground, with progress, and
+//    writes into plan.details what it settled on; it is safe to be run by many processes at once and to be killed at any point.
+//    plan.details["image_digest"] names the image in use, for all engines: `image rm` refuses to remove that one.
 //  - create() makes the engine's files in a new sandbox's folder; it either completes or leaves nothing that start() would
 //    take for complete.
 //  - start() returns a running instance or throws; after a throw nothing is left running.
@@ -99,7 +100,7 @@ class Engine {
   virtual Probe probe() const = 0;
   virtual Capabilities capabilities() const = 0;
   virtual Plan plan(const spec::SandboxSpec& spec) const = 0;
-  virtual void prepare(const Plan& plan, base::Progress& progress) = 0;
+  virtual void prepare(Plan& plan, base::Progress& progress) = 0;
   virtual void create(const Plan& plan, const std::string& folder) = 0;
   // A fresh sandbox is thawed; one that ran before is booted with its disk.
   virtual std::unique_ptr<Instance> start(const Plan& plan, const StartContext& context) = 0;
