@@ -51,6 +51,7 @@ std::string to_string(Bytes amount) {
     ++unit;
   }
   const bool whole = unit == 0 || value >= 100 || std::floor(value) == value;
+  if (std::round(value) >= 1024 && unit + 1 < std::size(kNames)) return fmt::format("1 {}", kNames[unit + 1]);
   return whole ? fmt::format("{:.0f} {}", value, kNames[unit]) : fmt::format("{:.1f} {}", value, kNames[unit]);
 }
 

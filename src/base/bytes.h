@@ -17,9 +17,15 @@ struct Bytes {
   constexpr uint64_t mebibytes() const { return count >> 20; }
 };
 
-constexpr Bytes kibibytes(uint64_t n) { return Bytes{n << 10}; }
-constexpr Bytes mebibytes(uint64_t n) { return Bytes{n << 20}; }
-constexpr Bytes gibibytes(uint64_t n) { return Bytes{n << 30}; }
+constexpr Bytes kibibytes(uint64_t n) {
+  return Bytes{n << 10};
+}
+constexpr Bytes mebibytes(uint64_t n) {
+  return Bytes{n << 20};
+}
+constexpr Bytes gibibytes(uint64_t n) {
+  return Bytes{n << 30};
+}
 
 // "512M", "2G", "1.5g", "4096" (bytes), "8GiB", "100kb": suffixes are powers of 1024, as docker reads them.
 // Throws an Error that names `text` and shows the form.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace caisson::base {
 
@@ -57,7 +58,7 @@ std::string read_all(int fd, size_t max_bytes, std::string_view name) {
     if (got < 0) throw system_error("cannot read", name);
     if (got == 0) return out;
     if (out.size() + static_cast<size_t>(got) > max_bytes)
-      throw Error("cannot read '" + std::string(name) + "': it is larger than " + std::to_string(max_bytes) + " bytes");
+      throw Error("cannot read " + in_quotes(name) + ": it is larger than " + std::to_string(max_bytes) + " bytes");
     out.append(buffer, static_cast<size_t>(got));
   }
 }

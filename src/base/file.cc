@@ -3,7 +3,6 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,16 @@
 #include "base/scope.h"
 
 namespace caisson::base {
+namespace {
+
+struct flock whole_file() {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return whole;
+}
+
+}  // namespace
 
 std::string read_file(const std::string& path, size_t max_bytes) {
   return read_all(open_file(path, O_RDONLY).get(), max_bytes, path);
@@ -45,18 +54,19 @@ void make_folders(const std::string& path) {
   std::filesystem::path so_far;
   for (const auto& part : whole) {
     so_far /= part;
-    if (::mkdir(so_far.c_str(), 0700) != 0 && errno != EEXIST) {
-      struct stat info {};
-      const int errnum = errno;
-      if (::stat(so_far.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
-        throw system_error("cannot make the folder", so_far.string(), errnum);
-    }
+    if (::mkdir(so_far.c_str(), 0700) == 0) continue;
+    // EEXIST may be a file, and a folder that exists may give EROFS or EACCES instead.
+    const int errnum = errno;
+    struct stat info {};
+    if (::stat(so_far.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+      throw system_error("cannot make the folder", so_far.string(), errnum == EEXIST ? ENOTDIR : errnum);
   }
 }
 
 FileLock FileLock::acquire(const std::string& path) {
   Fd file = open_file(path, O_RDWR | O_CREAT);
-  while (::flock(file.get(), LOCK_EX) != 0) {
+  struct flock whole = whole_file();
+  while (::fcntl(file.get(), F_OFD_SETLKW, &whole) != 0) {
     if (errno != EINTR) throw system_error("cannot lock", path);
   }
   return FileLock(std::move(file));
@@ -64,17 +74,18 @@ FileLock FileLock::acquire(const std::string& path) {
 
 std::optional<FileLock> FileLock::try_acquire(const std::string& path) {
   Fd file = open_file(path, O_RDWR | O_CREAT);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(file));
-  if (errno == EWOULDBLOCK) return std::nullopt;
+  struct flock whole = whole_file();
+  if (::fcntl(file.get(), F_OFD_SETLK, &whole) == 0) return FileLock(std::move(file));
+  if (errno == EAGAIN || errno == EACCES) return std::nullopt;
   throw system_error("cannot lock", path);
 }
 
 bool FileLock::is_held(const std::string& path) {
   const Fd file = open_if_exists(path, O_RDONLY);
   if (!file) return false;
-  if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return false;
-  if (errno == EWOULDBLOCK) return true;
-  throw system_error("cannot look at the lock", path);
+  struct flock whole = whole_file();
+  if (::fcntl(file.get(), F_OFD_GETLK, &whole) != 0) throw system_error("cannot look at the lock", path);
+  return whole.l_type != F_UNLCK;
 }
 
 }  // namespace caisson::base

@@ -23,8 +23,10 @@ void write_file_atomic(const std::string& path, std::string_view content, unsign
 // mkdir -p with mode 0700 for what it makes.
 void make_folders(const std::string& path);
 
-// An exclusive flock(2) on a file, which is made when missing; given back when the object goes. The lock belongs to the
-// open file, so it ends with the process, however that ends.
+// An exclusive lock on a file, which is made when missing; given back when the object goes. The lock belongs to the
+// open file, so it ends with the process, however that ends. It is an "open file description lock" (fcntl(2),
+// F_OFD_SETLK), not a flock(2): only the former can be asked about without taking it for a moment, which would make
+// another's try_acquire fail.
 class FileLock {
  public:
   // Waits for it.

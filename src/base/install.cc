@@ -21,11 +21,11 @@ std::string own_executable() {
 
 std::string helper_program(const std::string& name) {
   const std::filesystem::path folder = std::filesystem::path(own_executable()).parent_path();
-  for (const std::filesystem::path& candidate :
-       {folder / name, folder.parent_path() / "libexec" / "caisson" / name}) {
+  for (const std::filesystem::path& candidate : {folder / name, folder.parent_path() / "libexec" / "caisson" / name}) {
     if (::access(candidate.c_str(), X_OK) == 0) return candidate.lexically_normal().string();
   }
-  throw Error("cannot find Caisson's own program " + in_quotes(name), "the installation is not complete; install it again");
+  throw Error("cannot find Caisson's own program " + in_quotes(name),
+              "the installation is not complete; install it again");
 }
 
 }  // namespace caisson::base

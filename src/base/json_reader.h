@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Strict reading of JSON objects that come from files, the link or the API: every key is asked for by name and type, and
-// a key nobody asked for is an Error.
+// Strict reading of JSON objects that come from files, the link or the API: every key is asked for by name and type,
+// and a key nobody asked for is an Error.
 //
 //   JsonReader reader(value, "exec request");
 //   request.argv = reader.required<std::vector<std::string>>("argv");
@@ -21,7 +21,8 @@ namespace caisson::base {
 
 using Json = nlohmann::json;
 
-// Parses text that must be one JSON object no deeper than 16 levels; throws an Error that begins with `name`.
+// Parses text that must be one JSON object no deeper than 16 levels, without a key twice in one object; throws an Error
+// that begins with `name`.
 Json parse_json_object(std::string_view text, std::string_view name);
 
 // `value` as one line of text; bytes that are not UTF-8 become U+FFFD instead of throwing.
@@ -35,7 +36,7 @@ class JsonReader {
 
   template <typename Value>
   Value required(const char* key) {
-    if (!object_.contains(key)) throw Error(name_ + ": the key '" + key + "' is missing");
+    if (!object_.contains(key)) throw missing(key);
     return get<Value>(key);
   }
   template <typename Value>
@@ -44,8 +45,9 @@ class JsonReader {
     return get<Value>(key);
   }
   bool has(const char* key) const { return object_.contains(key); }
-  // The raw value, marked as read.
+  // The raw value, marked as read; a missing key is an Error.
   const Json& raw(const char* key) {
+    if (!object_.contains(key)) throw missing(key);
     read_.insert(key);
     return object_.at(key);
   }
@@ -79,6 +81,7 @@ class JsonReader {
     if (value.is_number_unsigned()) return std::in_range<Value>(value.template get<uint64_t>());
     return std::in_range<Value>(value.template get<int64_t>());
   }
+  Error missing(const char* key) const { return Error(name_ + ": the key '" + key + "' is missing"); }
   Error wrong_type(const char* key) const { return Error(name_ + ": the key '" + key + "' has a wrong type or range"); }
 
   const Json& object_;

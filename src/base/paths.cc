@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace caisson::base {
 namespace {
@@ -38,7 +39,7 @@ void check_private(const std::string& folder) {
   struct stat info {};
   if (::lstat(folder.c_str(), &info) != 0) throw system_error("cannot look at", folder);
   if (!S_ISDIR(info.st_mode) || info.st_uid != ::getuid() || (info.st_mode & 077) != 0)
-    throw Error("will not use '" + folder + "': it is not a folder that only this user can enter",
+    throw Error("will not use " + in_quotes(folder) + ": it is not a folder that only this user can enter",
                 "remove it, or set XDG_RUNTIME_DIR");
 }
 
@@ -50,9 +51,15 @@ bool is_own_folder(const std::string& folder) {
 
 }  // namespace
 
-std::string data_folder() { return xdg_folder("XDG_DATA_HOME", "/.local/share"); }
-std::string cache_folder() { return xdg_folder("XDG_CACHE_HOME", "/.cache"); }
-std::string config_folder() { return xdg_folder("XDG_CONFIG_HOME", "/.config"); }
+std::string data_folder() {
+  return xdg_folder("XDG_DATA_HOME", "/.local/share");
+}
+std::string cache_folder() {
+  return xdg_folder("XDG_CACHE_HOME", "/.cache");
+}
+std::string config_folder() {
+  return xdg_folder("XDG_CONFIG_HOME", "/.config");
+}
 
 std::string runtime_folder() {
   const char* set = std::getenv("XDG_RUNTIME_DIR");

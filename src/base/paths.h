@@ -14,8 +14,8 @@ std::string data_folder();
 std::string cache_folder();
 // $XDG_CONFIG_HOME/caisson or ~/.config/caisson.
 std::string config_folder();
-// $XDG_RUNTIME_DIR/caisson; where that is not set or not usable, /run/user/UID or $TMPDIR (/tmp) with caisson-UID, whose
-// owner and mode are checked.
+// $XDG_RUNTIME_DIR/caisson; where that is not set or not usable, /run/user/UID or $TMPDIR (/tmp) with caisson-UID,
+// whose owner and mode are checked.
 std::string runtime_folder();
 
 }  // namespace caisson::base

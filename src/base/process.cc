@@ -3,10 +3,12 @@
 #include "base/process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +53,8 @@ struct Prepared {
 };
 
 void move_descriptors(const Prepared& prepared, int report, int null_fd) {
+  // Whatever our own parent left open without close-on-exec is not for the child.
+  if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail_child(report, "close descriptors");
   // First all sources above every target, so that no dup2 destroys a source that is still needed.
   int moved[64];
   const size_t count = prepared.descriptors.size();
@@ -63,6 +67,7 @@ void move_descriptors(const Prepared& prepared, int report, int null_fd) {
     if (moved[i] < 0) fail_child(report, "duplicate a descriptor");
   }
   for (int standard = 0; standard <= 2; ++standard) {
+    // dup2(2) of a descriptor onto itself would leave it close-on-exec; null_fd is above all targets for that.
     if (::dup2(null_fd, standard) < 0) fail_child(report, "open /dev/null");
   }
   for (size_t i = 0; i < count; ++i) {
@@ -93,15 +98,15 @@ Prepared prepare(const SpawnOptions& options) {
   if (prepared.program.find('/') == std::string::npos) {
     prepared.program = find_program(options.argv[0]);
     if (prepared.program.empty())
-      throw Error("cannot find the program " + in_quotes(options.argv[0]), "install it; `caisson doctor` says how", ENOENT);
+      throw Error("cannot find the program " + in_quotes(options.argv[0]), "install it; `caisson doctor` says how",
+                  ENOENT);
   }
   for (const std::string& argument : options.argv) prepared.argv.push_back(const_cast<char*>(argument.c_str()));
   prepared.argv.push_back(nullptr);
   if (options.environment.empty()) {
     for (char** entry = environ; *entry != nullptr; ++entry) prepared.environment.push_back(*entry);
   }
-  for (const std::string& entry : options.environment)
-    prepared.environment.push_back(const_cast<char*>(entry.c_str()));
+  for (const std::string& entry : options.environment) prepared.environment.push_back(const_cast<char*>(entry.c_str()));
   prepared.environment.push_back(nullptr);
   prepared.descriptors = options.descriptors;
   for (const auto& [source, target] : options.descriptors)
@@ -112,7 +117,8 @@ Prepared prepare(const SpawnOptions& options) {
 
 // Reads from both pipes until both are closed.
 void collect(Fd out, Fd err, ProgramResult& result, size_t max_out, const std::string& name) {
-  pollfd waits[2] = {{.fd = out.get(), .events = POLLIN, .revents = 0}, {.fd = err.get(), .events = POLLIN, .revents = 0}};
+  pollfd waits[2] = {{.fd = out.get(), .events = POLLIN, .revents = 0},
+                     {.fd = err.get(), .events = POLLIN, .revents = 0}};
   char buffer[65536];
   while (waits[0].fd >= 0 || waits[1].fd >= 0) {
     if (::poll(waits, 2, -1) < 0) {
@@ -182,16 +188,28 @@ void Child::release() {
 
 Child spawn(const SpawnOptions& options) {
   const Prepared prepared = prepare(options);
-  const Fd null_fd = open_file("/dev/null", O_RDWR);
+  // What the child uses before exec must not be where a descriptor of the caller is to be placed.
+  auto above_targets = [&](Fd fd) {
+    Fd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, prepared.highest_target + 1));
+    if (!moved) throw system_error("cannot start", options.argv[0]);
+    return moved;
+  };
+  const Fd null_fd = above_targets(open_file("/dev/null", O_RDWR));
   FdPair report = make_pipe();
-  // The child's end must not be where a descriptor of the caller is to be placed.
-  Fd report_end(::fcntl(report.second.get(), F_DUPFD_CLOEXEC, prepared.highest_target + 1));
-  report.second.reset();
+  Fd report_end = above_targets(std::move(report.second));
 
   const pid_t pid = ::fork();
   if (pid < 0) throw system_error("cannot start", options.argv[0]);
   if (pid == 0) run_child(options, prepared, report_end.get(), null_fd.get());
-  Child child(pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))));
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) {
+    const int errnum = errno;
+    ::kill(pid, SIGKILL);
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    throw system_error("cannot start", options.argv[0], errnum);
+  }
+  Child child(pid, std::move(pidfd));
   report_end.reset();
 
   ChildFailure failure{};
@@ -233,8 +251,11 @@ std::string run_checked(const std::vector<std::string>& argv) {
 std::string find_program(const std::string& name) {
   const char* path = std::getenv("PATH");
   for (const std::string& folder : split(std::string(path ? path : "/usr/bin:/bin") + ":/usr/sbin:/sbin", ':')) {
+    if (!folder.starts_with('/')) continue;
     std::string candidate = folder + "/" + name;
-    if (!folder.empty() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    struct stat info {};
+    if (::stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(candidate.c_str(), X_OK) == 0)
+      return candidate;
   }
   return {};
 }

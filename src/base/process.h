@@ -50,14 +50,14 @@ class Child {
 };
 
 struct SpawnOptions {
-  std::vector<std::string> argv;               // argv[0] is looked up in PATH when it has no slash
-  std::vector<std::string> environment = {};   // "K=V"; empty: this process's own
+  std::vector<std::string> argv;              // argv[0] is looked up in PATH when it has no slash
+  std::vector<std::string> environment = {};  // "K=V"; empty: this process's own
   // Descriptor `first` of ours becomes number `second` of the child; all others are closed at exec. 0, 1 and 2 that are
   // not named here are /dev/null.
   std::vector<std::pair<int, int>> descriptors = {};
-  std::string folder = {};                     // chdir there first
-  bool new_session = false;                    // setsid(2): no controlling terminal
-  bool die_with_parent = true;                 // PR_SET_PDEATHSIG SIGKILL (of the thread that spawns)
+  std::string folder = {};      // chdir there first
+  bool new_session = false;     // setsid(2): no controlling terminal
+  bool die_with_parent = true;  // PR_SET_PDEATHSIG SIGKILL (of the thread that spawns)
 };
 
 // Starts a program. A failure between fork and exec is thrown here, with the step and the errno that the child saw.

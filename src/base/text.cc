@@ -61,7 +61,9 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::string in_quotes(std::string_view text) { return "'" + escaped(text) + "'"; }
+std::string in_quotes(std::string_view text) {
+  return "'" + escaped(text) + "'";
+}
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
