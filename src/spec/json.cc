@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A spec as JSON (spec.json in a sandbox's folder, the API): every key is always written, and reading refuses what
+// validate() refuses.
+
+#include "base/error.h"
+#include "spec/sandbox_spec.h"
+
+namespace caisson::spec {
+namespace {
+
+using base::Json;
+using base::JsonReader;
+
+Json port_to_json(const PortPublish& port) {
+  return Json{{"host_address", port.host_address}, {"host_port", port.host_port}, {"guest_port", port.guest_port}};
+}
+
+PortPublish port_from_json(const Json& json) {
+  JsonReader reader(json, "a published port");
+  PortPublish port;
+  port.host_address = reader.required<std::string>("host_address");
+  port.host_port = reader.required<uint16_t>("host_port");
+  port.guest_port = reader.required<uint16_t>("guest_port");
+  reader.finish();
+  return port;
+}
+
+Json command_to_json(const Command& command) {
+  return Json{{"argv", command.argv},
+              {"user", command.user},
+              {"folder", command.folder},
+              {"tty", command.tty},
+              {"keep_stdin", command.keep_stdin},
+              {"rows", command.rows},
+              {"columns", command.columns}};
+}
+
+Command command_from_json(const Json& json) {
+  JsonReader reader(json, "the command");
+  Command command;
+  command.argv = reader.required<std::vector<std::string>>("argv");
+  command.user = reader.optional<std::string>("user", "");
+  command.folder = reader.optional<std::string>("folder", "");
+  command.tty = reader.optional<bool>("tty", false);
+  command.keep_stdin = reader.optional<bool>("keep_stdin", false);
+  command.rows = reader.optional<uint16_t>("rows", command.rows);
+  command.columns = reader.optional<uint16_t>("columns", command.columns);
+  reader.finish();
+  return command;
+}
+
+}  // namespace
+
+Json to_json(const SandboxSpec& spec) {
+  Json ports = Json::array();
+  for (const PortPublish& port : spec.ports) ports.push_back(port_to_json(port));
+  return Json{{"name", spec.name},
+              {"image", spec.image},
+              {"engine", spec.engine},
+              {"cpus", spec.cpus},
+              {"memory_bytes", spec.memory.count},
+              {"disk_bytes", spec.disk.count},
+              {"pids", spec.pids},
+              {"timeout_seconds", spec.timeout ? Json(spec.timeout->count()) : Json(nullptr)},
+              {"environment", spec.environment},
+              {"ports", std::move(ports)},
+              {"command", command_to_json(spec.command)},
+              {"remove_at_end", spec.remove_at_end}};
+}
+
+SandboxSpec spec_from_json(const Json& json) {
+  JsonReader reader(json, "the sandbox's spec");
+  SandboxSpec spec;
+  spec.name = reader.required<std::string>("name");
+  spec.image = reader.optional<std::string>("image", spec.image);
+  spec.engine = reader.optional<std::string>("engine", spec.engine);
+  spec.cpus = reader.optional<unsigned>("cpus", spec.cpus);
+  spec.memory.count = reader.optional<uint64_t>("memory_bytes", spec.memory.count);
+  spec.disk.count = reader.optional<uint64_t>("disk_bytes", spec.disk.count);
+  spec.pids = reader.optional<unsigned>("pids", spec.pids);
+  if (reader.has("timeout_seconds") && !reader.raw("timeout_seconds").is_null()) {
+    spec.timeout = std::chrono::seconds(reader.required<int64_t>("timeout_seconds"));
+  }
+  spec.environment = reader.optional<std::vector<std::string>>("environment", {});
+  if (reader.has("ports")) {
+    const Json& ports = reader.raw("ports");
+    if (!ports.is_array()) throw base::Error("the sandbox's spec: the key 'ports' has a wrong type or range");
+    for (const Json& port : ports) spec.ports.push_back(port_from_json(port));
+  }
+  if (reader.has("command")) spec.command = command_from_json(reader.raw("command"));
+  spec.remove_at_end = reader.optional<bool>("remove_at_end", spec.remove_at_end);
+  reader.finish();
+  validate(spec);
+  return spec;
+}
+
+}  // namespace caisson::spec
