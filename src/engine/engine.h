@@ -27,6 +27,7 @@
 #include "base/progress.h"
 #include "link/transport.h"
 #include "spec/sandbox_spec.h"
+#include "sys/wall.h"
 
 namespace caisson::engine {
 
@@ -55,12 +56,8 @@ struct Capabilities {
 };
 base::Json to_json(const Capabilities& capabilities);
 
-// One layer of the wall around the engine's process, for inspect and doctor.
-struct WallPart {
-  std::string name;     // "user namespace", "seccomp", "landlock", "cgroup", …
-  bool stands = false;
-  std::string detail;   // "5 memory limit 2.3 GiB", or why it does not stand
-};
+// The layers of the wall around the engine's process, for inspect and doctor.
+using sys::WallPart;
 
 // What an engine decided for a spec; opaque to the caller, JSON so that it can be kept in the sandbox's record.
 struct Plan {

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A template is everything a sandbox needs, done once: the kernel booted, the root mounted, dockerd up, the caisson/hello image
+// loaded, and the ways that every start takes walked once so that what they touch is in memory. Then init forgets its
+// identity, the machine is frozen, and its RAM, device state and disk are kept. Nothing of a user is in it, and nothing that two
+// sandboxes must not share stays in use: init gives each clone a new identity, time and entropy before it runs anything.
+#include "engine/microvm/template_maker.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "engine/microvm/console.h"
+#include "engine/microvm/disk.h"
+#include "image/templates.h"
+#include "link/guest_client.h"
+#include "vmm/process.h"
+#include "vmm/qmp.h"
+
+namespace caisson::engine::microvm {
+namespace {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
+using namespace std::chrono_literals;
+
+// Several times what a slow emulated machine with a busy host was seen to need; a guest that is still silent then hangs.
+constexpr auto kBootLimit = 240s;
+constexpr auto kProgressInterval = 200ms;
+constexpr size_t kConsoleTailBytes = 1500;
+
+std::string console_tail(const std::string& path) {
+  const std::string text = base::read_file_if_exists(path).value_or("");
+  std::string out;
+  for (const std::string& line : base::split(text.substr(text.size() - std::min(text.size(), kConsoleTailBytes)), '\n'))
+    out += "\n  " + base::escaped(base::trimmed(line));
+  return out;
+}
+
+class Maker {
+ public:
+  Maker(Parts shape, std::string folder, base::Progress& progress)
+      : parts_(std::move(shape)), folder_(std::move(folder)), console_(folder_ + "/console.log"), progress_(progress) {}
+
+  void run() {
+    std::optional<base::Error> failure;
+    asio::co_spawn(context_, work(), [&](std::exception_ptr thrown) {
+      if (thrown) failure = as_error(thrown);
+      context_.stop();
+    });
+    context_.run();
+    if (failure) throw base::Error(failure->problem() + "; the guest's console ended with:" + console_tail(console_), failure->hint());
+    ::unlink(console_.c_str());
+  }
+
+ private:
+  static base::Error as_error(std::exception_ptr thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const base::Error& error) {
+      return error;
+    } catch (const std::exception& error) {
+      return base::Error(error.what());
+    }
+  }
+
+  asio::awaitable<void> work() {
+    auto outcome = co_await (boot_and_freeze() || watch());
+    (void)outcome;
+  }
+
+  // Shows that time passes, and ends everything when it took too long.
+  asio::awaitable<void> watch() {
+    const auto start = std::chrono::steady_clock::now();
+    asio::steady_timer timer(context_);
+    while (std::chrono::steady_clock::now() - start < kBootLimit) {
+      progress_.update(-1, "");
+      timer.expires_after(kProgressInterval);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    throw base::Error("the guest did not come up within " + std::to_string(kBootLimit.count()) + " s");
+  }
+
+  asio::awaitable<void> boot_and_freeze() {
+    progress_.step("booting the template machine (" + std::string(vmm::to_string(parts_.accelerator)) + ")");
+    vmm::VmmOptions options;
+    options.name = "template-" + std::to_string(::getpid());
+    std::unique_ptr<vmm::Vmm> machine = vmm::Vmm::start(context_.get_executor(), booting_machine(parts_), options);
+    keep_console(context_.get_executor(), machine->take_console(), console_);
+    link::GuestClient guest(context_.get_executor(),
+                            link::descriptor_transport(context_.get_executor(), machine->take_link()));
+    co_await guest.hello();
+    co_await configure(guest);
+    co_await start_docker(guest);
+    co_await warm(guest);
+    progress_.step("freezing the template machine");
+    co_await guest.freeze();
+    guest.close();
+    vmm::Qmp qmp(context_.get_executor(), machine->take_qmp());
+    co_await vmm::freeze(qmp);
+    co_await machine->wait();
+  }
+
+  asio::awaitable<void> configure(link::GuestClient& guest) {
+    link::Configure settings;
+    settings.hostname = "template";
+    settings.machine_id = std::string(32, '0');
+    settings.realtime_ns =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    settings.entropy = std::string(128, '0');  // each clone gets its own; this one protects nothing
+    co_await guest.configure(settings);
+  }
+
+  asio::awaitable<void> start_docker(link::GuestClient& guest) {
+    progress_.step("starting its Docker Engine");
+    const std::string state = co_await guest.wait_docker();
+    if (state != "ready" && state != "absent")
+      throw base::Error("the Docker Engine of the template machine did not start: " + base::escaped(state));
+    if (state == "absent") co_return;
+    co_await run_in(guest, {"/bin/sh", "-c", "test ! -e /usr/share/caisson/hello.tar || docker load -q -i /usr/share/caisson/hello.tar"});
+  }
+
+  // Walks once what every start walks, so that the pages are in the RAM file.
+  asio::awaitable<void> warm(link::GuestClient& guest) {
+    progress_.step("warming it");
+    try {
+      co_await run_in(guest, {"true"});
+      co_await run_in(guest, {"true"});
+    } catch (const base::Error&) {
+      // An image without `true` (or one that fails) is as good an image; only its first start is a little slower.
+    }
+  }
+
+  asio::awaitable<void> run_in(link::GuestClient& guest, std::vector<std::string> argv) {
+    link::ExecRequest request;
+    request.argv = std::move(argv);
+    request.user = "0";
+    const std::string name = request.argv[0];
+    const link::GuestClient::Output output = co_await guest.run(request);
+    if (output.result.code != 0 || output.result.signal != 0)
+      throw base::Error("'" + name + "' failed in the template machine: " + base::escaped(base::trimmed(output.text)));
+  }
+
+  Parts parts_;
+  std::string folder_;
+  std::string console_;
+  base::Progress& progress_;
+  asio::io_context context_{1};
+};
+
+void make_ram_file(const std::string& path, base::Bytes size) {
+  const base::Fd file = base::open_file(path, O_RDWR | O_CREAT | O_TRUNC);
+  if (::ftruncate(file.get(), static_cast<off_t>(size.count)) != 0)
+    throw base::system_error("cannot make the template's memory", path);
+}
+
+}  // namespace
+
+void make_template(Parts shape, base::Bytes disk_size, const std::string& folder, base::Progress& progress) {
+  image::Template files;
+  files.folder = folder;
+  shape.ram = files.ram();
+  shape.device_state = files.state();
+  shape.disk = files.disk();
+  shape.base_disk.clear();
+  make_ram_file(shape.ram, shape.memory);
+  make_base_disk(shape.disk, disk_size);
+  make_overlay(files.overlay(), disk_size);
+  Maker(std::move(shape), folder, progress).run();
+}
+
+}  // namespace caisson::engine::microvm
