@@ -39,6 +39,8 @@ using namespace std::chrono_literals;
 constexpr auto kBootLimit = 240s;
 constexpr auto kProgressInterval = 200ms;
 constexpr size_t kConsoleTailBytes = 1500;
+constexpr const char* kLoadHello =
+    "test ! -e /usr/share/caisson/hello.tar || docker load -q -i /usr/share/caisson/hello.tar";
 
 std::string console_tail(const std::string& path) {
   const std::string text = base::read_file_if_exists(path).value_or("");
@@ -128,15 +130,17 @@ class Maker {
     if (state != "ready" && state != "absent")
       throw base::Error("the Docker Engine of the template machine did not start: " + base::escaped(state));
     if (state == "absent") co_return;
-    co_await run_in(guest, {"/bin/sh", "-c", "test ! -e /usr/share/caisson/hello.tar || docker load -q -i /usr/share/caisson/hello.tar"});
+    const std::vector<std::string> load{"/bin/sh", "-c", kLoadHello};
+    co_await run_in(guest, load);
   }
 
   // Walks once what every start walks, so that the pages are in the RAM file.
   asio::awaitable<void> warm(link::GuestClient& guest) {
     progress_.step("warming it");
     try {
-      co_await run_in(guest, {"true"});
-      co_await run_in(guest, {"true"});
+      const std::vector<std::string> nothing{"true"};
+      co_await run_in(guest, nothing);
+      co_await run_in(guest, nothing);
     } catch (const base::Error&) {
       // An image without `true` (or one that fails) is as good an image; only its first start is a little slower.
     }
