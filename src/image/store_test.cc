@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "image/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/error.h"
+#include "image/digest.h"
+#include "image/test_folder.h"
+
+namespace caisson::image {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  ImageRecord add(const std::string& name, const std::string& content, const std::string& file = "new") {
+    const std::string path = folder.path() + "/" + file;
+    std::ofstream(path) << content;
+    ImageRecord record;
+    record.name = name;
+    record.source = "a test";
+    record.config.environment = {"A=1"};
+    return store.add(record, path);
+  }
+  static std::string nobody(const std::string&) { return {}; }
+
+  TestFolder folder;
+  ImageStore store{folder.path()};
+};
+
+TEST_F(StoreTest, FoundByNameAndByDigest) {
+  const ImageRecord added = add("team/tools:1", "content");
+  EXPECT_EQ(added.digest, sha256("content"));
+  for (const std::string& word :
+       {std::string("team/tools:1"), added.digest, added.digest.substr(0, 8), "sha256:" + added.digest}) {
+    const auto found = store.find(word);
+    ASSERT_TRUE(found) << word;
+    EXPECT_EQ(found->name, "team/tools:1");
+    EXPECT_EQ(found->size.count, 7U);
+    EXPECT_EQ(found->config.environment, std::vector<std::string>{"A=1"});
+  }
+  EXPECT_FALSE(store.find(added.digest.substr(0, 5)));
+  EXPECT_FALSE(store.find("nothing"));
+  EXPECT_THROW(store.require("nothing"), base::Error);
+  struct stat info {};
+  ASSERT_EQ(::stat(store.path_of(added.digest).c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0400U);
+}
+
+TEST_F(StoreTest, BadNamesAreRefused) {
+  for (const char* name : {"", "../x", "a/../b", "-x", "a b", "a\n", ".hidden", "/abs"}) {
+    EXPECT_THROW(add(name, "x"), base::Error) << name;
+  }
+}
+
+TEST_F(StoreTest, ANameMovesToItsNewImageAndTheOldStaysUntilPruned) {
+  const ImageRecord first = add("x", "one");
+  const ImageRecord second = add("x", "two");
+  EXPECT_EQ(store.find("x")->digest, second.digest);
+  ASSERT_EQ(store.list().size(), 2U);
+  EXPECT_EQ(store.list()[1].name, "");
+  EXPECT_EQ(store.find(first.digest)->digest, first.digest);
+  EXPECT_TRUE(store.prune([](const std::string&) { return std::string("the sandbox 'web'"); }).empty());
+  EXPECT_EQ(store.prune(nobody), std::vector<std::string>{first.digest});
+  EXPECT_FALSE(store.find(first.digest));
+  EXPECT_TRUE(store.find("x"));
+}
+
+TEST_F(StoreTest, RemoveRefusesWhatIsUsedAndKeepsSharedFiles) {
+  const ImageRecord added = add("a", "same");
+  add("b", "same");
+  try {
+    store.remove("a", [&](const std::string& digest) {
+      EXPECT_EQ(digest, added.digest);
+      return std::string("the sandbox 'web'");
+    });
+    FAIL() << "an image in use was removed";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the sandbox 'web' uses it"));
+  }
+  store.remove("a", nobody);
+  EXPECT_FALSE(store.find("a"));
+  EXPECT_TRUE(store.find("b"));
+  store.remove("b", nobody);
+  EXPECT_FALSE(fs::exists(store.path_of(added.digest)));
+  EXPECT_THROW(store.remove("b", nobody), base::Error);
+}
+
+TEST_F(StoreTest, VerifyNoticesChangesAndMissingFiles) {
+  const ImageRecord good = add("good", "good");
+  const ImageRecord bad = add("bad", "bad");
+  const ImageRecord gone = add("gone", "gone");
+  fs::permissions(store.path_of(bad.digest), fs::perms::owner_all);
+  std::ofstream(store.path_of(bad.digest)) << "BAD";
+  fs::remove(store.path_of(gone.digest));
+  EXPECT_FALSE(store.find("gone"));
+  for (const ImageCheck& check : store.verify()) {
+    EXPECT_EQ(check.intact, check.record.name == "good") << check.record.name;
+    if (check.record.name == "bad") {
+      EXPECT_THAT(check.problem, HasSubstr("has changed"));
+    }
+    if (check.record.name == "gone") {
+      EXPECT_EQ(check.problem, "its file is missing");
+    }
+  }
+  store.remove("gone", nobody);
+  EXPECT_EQ(store.list().size(), 2U);
+}
+
+TEST_F(StoreTest, ARecordWithAnUnknownKeyIsAnError) {
+  add("x", "x");
+  const std::string path = folder.path() + "/images/names/x.json";
+  base::Json json = base::Json::parse(base::read_file(path));
+  json["surprise"] = true;
+  std::ofstream(path) << json.dump();
+  EXPECT_THROW(store.find("x"), base::Error);
+}
+
+TEST_F(StoreTest, ManyAddAtOnce) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < 10; ++round) {
+        const std::string file = std::to_string(i) + "-" + std::to_string(round);
+        add("name" + std::to_string(round % 3), "content" + std::to_string(round % 2), file);
+        for (const ImageRecord& record : store.list()) EXPECT_FALSE(record.digest.empty());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const char* name : {"name0", "name1", "name2"}) EXPECT_TRUE(store.find(name)) << name;
+  for (const ImageCheck& check : store.verify()) EXPECT_TRUE(check.intact) << check.problem;
+  // No file but the two images, and none of the temporary ones.
+  size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path() + "/images")) files += entry.is_regular_file() ? 1 : 0;
+  EXPECT_EQ(files, 3U) << "two images and the lock";
+}
+
+}  // namespace
+}  // namespace caisson::image

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "image/work_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/process.h"
+
+namespace caisson::image {
+namespace {
+
+std::string tmp_of(const std::string& cache) {
+  return cache + "/tmp";
+}
+
+// Guards the moment between a folder's mkdir and the lock on it against a sweep.
+base::FileLock gate_of(const std::string& cache) {
+  base::make_folders(tmp_of(cache));
+  return base::FileLock::acquire(tmp_of(cache) + "/.lock");
+}
+
+void sweep(const std::string& cache) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(tmp_of(cache), ignored)) {
+    if (!entry.is_directory(ignored) || entry.is_symlink(ignored)) continue;
+    const std::string path = entry.path();
+    const base::Fd lock = base::open_if_exists(path + "/lock", O_RDWR);
+    if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    remove_tree(path);
+  }
+}
+
+}  // namespace
+
+bool remove_tree(const std::string& path) {
+  // The program, because a tree made from somebody's archive may be deeper than paths and descriptors go.
+  if (base::run_program({.argv = {"rm", "-rf", "--one-file-system", "--", path}}).status.ok()) return true;
+  base::run_program(
+      {.argv = {"unshare", "--user", "--map-root-user", "--map-auto", "rm", "-rf", "--one-file-system", "--", path}});
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) != 0;
+}
+
+WorkFolder::WorkFolder(const std::string& cache, const std::string& what) {
+  const base::FileLock gate = gate_of(cache);
+  sweep(cache);
+  std::string path = tmp_of(cache) + "/" + what + "-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) throw base::system_error("cannot make a temporary folder in", tmp_of(cache));
+  path_ = path;
+  lock_ = base::open_file(path_ + "/lock", O_RDWR | O_CREAT);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) throw base::system_error("cannot lock", path_);
+}
+
+WorkFolder::~WorkFolder() {
+  try {
+    remove_tree(path_);
+  } catch (const base::Error&) {  // it is swept next time
+  }
+}
+
+void sweep_work_folders(const std::string& cache) {
+  const base::FileLock gate = gate_of(cache);
+  sweep(cache);
+}
+
+}  // namespace caisson::image

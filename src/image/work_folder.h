@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A temporary folder below the cache, for work that ends in one rename. It holds a lock for as long as its owner, or a
+// child process that was given the lock's descriptor, lives: whoever is killed leaves a folder whose lock is free, and
+// the next work folder sweeps it away.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/file.h"
+
+namespace caisson::image {
+
+class WorkFolder {
+ public:
+  // Makes cache/tmp/WHAT-XXXXXX (mode 0700), after sweeping what killed processes left.
+  WorkFolder(const std::string& cache, const std::string& what);
+  WorkFolder(WorkFolder&&) = delete;
+  ~WorkFolder();
+
+  const std::string& path() const { return path_; }
+  // For children that write into the folder: it is not swept while one of them has this descriptor open.
+  int lock_fd() const { return lock_.get(); }
+
+ private:
+  std::string path_;
+  base::Fd lock_;
+};
+
+// Removes the folders in cache/tmp that nobody holds.
+void sweep_work_folders(const std::string& cache);
+
+// rm -rf, also of what belongs to the subordinate user ids of this user; false when something is left.
+bool remove_tree(const std::string& path);
+
+}  // namespace caisson::image
