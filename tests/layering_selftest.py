@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Proves that the checks of layering_test.py notice what they are for: each one on a small tree made to break it."""
+
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+from layering_test import check_hygiene, check_layers, check_links  # noqa: E402
+
+SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
+
+
+def problems(check, files):
+    with tempfile.TemporaryDirectory() as root:
+        for name, text in files.items():
+            os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
+            with open(os.path.join(root, name), "w") as file:
+                file.write(text)
+        return list(check(root, sorted(files)))
+
+
+CASES = [
+    ("an upward include", check_layers, {"src/base/a.cc": '#include "sys/b.h"\n', "src/sys/b.h": ""}, "must not include src/sys"),
+    ("a sideways include", check_layers, {"src/link/a.cc": '#include "spec/b.h"\n', "src/spec/b.h": ""}, "must not include src/spec"),
+    ("an engine that includes another", check_layers,
+     {"src/engine/jail/a.cc": '#include "engine/microvm/b.h"\n', "src/engine/microvm/b.h": ""}, "another engine"),
+    ("shared engine code that includes an engine", check_layers,
+     {"src/engine/a.cc": '#include "engine/microvm/b.h"\n', "src/engine/microvm/b.h": ""}, "another engine"),
+    ("a folder nobody placed", check_layers, {"src/extra/a.cc": ""}, "not in the layers"),
+    ("an include that is not there", check_layers, {"src/base/a.cc": '#include "base/gone.h"\n'}, "not a file"),
+    ("a missing licence line", check_hygiene, {"src/base/a.cc": "int x;\n"}, "no SPDX"),
+    ("a tab", check_hygiene, {"src/base/a.cc": SPDX + "\tint x;\n"}, "a tab"),
+    ("a giant file", check_hygiene, {"src/base/a.cc": SPDX + "\n" * 600}, "lines"),
+    ("a left-over note", check_hygiene, {"src/base/a.cc": SPDX + "// TO" + "DO later\n"}, "work to do"),
+    ("a registry's name", check_hygiene, {"docs/a.md": "see pypi" + ".org\n"}, "registry"),
+    ("a machine's path", check_hygiene, {"docs/a.md": "in /work" + "/main\n"}, "path of the machine"),
+    ("a dead link", check_links, {"README.md": "[x](docs/gone.md)\n"}, "leads nowhere"),
+    ("a dead anchor", check_links, {"README.md": "[x](#gone)\n# Here\n"}, "no heading"),
+    ("a dead path in quotes", check_links, {"README.md": "see `src/base/gone.h`\n"}, "does not exist"),
+]
+CLEAN = {
+    "src/base/a.h": SPDX, "src/engine/registry.cc": SPDX + '#include "engine/microvm/b.h"\n#include "base/a.h"\n',
+    "src/engine/microvm/b.h": SPDX, "src/engine/microvm/c.cc": SPDX + '#include "engine/microvm/b.h"\n',
+    "README.md": "[x](docs/b.md#a-b) `src/base/a.h`\n", "docs/b.md": "# A `b`\n",
+}
+
+failed = 0
+for what, check, files, expected in CASES:
+    found = problems(check, files)
+    if not any(expected in problem for problem in found):
+        print(f"{what} was not noticed: {found}")
+        failed = 1
+for check in (check_layers, check_hygiene, check_links):
+    found = problems(check, CLEAN)
+    if found:
+        print(f"a clean tree was refused: {found}")
+        failed = 1
+sys.exit(failed)

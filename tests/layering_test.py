@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about the source tree itself. Each check returns the places that break it.
+
+usage: layering_test.py SOURCE_FOLDER [CHECK…]      (CHECK: layers hygiene links; all of them by default)
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+# docs/design.md section 9: what a folder may include, besides itself. A test may include what its folder may.
+LAYERS = {
+    "base": set(),
+    "sys": {"base"},
+    "spec": {"base"},
+    "link": {"base"},
+    "image": {"sys", "spec", "base"},
+    "vmm": {"sys", "image", "spec", "base"},
+    "gate": {"link", "spec", "base"},
+    "share": {"link", "spec", "base"},
+    "engine": {"vmm", "image", "sys", "link", "spec", "base"},
+    "keeper": {"engine", "gate", "share", "vmm", "image", "sys", "link", "spec", "base"},
+    "guest": {"link", "base"},
+    # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
+    "cli": {"keeper", "engine", "image", "link", "spec", "base"},
+    "bench": {"keeper", "engine", "image", "link", "spec", "base"},
+}
+# Only registry.cc knows the engines.
+ENGINE_REGISTRY = "src/engine/registry.cc"
+MAX_LINES = 500
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+CODE = (".cc", ".h", ".c", ".py", ".sh", ".cmake", ".mjs", ".js")
+
+
+def tracked_files(root):
+    """What git tracks or would track; in a source archive without git, every file outside build/."""
+    listed = subprocess.run(["git", "-C", root, "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                            capture_output=True)
+    if listed.returncode == 0:
+        names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
+        return sorted({name for name in names if os.path.isfile(os.path.join(root, name))})
+    found = []
+    for folder, below, files in os.walk(root):
+        below[:] = [name for name in below if name not in (".git", "build")]
+        found += [os.path.relpath(os.path.join(folder, name), root) for name in files]
+    return sorted(found)
+
+
+def read(root, name):
+    with open(os.path.join(root, name), "rb") as file:
+        return file.read()
+
+
+def check_layers(root, names):
+    for name in names:
+        parts = name.split("/")
+        if parts[0] != "src" or not name.endswith((".cc", ".h", ".c")) or len(parts) < 3:
+            continue
+        folder = parts[1]
+        if folder not in LAYERS:
+            yield f"{name}: the folder src/{folder} is not in the layers (docs/design.md section 9, tests/layering_test.py)"
+            continue
+        for included in INCLUDE.findall(read(root, name).decode()):
+            target = included.split("/")[0]
+            if not os.path.exists(os.path.join(root, "src", included)):
+                # Protocol and generated headers come from the system with <>; ours are named from src/.
+                yield f'{name}: includes "{included}", which is not a file below src/'
+            elif target != folder and target not in LAYERS[folder]:
+                yield f"{name}: src/{folder} must not include src/{target}"
+            elif included.startswith("engine/") and included.count("/") >= 2 and name != ENGINE_REGISTRY:
+                own = "/".join(parts[1:3]) if len(parts) > 3 else ""
+                if not included.startswith(own + "/") or not own:
+                    yield f"{name}: includes another engine's header {included}"
+
+
+# Written in pieces, so that this file does not break its own rule.
+FORBIDDEN = {
+    "a package registry's host name": re.compile("|".join(["deb" + r"\.debian\.org", "registry" + r"\.npmjs", "pypi" + r"\.org", "security" + r"\.debian\.org",
+                                                          "proxy" + r"\.golang", "static" + r"\.crates\.io"])),
+    "a path of the machine it was written on": re.compile(r"/(" + "work" + r"/(main|shared)|tmp/" + "b-" + r"|home/[a-z]+/|root/\w)"),
+    "a note of work to do": re.compile(r"\b(TO" + "DO|FIX" + r"ME|XX" + r"X)\b"),
+}
+# Places where such a text is meant: a path inside the guest in documents and tests, the licence.
+ALLOWED = {("a path of the machine it was written on", "/home/agent/")}
+
+
+def check_hygiene(root, names):
+    for name in names:
+        data = read(root, name)
+        if name.startswith("tests/corpus/") or name == "LICENSE" or b"\0" in data:
+            continue
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            yield f"{name}: is not UTF-8"
+            continue
+        lines = text.split("\n")
+        is_code = name.endswith(CODE) or text.startswith("#!")
+        if is_code and not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:3]):
+            yield f"{name}: has no SPDX line at its top"
+        if is_code and len(lines) > MAX_LINES:
+            yield f"{name}: has {len(lines)} lines, look for the second subject past {MAX_LINES}"
+        for number, line in enumerate(lines, 1):
+            if "\t" in line and not name.endswith((".md", ".txt")):
+                yield f"{name}:{number}: a tab"
+            for what, pattern in FORBIDDEN.items():
+                for hit in pattern.finditer(line):
+                    if (what, hit.group(0)) not in ALLOWED:
+                        yield f"{name}:{number}: {what}: {hit.group(0)}"
+
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+CODE_FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+
+
+def anchors_of(text):
+    """GitHub's anchors of a document's headings."""
+    headings = re.findall(r"^#+ +(.+?)\s*$", CODE_FENCE.sub("", text), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower().replace("`", "")).replace(" ", "-") for heading in headings}
+
+
+def check_links(root, names):
+    for name in names:
+        if not name.endswith(".md"):
+            continue
+        text = read(root, name).decode()
+        for link in LINK.findall(CODE_FENCE.sub("", text)):
+            if re.match(r"[a-z]+:", link):
+                continue
+            path, _, anchor = link.partition("#")
+            target = os.path.normpath(os.path.join(os.path.dirname(name), path)) if path else name
+            if not os.path.exists(os.path.join(root, target)):
+                yield f"{name}: the link {link} leads nowhere"
+            elif anchor and target.endswith(".md") and anchor not in anchors_of(read(root, target).decode()):
+                yield f"{name}: {target} has no heading #{anchor}"
+        # Paths of the tree named in back-quotes are links too.
+        for path in re.findall(r"`((?:src|docs|tests|scripts|cmake)/[\w./-]+)`", text):
+            if not os.path.exists(os.path.join(root, path.rstrip("/"))):
+                yield f"{name}: `{path}` does not exist"
+
+
+CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links}
+
+
+def main():
+    root = sys.argv[1]
+    names = tracked_files(root)
+    problems = [problem for check in sys.argv[2:] or CHECKS for problem in CHECKS[check](root, names)]
+    print("\n".join(problems) or f"{len(names)} files are in order")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
