@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The contract between the keeper and a way of isolating. An engine only starts an isolated thing that runs caisson-init with
-// one duplex byte stream; exec, files, ports, network and workspace are built once on the link, for all engines.
+// The contract between the keeper and a way of isolating. An engine only starts an isolated thing that runs
+// caisson-init with one duplex byte stream; exec, files, ports, network and workspace are built once on the link, for
+// all engines.
 //
 // Preconditions and results are part of the contract:
 //  - probe() and capabilities() have no side effects and take at most a second; they may be called from any command.
 //  - plan() is pure. A wish that the engine can't honour is a base::Error that names it; nothing is dropped silently.
-//  - prepare() makes what the plan needs and does not have (image, kernel, template), in the foreground, with progress, and
-//    writes into plan.details what it settled on; it is safe to be run by many processes at once and to be killed at any point.
-//    plan.details["image_digest"] names the image in use, for all engines: `image rm` refuses to remove that one.
-//  - create() makes the engine's files in a new sandbox's folder; it either completes or leaves nothing that start() would
+//  - prepare() makes what the plan needs and does not have (image, kernel, template), in the foreground, with progress,
+//  and
+//    writes into plan.details what it settled on; it is safe to be run by many processes at once and to be killed at
+//    any point. plan.details["image_digest"] names the image in use, for all engines: `image rm` refuses to remove that
+//    one.
+//  - create() makes the engine's files in a new sandbox's folder; it either completes or leaves nothing that start()
+//  would
 //    take for complete.
 //  - start() returns a running instance or throws; after a throw nothing is left running.
-//  - destroy() removes whatever create() and start() made outside the sandbox's folder; idempotent, safe after partial failure.
+//  - destroy() removes whatever create() and start() made outside the sandbox's folder; idempotent, safe after partial
+//  failure.
 //  - Engines never include each other, and are listed by hand in registry.cc.
 #pragma once
 
@@ -35,8 +40,8 @@ namespace asio = boost::asio;
 
 struct Probe {
   bool usable = false;
-  std::string reason;   // "QEMU 7.2 with software emulation (no KVM: …)"; why not, when not usable
-  std::string remedy;   // what to do about it; "" when usable
+  std::string reason;  // "QEMU 7.2 with software emulation (no KVM: …)"; why not, when not usable
+  std::string remedy;  // what to do about it; "" when usable
 };
 
 // Facts about isolation; each is printed, documented and tested by attack.
@@ -86,8 +91,8 @@ class Instance {
 
 struct StartContext {
   asio::any_io_executor executor;
-  std::string folder;          // the sandbox's folder: create() made the engine's files in it
-  std::string console_path;    // where the kernel's console goes (bounded by the engine)
+  std::string folder;        // the sandbox's folder: create() made the engine's files in it
+  std::string console_path;  // where the kernel's console goes (bounded by the engine)
 };
 
 class Engine {

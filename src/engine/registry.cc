@@ -17,7 +17,8 @@ std::vector<std::unique_ptr<Engine>> all_engines() {
 namespace {
 
 base::Error not_usable(const Engine& engine, const Probe& probe) {
-  return base::Error("the engine '" + std::string(engine.name()) + "' cannot be used here: " + probe.reason, probe.remedy);
+  return base::Error("the engine '" + std::string(engine.name()) + "' cannot be used here: " + probe.reason,
+                     probe.remedy);
 }
 
 std::unique_ptr<Engine> strongest_usable() {
@@ -27,7 +28,8 @@ std::unique_ptr<Engine> strongest_usable() {
     if (probe.usable) return std::move(engine);
     reasons += (reasons.empty() ? "" : "; ") + std::string(engine->name()) + ": " + probe.reason;
   }
-  throw base::Error("no engine can be used here: " + reasons, "`caisson doctor` says what is missing and how to get it");
+  throw base::Error("no engine can be used here: " + reasons,
+                    "`caisson doctor` says what is missing and how to get it");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// All engines, strongest first, listed by hand in registry.cc (a self-registering object in a static library is dropped by
-// the linker).
+// All engines, strongest first, listed by hand in registry.cc (a self-registering object in a static library is dropped
+// by the linker).
 #pragma once
 
 #include <memory>

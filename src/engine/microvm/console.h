@@ -13,8 +13,8 @@ namespace caisson::engine::microvm {
 // Once the file has grown past this, it is renamed to `path`.1 (over an older one) and a new one is begun.
 inline constexpr size_t kMaxConsoleBytes = 1U << 20;
 
-// Reads `console` to its end and appends it to the file at `path`, on `executor`. Returns at once; a file that cannot be
-// written loses the console and nothing else.
+// Reads `console` to its end and appends it to the file at `path`, on `executor`. Returns at once; a file that cannot
+// be written loses the console and nothing else.
 void keep_console(boost::asio::any_io_executor executor, base::Fd console, std::string path);
 
 }  // namespace caisson::engine::microvm

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The two machines of this engine, as vmm/ is told to make them: one that boots (a template in the making, or a sandbox that
-// ran before) and one that is thawed from a template. Both have the same devices in the same order, or a template could not be
-// loaded.
+// The two machines of this engine, as vmm/ is told to make them: one that boots (a template in the making, or a sandbox
+// that ran before) and one that is thawed from a template. Both have the same devices in the same order, or a template
+// could not be loaded.
 #pragma once
 
 #include <string>

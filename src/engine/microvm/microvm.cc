@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The way of a sandbox here: prepare() settles which image, kernel and template it is made from, and makes what is missing;
-// create() gives it a disk over the template's; start() thaws the template the first time, and boots that disk every other
-// time, since memory that was frozen does not fit a disk that has changed.
+// The way of a sandbox here: prepare() settles which image, kernel and template it is made from, and makes what is
+// missing; create() gives it a disk over the template's; start() thaws the template the first time, and boots that disk
+// every other time, since memory that was frozen does not fit a disk that has changed.
 #include "engine/microvm/microvm.h"
 
 #include <fcntl.h>
@@ -56,7 +56,8 @@ image::TemplateInputs inputs_of(const Plan& plan, const image::ImageRecord& imag
 Parts parts_of(const Plan& plan) {
   base::JsonReader reader(plan.details, "the sandbox's plan");
   Parts parts;
-  parts.accelerator = reader.required<std::string>("accelerator") == "kvm" ? vmm::Accelerator::kKvm : vmm::Accelerator::kTcg;
+  parts.accelerator =
+      reader.required<std::string>("accelerator") == "kvm" ? vmm::Accelerator::kKvm : vmm::Accelerator::kTcg;
   parts.image = reader.required<std::string>("image_file");
   parts.kernel = reader.required<std::string>("kernel");
   parts.initramfs = reader.required<std::string>("initramfs");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The default engine: a microVM with its own kernel and its own Docker Engine, thawed from a template (design.md section 5).
+// The default engine: a microVM with its own kernel and its own Docker Engine, thawed from a template (design.md
+// section 5).
 #pragma once
 
 #include "engine/engine.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A template is everything a sandbox needs, done once: the kernel booted, the root mounted, dockerd up, the caisson/hello image
-// loaded, and the ways that every start takes walked once so that what they touch is in memory. Then init forgets its
-// identity, the machine is frozen, and its RAM, device state and disk are kept. Nothing of a user is in it, and nothing that two
-// sandboxes must not share stays in use: init gives each clone a new identity, time and entropy before it runs anything.
+// A template is everything a sandbox needs, done once: the kernel booted, the root mounted, dockerd up, the
+// caisson/hello image loaded, and the ways that every start takes walked once so that what they touch is in memory.
+// Then init forgets its identity, the machine is frozen, and its RAM, device state and disk are kept. Nothing of a user
+// is in it, and nothing that two sandboxes must not share stays in use: init gives each clone a new identity, time and
+// entropy before it runs anything.
 #include "engine/microvm/template_maker.h"
 
 #include <fcntl.h>
@@ -35,7 +36,8 @@ namespace asio = boost::asio;
 using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
 
-// Several times what a slow emulated machine with a busy host was seen to need; a guest that is still silent then hangs.
+// Several times what a slow emulated machine with a busy host was seen to need; a guest that is still silent then
+// hangs.
 constexpr auto kBootLimit = 240s;
 constexpr auto kProgressInterval = 200ms;
 constexpr size_t kConsoleTailBytes = 1500;
@@ -62,7 +64,9 @@ class Maker {
       context_.stop();
     });
     context_.run();
-    if (failure) throw base::Error(failure->problem() + "; the guest's console ended with:" + console_tail(console_), failure->hint());
+    if (failure)
+      throw base::Error(failure->problem() + "; the guest's console ended with:" + console_tail(console_),
+                        failure->hint());
     ::unlink(console_.c_str());
   }
 
@@ -119,7 +123,8 @@ class Maker {
     settings.hostname = "template";
     settings.machine_id = std::string(32, '0');
     settings.realtime_ns =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
     settings.entropy = std::string(128, '0');  // each clone gets its own; this one protects nothing
     co_await guest.configure(settings);
   }

@@ -10,8 +10,8 @@
 
 namespace caisson::engine::microvm {
 
-// Fills the empty `folder` with a template of a machine with `shape` (accelerator, sizes, image, kernel, initramfs) and a
-// writable disk of `disk_size`. Throws base::Error, with the end of the guest's console when it did not come up.
+// Fills the empty `folder` with a template of a machine with `shape` (accelerator, sizes, image, kernel, initramfs) and
+// a writable disk of `disk_size`. Throws base::Error, with the end of the guest's console when it did not come up.
 void make_template(Parts shape, base::Bytes disk_size, const std::string& folder, base::Progress& progress);
 
 }  // namespace caisson::engine::microvm
