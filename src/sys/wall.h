@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The wall around a process is made of parts, one per kernel mechanism. Each says whether it stands, for inspect and doctor.
+// The wall around a process is made of parts, one per kernel mechanism. Each says whether it stands, for inspect and
+// doctor.
 #pragma once
 
 #include <string>
@@ -9,7 +10,7 @@
 namespace caisson::sys {
 
 struct WallPart {
-  std::string name;    // "user namespace", "seccomp", "landlock", "cgroup memory", …
+  std::string name;  // "user namespace", "seccomp", "landlock", "cgroup memory", …
   bool stands = false;
   std::string detail;  // what it does here ("uid 65534 outside"), or why it does not stand
 };
