@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The sandboxes' folders: data_folder()/sandboxes/NAME.
+//
+//   spec.json      what the user asked for (spec::SandboxSpec)
+//   plan.json      what the engine made of it
+//   state.json     State, replaced atomically
+//   lock           held (base::FileLock) by whoever makes, runs or removes the sandbox; a held lock is what "running"
+//   means,
+//                  so a sandbox whose keeper was killed reads as stopped
+//   output.log, output.log.1, console.log, ledger.jsonl, keeper.log, and the engine's files in vm/
+//
+// A folder appears under its name complete, by one rename, and goes the same way: sandboxes/.new-XXXXXX/NAME and
+// sandboxes/.gone-XXXXXX/NAME are what is being made and removed. What a crash leaves there is swept by the next
+// command.
+//
+// Blocking file work; used by the CLI and, for its own sandbox, by the keeper. All functions throw base::Error.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "engine/engine.h"
+#include "keeper/exit.h"
+#include "spec/sandbox_spec.h"
+
+namespace caisson::keeper {
+
+using Time = std::chrono::sys_time<std::chrono::milliseconds>;
+Time now();
+
+enum class Status { kCreated, kRunning, kStopped };
+std::string_view to_string(Status status);
+
+// state.json
+struct State {
+  Status status = Status::kCreated;
+  std::string accelerator;  // "kvm", "tcg"; "" before the first start
+  Time created;
+  std::optional<Time> started;  // of the last start
+  std::optional<Time> ended;
+  std::optional<int> exit_code;    // of the main command of the last run
+  std::string reason;              // why the last run ended, in words; "" while it runs
+  std::vector<std::string> notes;  // limits that were hit
+  int64_t keeper_pid = 0;          // 0 when not running
+  int64_t engine_pid = 0;
+  std::vector<spec::PortPublish> ports;  // as they are bound: no host port is 0
+  std::vector<engine::WallPart> wall;
+  Stages stages_us;
+};
+
+struct Sandbox {
+  std::string name;
+  std::string folder;  // absolute
+  std::string socket;  // of the keeper's API; there while it runs
+  spec::SandboxSpec spec;
+  std::string engine;  // the one that was chosen
+  std::string image_digest;
+  State state;          // its status is the truth: the lock was asked
+  std::string problem;  // not empty: the record cannot be read, why; spec, engine and state are then empty
+};
+
+// The object that `inspect` prints and GET /v1/sandbox answers.
+base::Json to_json(const Sandbox& sandbox);
+
+// data_folder()/sandboxes, made when missing.
+std::string sandboxes_folder();
+
+// All of them by name, the broken ones too.
+std::vector<Sandbox> list_sandboxes();
+// Throws when there is none of that name, or its record cannot be read.
+Sandbox read_sandbox(const std::string& name);
+// The same for any folder that holds one.
+Sandbox read_sandbox_folder(const std::string& folder);
+engine::Plan read_plan(const std::string& folder);
+// The engine of that name, without a probe.
+std::unique_ptr<engine::Engine> engine_named(const std::string& name);
+
+void write_state(const std::string& folder, const State& state);
+
+// A sandbox's folder that belongs to this process: nobody else starts or removes it while the lock lives.
+struct Claim {
+  std::string folder;
+  base::FileLock lock;
+};
+
+// A sandbox that is being made, in a hidden folder:
+//
+//   NewSandbox made(plan.spec.name);         // throws when the name is taken
+//   engine.create(plan, made.folder());
+//   Claim claim = std::move(made).commit(plan);
+//
+// Without commit() the folder is removed again.
+class NewSandbox {
+ public:
+  explicit NewSandbox(const std::string& name);
+  ~NewSandbox();
+  NewSandbox(NewSandbox&& other) noexcept = default;
+  NewSandbox& operator=(NewSandbox&&) = delete;
+
+  const std::string& folder() const { return folder_; }
+  // Writes spec, plan and state, and renames the folder to its name; throws when another was faster.
+  Claim commit(const engine::Plan& plan) &&;
+
+ private:
+  std::string name_;
+  std::string hidden_;  // sandboxes/.new-XXXXXX; "" when there is nothing to remove
+  std::string folder_;  // hidden_/NAME
+  std::optional<base::FileLock> lock_;
+};
+
+// For `start`: throws when it runs already.
+Claim claim_sandbox(const Sandbox& sandbox);
+
+// Removes a sandbox that does not run (also one whose record is broken): renames it away, lets the engine clean up,
+// deletes. Throws when it runs.
+void remove_sandbox(const Sandbox& sandbox);
+
+// Takes the folder out of sight by one rename; returns where it is now. The name is free after this.
+std::string hide_folder(const std::string& folder);
+// Deletes what hide_folder() returned; `engine` may be null.
+void delete_hidden(const std::string& hidden, engine::Engine* engine);
+
+// Removes what crashed commands and keepers have left in .new-* and .gone-*; never fails. Called by NewSandbox and
+// list_sandboxes.
+void sweep_leftovers();
+
+}  // namespace caisson::keeper
