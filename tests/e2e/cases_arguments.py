@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user typed is judged before anything is started: each mistake is one line that names it, and exit code 125."""
+
+import os
+import re
+
+from harness import Skipped, case, equal, true
+
+
+@case(image=None)
+def version_names_the_program(host):
+    host.caisson("version").expect(out_has=re.compile(r"^caisson \d+\.\d+\.\d+"), err="")
+    true("version" in host.caisson("version", "--json").expect(err="").json(), "version --json has no version")
+
+
+@case(image=None)
+def help_names_every_command(host):
+    text = host.caisson("--help").expect(err="").out
+    for command in ("run", "exec", "ls", "inspect", "start", "stop", "rm", "logs", "cp", "image", "doctor", "version", "completion"):
+        true(re.search(rf"^\s+{command}\b", text, re.M), f"--help does not name {command}")
+        host.caisson(command, "--help").expect(err="", out_has=command)
+
+
+@case(image=None)
+def an_unknown_command_is_refused(host):
+    host.caisson("frobnicate").error(125, "frobnicate")
+
+
+@case(image=None)
+def an_unknown_flag_is_refused(host):
+    host.caisson("run", "--frobnicate", "--", "true").error(125, "--frobnicate")
+
+
+@case(image=None)
+def a_bad_name_is_refused(host):
+    for name in ("a/b", "../x", "-x", ".x", "a b", "", "x" * 64, "é", "a\nb"):
+        host.caisson("run", f"--name={name}", "--", "true").error(125, "name")
+    equal(host.sandboxes(), [], "sandboxes")
+
+
+@case(image=None)
+def an_unknown_image_is_refused(host):
+    host.caisson("run", "--image", "no-such-image", "--", "true").error(125, "no-such-image", "image")
+
+
+@case(image=None)
+def an_unknown_engine_is_refused(host):
+    host.caisson("run", "--engine", "warp", "--", "true").error(125, "'warp'", "microvm")
+
+
+@case(image=None)
+def wrong_values_are_refused(host):
+    for option, value in (("--cpus", "0"), ("--cpus", "many"), ("--cpus", "1000"), ("--memory", "1M"), ("--memory", "lots"),
+                          ("--disk", "1"), ("--pids", "-1"), ("--pids", "3"), ("--timeout", "0"), ("--timeout", "soon"),
+                          ("--publish", "x"), ("--publish", "99999:80"), ("--publish", "1:2:3:4"), ("--env-file", "/no/such/file")):
+        host.caisson("run", option, value, "--", "true").error(125, value)
+
+
+@case(image=None)
+def an_unknown_sandbox_is_named(host):
+    for arguments in (("exec", "ghost", "--", "true"), ("inspect", "ghost"), ("start", "ghost"), ("stop", "ghost"), ("rm", "ghost"),
+                      ("logs", "ghost"), ("cp", "ghost:/x", "."), ("cp", ".", "ghost:/x")):
+        host.caisson(*arguments).error(125, "'ghost'")
+
+
+@case(image=None)
+def control_bytes_in_a_name_are_not_printed(host):
+    result = host.caisson("inspect", "x\x1b[31m").expect(code=125)
+    true("\x1b" not in result.err, "an escape sequence of the command line was printed raw")
+
+
+@case(image=None)
+def an_empty_list_is_a_list(host):
+    equal(host.sandboxes(), [], "ls --json")
+    host.caisson("ls").expect(err="")
+
+
+@case(image=None)
+def doctor_says_what_each_engine_needs(host):
+    report = host.caisson("doctor", "--json").expect(err="").json()
+    engines = {engine["name"]: engine for engine in report["engines"]}
+    true("microvm" in engines, "doctor does not name the microvm engine")
+    true(engines["microvm"]["usable"], f"the microvm engine is not usable here: {engines['microvm']}")
+    host.caisson("doctor").expect(err="", out_has="microvm")
+
+
+@case(image=None)
+def completion_is_valid_for_its_shell(host):
+    import shutil
+    import subprocess
+    for shell in ("bash", "zsh", "fish"):
+        script = host.caisson("completion", shell).expect(err="").out
+        true("caisson" in script, f"the {shell} completion does not name caisson")
+        if shutil.which(shell):
+            equal(subprocess.run([shell, "-n"], input=script.encode(), capture_output=True).returncode, 0, f"{shell} -n")
+    host.caisson("completion", "tcsh").error(125, "tcsh")
+
+
+@case(image=None)
+def an_unusable_state_folder_is_explained(host):
+    os.mkdir(host.data)
+    with open(os.path.join(host.data, "caisson"), "w", encoding="utf-8"):
+        pass
+    host.caisson("ls").error(125, "XDG_DATA_HOME")
+    host.caisson("run", "--", "true").error(125, "XDG_DATA_HOME")
+
+
+@case(labels=("root",))
+def a_read_only_state_folder_is_explained(host):
+    import subprocess
+    if os.geteuid() != 0:
+        raise Skipped("mounting needs root")
+    os.mkdir(host.data)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", host.data], check=True)
+    try:
+        host.caisson("run", "--image", "tiny", "--", "true").error(125, "XDG_DATA_HOME", "Read-only")
+    finally:
+        subprocess.run(["umount", host.data], check=True)
+
+
+@case()
+def without_a_home_the_remedy_is_said(host):
+    environment = {"HOME": "relative", "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": ""}
+    result = host.caisson("ls", env=environment)
+    # Where the user database has a home folder, that one is used.
+    if result.code != 0:
+        result.error(125, "HOME")

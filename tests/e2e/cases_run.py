@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`caisson run` as a user with docker's habits expects it: exit codes, stdin, environment, names, time limit, terminal."""
+
+import re
+import signal
+
+from harness import case, equal, fail, true, wait_until
+
+TINY = ("run", "--image", "tiny")
+
+
+def shell(host, script, *options, **keywords):
+    return host.caisson(*TINY, *options, "--", "sh", "-c", script, **keywords)
+
+
+@case()
+def exit_codes_are_passed_through(host):
+    host.caisson(*TINY, "--", "true").expect(code=0, out="", err="")
+    for code in (1, 3, 42, 255):
+        shell(host, f"exit {code}").expect(code=code, out="", err="")
+
+
+@case()
+def a_missing_command_is_127(host):
+    host.caisson(*TINY, "--", "no-such-command").error(127, "'no-such-command'")
+    host.caisson(*TINY, "--", "/no/such/file").error(127, "/no/such/file")
+
+
+@case()
+def what_cannot_be_executed_is_126(host):
+    host.caisson(*TINY, "--", "/etc/not-executable").error(126, "/etc/not-executable")
+    host.caisson(*TINY, "--", "/etc").error(126, "/etc")
+
+
+@case()
+def a_signal_is_128_and_its_number(host):
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV):
+        shell(host, f"kill -{int(number)} $$").expect(code=128 + number, out="")
+
+
+@case()
+def output_streams_stay_apart(host):
+    shell(host, "echo to-out; echo to-err >&2").expect(out="to-out\n", err="to-err\n")
+
+
+@case()
+def stdin_is_piped(host):
+    host.caisson(*TINY, "--", "cat", stdin=b"one\ntwo\0three").expect(out="one\ntwo\0three")
+    host.caisson(*TINY, "--", "wc", "-c", stdin=b"x" * 1_000_000).expect(out="1000000\n")
+    # The end of stdin is seen, and a command that reads none of it does not wait.
+    host.caisson(*TINY, "--", "cat", stdin=None).expect(out="")
+    host.caisson(*TINY, "--", "true", stdin=b"x" * 1_000_000).expect()
+
+
+@case()
+def arguments_arrive_unchanged(host):
+    arguments = ["a b", "", "*", "$HOME", "'", '"', "\\", "--name", "new\nline", "ünï"]
+    host.caisson(*TINY, "--", "printf", "%s|", *arguments).expect(out="|".join(arguments) + "|")
+
+
+@case()
+def environment_is_set_and_not_inherited(host):
+    path = f"{host.home}/env"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("# comment\nFROM_FILE=f\n\nBOTH=file\n")
+    shell(host, 'echo "$A|$TAKEN|$FROM_FILE|$BOTH|${UNSET-none}|${SECRET-none}"', "-e", "A=a b", "-e", "TAKEN", "-e", "UNSET",
+          "--env-file", path, "-e", "BOTH=flag", env={"TAKEN": "t", "SECRET": "s"}).expect(out="a b|t|f|flag|none|none\n")
+
+
+@case()
+def the_time_limit_ends_it_with_124(host):
+    result = host.caisson(*TINY, "--timeout", "1s", "--", "sleep", "1000").expect(code=124, out="")
+    true("1s" in result.err or "time" in result.err, f"nothing says which limit was hit: {result.err!r}")
+    host.caisson(*TINY, "--timeout", "1m", "--", "true").expect(code=0, err="")
+
+
+@case()
+def a_name_that_exists_is_refused(host):
+    name = host.name("web")
+    host.caisson(*TINY, "-d", "--name", name, "--", "sleep", "1000").expect(out=f"{name}\n")
+    host.caisson(*TINY, "--name", name, "--", "true").error(125, f"'{name}'", "rm")
+    equal([sandbox["name"] for sandbox in host.sandboxes()], [name], "sandboxes")
+    host.caisson("rm", "-f", name).expect()
+    host.caisson(*TINY, "--name", name, "--", "true").expect()
+
+
+@case()
+def a_detached_sandbox_runs_until_stopped(host):
+    name = host.name("bg")
+    host.caisson(*TINY, "-d", "--name", name, "--", "sh", "-c", "echo started; exec sleep 1000").expect(out=f"{name}\n")
+    equal(host.inspect(name)["status"], "running", "status")
+    wait_until(lambda: "started" in host.caisson("logs", name).out, "its output in the logs")
+    host.caisson("exec", name, "--", "echo", "hello").expect(out="hello\n", err="")
+    host.caisson("exec", name, "--", "sh", "-c", "exit 7").expect(code=7)
+    host.caisson("exec", name, "--", "cat", stdin=b"in").expect(out="in")
+    host.caisson("exec", name, "--", "no-such-command").error(127, "'no-such-command'")
+    host.caisson("stop", name).expect()
+    equal(host.inspect(name)["status"], "stopped", "status")
+    host.caisson("exec", name, "--", "true").error(125, f"'{name}'", "start")
+    host.caisson("rm", name).expect()
+    equal(host.sandboxes(), [], "sandboxes")
+
+
+@case()
+def a_kept_sandbox_starts_again_with_its_files(host):
+    name = host.name("kept")
+    shell(host, "echo precious > /root/file; sync", "--keep", "--name", name, "-e", "A=1")
+    equal(host.inspect(name)["status"], "stopped", "status")
+    host.caisson("start", name).expect()
+    host.caisson("exec", name, "--", "cat", "/root/file").expect(out="precious\n")
+    host.caisson("rm", name).error(125, f"'{name}'", "-f")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def the_terminal_is_a_terminal(host):
+    terminal = host.terminal(*TINY, "-i", "-t", "--", "sh")
+    terminal.send("tty; stty size; echo $((40 + 2))\n")
+    terminal.read_until(r"/dev/pts/\d+")
+    terminal.read_until(r"24 80")
+    terminal.read_until(r"\r\n42\r\n")
+    terminal.resize(50, 120)
+    terminal.send("sleep 0; stty size\n")
+    terminal.read_until(r"50 120")
+    terminal.send("cat\n\x03echo interr''upted $?\n")
+    terminal.read_until(r"interrupted 130")
+    terminal.send("exit 5\n")
+    equal(terminal.wait(), 5, "exit code")
+
+
+@case()
+def detach_keys_leave_it_running(host):
+    name = host.name("tty")
+    terminal = host.terminal(*TINY, "-i", "-t", "--name", name, "--", "sh")
+    terminal.send("echo rea''dy\n")
+    terminal.read_until("ready")
+    terminal.send(b"\x10\x11")
+    equal(terminal.wait(), 0, "exit code")
+    equal(host.inspect(name)["status"], "running", "status")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def interrupt_reaches_the_command(host):
+    process = host.start(*TINY, "--", "sh", "-c", "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.1; done")
+    equal(process.stdout.readline(), b"ready\n", "first line")
+    process.send_signal(signal.SIGINT)
+    equal(process.stdout.read(), b"caught\n", "rest")
+    equal(process.wait(60), 9, "exit code")
+
+
+@case()
+def logs_keep_what_was_printed(host):
+    name = host.name("logs")
+    shell(host, "echo out; echo err >&2; printf 'no newline'", "--keep", "--name", name).expect()
+    result = host.caisson("logs", name).expect()
+    for text in ("out\n", "err\n", "no newline"):
+        true(text in result.out + result.err, f"{text!r} is not in the logs")
+    host.caisson("logs", "--console", name).expect(out_has="Linux version")
+    host.caisson("rm", name).expect()
+
+
+@case()
+def files_are_copied_both_ways(host):
+    import os
+    import subprocess
+    name = host.name("cp")
+    host.caisson(*TINY, "-d", "--name", name, "--", "sleep", "1000").expect()
+    tree = f"{host.home}/tree"
+    os.makedirs(f"{tree}/below")
+    for path, text in (("a", "one\n"), ("below/b", "two\n"), ("below/with space", "3")):
+        with open(f"{tree}/{path}", "w", encoding="utf-8") as file:
+            file.write(text)
+    os.symlink("a", f"{tree}/link")
+    os.chmod(f"{tree}/a", 0o755)
+    host.caisson("cp", tree, f"{name}:/root/tree").expect(out="")
+    host.caisson("exec", name, "--", "cat", "/root/tree/below/b").expect(out="two\n")
+    host.caisson("cp", f"{name}:/root/tree", f"{host.home}/back").expect(out="")
+    subprocess.run(["diff", "-r", "--no-dereference", tree, f"{host.home}/back"], check=True)
+    equal(os.readlink(f"{host.home}/back/link"), "a", "link")
+    equal(os.stat(f"{host.home}/back/a").st_mode & 0o777, 0o755, "mode")
+    host.caisson("cp", f"{name}:/no/such", host.home).error(125, "/no/such")
+    host.caisson("cp", f"{host.home}/none", f"{name}:/root").error(125, "none")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def published_ports_are_reached_from_the_host(host):
+    import socket
+    name = host.name("port")
+    host.caisson(*TINY, "-d", "--name", name, "-p", "127.0.0.1:0:8080", "--", "sh", "-c",
+                 "while :; do echo from-the-guest | nc -l -p 8080; done").expect()
+    port = host.inspect(name)["ports"][0]["host_port"]
+
+    def ask():
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+                connection.shutdown(socket.SHUT_WR)
+                return connection.makefile("rb").read() == b"from-the-guest\n"
+        except ConnectionError:
+            return False
+
+    wait_until(ask, "an answer on the published port")
+    host.caisson("rm", "-f", name).expect()
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        fail("the port is still open after rm")
+    except ConnectionRefusedError:
+        pass
+
+
+@case()
+def inside_is_a_computer_of_its_own(host):
+    import os
+    kernel = host.caisson(*TINY, "--", "uname", "-r").expect().out.strip()
+    true(kernel != os.uname().release, f"the guest's kernel is the host's: {kernel}")
+    processes = host.caisson(*TINY, "--", "ps", "-o", "comm").expect().out.splitlines()
+    true("systemd" not in processes and len(processes) < 200, f"not only its own processes: {len(processes)}")
+    name = host.name("me")
+    host.caisson(*TINY, "--name", name, "--", "hostname").expect(out=f"{name}\n")
+
+
+@case()
+def two_sandboxes_share_no_identity(host):
+    script = "hostname; cat /etc/machine-id; head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/boot_id"
+    one = shell(host, script).expect().out.splitlines()
+    two = shell(host, script).expect().out.splitlines()
+    equal(len(one), 4, "lines")
+    for what, first, second in zip(("hostname", "machine-id", "random bytes"), one, two):
+        true(first != second, f"two sandboxes have the same {what}: {first}")
+    true(re.fullmatch(r"[0-9a-f]{32}", one[1]), f"no machine-id: {one[1]}")
+
+
+@case()
+def the_clock_is_the_hosts(host):
+    import time
+    before = time.time()
+    guest = int(host.caisson(*TINY, "--", "date", "+%s").expect().out)
+    true(before - 2 <= guest <= time.time() + 2, f"the guest's clock is {guest - before:.0f} s off")
+
+
+@case()
+def destroying_everything_destroys_only_the_sandbox(host):
+    shell(host, "rm -rf --no-preserve-root / 2>/dev/null; rm -rf /* 2>/dev/null; echo survived").expect(out="survived\n")
+    host.caisson(*TINY, "--", "true").expect(code=0)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds, and after a failure removes, what a case's Host left on this machine. Everything is found by the path of its HOME,
+which is unique, so that cases that run at the same time never see each other's."""
+
+import contextlib
+import glob
+import os
+import signal
+import sys
+import time
+
+# After a command has ended its keeper may still be taking the last things away; that is given this long.
+SETTLE_SECONDS = 10
+
+
+def processes(home):
+    """Processes that were started with this HOME, or name it in their command line or current folder, or hold a file there."""
+    found = {}
+    wanted = home.encode()
+    for folder in glob.glob("/proc/[0-9]*"):
+        pid = int(folder[6:])
+        if pid == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            for what in ("environ", "cmdline"):
+                with open(f"{folder}/{what}", "rb") as file:
+                    if wanted in file.read():
+                        found[pid] = what
+            for link in [f"{folder}/cwd", *glob.glob(f"{folder}/fd/*")]:
+                with contextlib.suppress(OSError):
+                    if os.readlink(link).startswith(home):
+                        found[pid] = link
+    return found
+
+
+def _describe(pid):
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode(errors="replace")[:200]
+    return "gone"
+
+
+def _mounts(home):
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+        return [line.split()[4] for line in file if home in line]
+
+
+def _cgroups(tag):
+    """Cgroups of sandboxes that the case named with Host.name()."""
+    return [os.path.join(folder, name) for folder, below, _ in os.walk("/sys/fs/cgroup") for name in below if tag in name]
+
+
+def _entries(folder):
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(os.listdir(folder))
+    return []
+
+
+def look(home, runtime, data):
+    problems = [f"process {pid} ({how}): {_describe(pid)}" for pid, how in sorted(processes(home).items())]
+    problems += [f"mount {place}" for place in _mounts(home)]
+    problems += [f"sandbox folder {name}" for name in _entries(os.path.join(data, "caisson", "sandboxes"))]
+    problems += [f"in the runtime folder: {name}" for name in _entries(os.path.join(runtime, "caisson"))]
+    problems += [f"beside the runtime folder: {name}" for name in _entries(runtime) if name != "caisson"]
+    problems += [f"cgroup {place}" for place in _cgroups(home.rpartition(".")[2])]
+    return problems
+
+
+def settle(home, runtime, data):
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        problems = look(home, runtime, data)
+        if not problems or time.monotonic() > end:
+            return problems
+        time.sleep(0.05)
+
+
+def kill_processes(home):
+    for pid in processes(home):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def print_logs(data):
+    """The ends of the logs that tell why a case failed."""
+    for name in ("keeper.log", "console.log", "state.json"):
+        for path in glob.glob(os.path.join(data, "caisson", "sandboxes", "*", "**", name), recursive=True):
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                text = file.read()[-3000:].decode(errors="backslashreplace")
+                print(f"--- {path}\n{text}", file=sys.stderr)

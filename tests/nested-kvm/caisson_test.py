@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The microvm engine on real KVM: in a software-emulated machine with AMD-V (machine.py), Caisson probes /dev/kvm, makes a
+template, thaws it, and runs commands whose output and exit codes are checked there.
+
+usage: caisson_test.py BIN_FOLDER CACHE_FOLDER      (of the fixture setup.tiny: the image, the kernel)
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Larger files of the cache are images that this test does not use.
+MAX_CACHE_FILE_BYTES = 200 << 20
+PROGRAMS = ["caisson", "caisson-init", "caisson-hello"]
+
+# Runs in L1. Every step says what it checks, because the output is all there is to find out more.
+SCRIPT = r"""
+set -u
+export PATH="/opt/caisson/bin:$PATH"
+fail() { echo "FAILED: $*"; exit 1; }
+at() { read -r now rest </proc/uptime; echo "[$now s] $*"; }
+grep -q svm /proc/cpuinfo || fail "no AMD-V in this machine"
+
+at "the probe"
+caisson doctor
+caisson doctor --json >/tmp/doctor || fail "doctor: $?"
+grep -qi kvm /tmp/doctor || fail "doctor does not speak of KVM"
+
+at "the first run makes the template"
+out=$(caisson run --image tiny --cpus 1 --memory 256M -- sh -c 'echo first; exit 7')
+code=$?
+[ "$code" = 7 ] || fail "exit code $code"
+[ "$out" = first ] || fail "output '$out'"
+
+at "a second run thaws it"
+out=$(echo piped | caisson run --image tiny --cpus 1 --memory 256M -- cat 2>/tmp/err) || fail "exit code $?"
+[ "$out" = piped ] || fail "output '$out'"
+[ ! -s /tmp/err ] || fail "it was not silent: $(cat /tmp/err)"
+
+at "a sandbox that stays runs on KVM"
+caisson run --image tiny --cpus 1 --memory 256M -d --name kept -- sleep 1000 || fail "run -d: $?"
+caisson inspect --json kept >/tmp/inspect || fail "inspect: $?"
+grep -q '"accelerator": *"kvm"' /tmp/inspect || fail "not on KVM: $(cat /tmp/inspect)"
+out=$(caisson exec kept -- sh -c 'grep -c ^processor /proc/cpuinfo') || fail "exec: $?"
+[ "$out" = 1 ] || fail "processors: '$out'"
+caisson rm -f kept || fail "rm: $?"
+[ -z "$(caisson ls --json | grep name)" ] || fail "left: $(caisson ls)"
+at "done"
+"""
+
+
+def copy_cache(cache, target):
+    """All of the shared cache that a run needs, but templates: those are what is to be made here."""
+    for folder, below, files in os.walk(cache):
+        below[:] = [name for name in below if name != "templates"]
+        inside = os.path.join(target, os.path.relpath(folder, cache))
+        os.makedirs(inside, mode=0o700, exist_ok=True)
+        for name in files:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) or os.path.getsize(path) <= MAX_CACHE_FILE_BYTES:
+                shutil.copy2(path, os.path.join(inside, name), follow_symlinks=False)
+
+
+def newest(pattern):
+    found = sorted(glob.glob(pattern, recursive=True), key=os.path.getmtime)
+    if not found:
+        sys.exit(f"caisson_test.py: no {pattern}")
+    return found[-1]
+
+
+def main():
+    binaries, cache = sys.argv[1:3]
+    kernel = newest(f"{cache}/caisson/kernels/**/vmlinuz*")
+    modules = newest(f"{cache}/caisson/kernels/**/lib/modules/*")
+    with tempfile.TemporaryDirectory(prefix="caisson-nested-cache.") as staged:
+        copy_cache(cache, staged)
+        argv = [f"{HERE}/machine.py", "--kernel", kernel, "--modules", modules, "--script", SCRIPT, "--add", f"{staged}=/cache"]
+        for name in PROGRAMS:
+            argv += ["--add", f"{binaries}/{name}=/opt/caisson/bin/{name}"]
+        return subprocess.run([sys.executable, *argv]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
