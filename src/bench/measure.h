@@ -26,8 +26,8 @@ double proportional_memory_mib(const std::vector<long>& pids);
 struct Row {
   std::string name;
   std::string unit;
-  std::vector<double> values;
-  std::string note;
+  std::vector<double> values = {};
+  std::string note = {};
 };
 
 }  // namespace caisson::bench
