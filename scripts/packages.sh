@@ -15,7 +15,10 @@ packages_of() {
   awk -v wanted=" $* " '
     /^\[/ { section = substr($0, 2, length($0) - 2); next }
     /^#/ || /^$/ { next }
-    index(wanted, " " section " ") { print $1 }' "$root/scripts/packages.txt"
+    index(wanted, " " section " ") { print $1 }' "$root/scripts/packages.txt" |
+    while IFS=: read -r package program; do
+      if [ -z "$program" ] || ! command -v "$program" >/dev/null 2>&1; then echo "$package"; fi
+    done
 }
 
 missing_packages() {
