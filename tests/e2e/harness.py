@@ -218,6 +218,7 @@ class Host:
 
     def remove(self):
         leftovers.kill_processes(self.home)
+        leftovers.unmount(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
 
 

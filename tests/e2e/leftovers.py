@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -79,6 +80,11 @@ def kill_processes(home):
     for pid in processes(home):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def unmount(home):
+    for place in _mounts(home):
+        subprocess.run(["umount", "-l", place], capture_output=True)
 
 
 def print_logs(data):
