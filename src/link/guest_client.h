@@ -16,19 +16,23 @@ namespace caisson::link {
 
 class GuestClient {
  public:
-  // Starts the session's run() on `executor`; `on_end` is called once with the reason when it ends ("" = orderly).
+  // Starts the session's run() on `executor`; `on_end` is called once with the reason when it ends ("" = orderly), and
+  // never after this object is gone.
   GuestClient(asio::any_io_executor executor, std::unique_ptr<Transport> transport,
               std::function<void(std::string reason)> on_end = {});
-  ~GuestClient();
+  ~GuestClient();  // closes
+  GuestClient(const GuestClient&) = delete;
+  GuestClient& operator=(const GuestClient&) = delete;
 
-  asio::awaitable<Hello> hello();                       // refuses another protocol version
+  // Requests are sent one after the other in the order of the calls, but for wait_docker, which holds nobody up.
+  asio::awaitable<Hello> hello();  // refuses another protocol version
   asio::awaitable<void> configure(Configure configure);
-  asio::awaitable<std::string> wait_docker();           // the docker state
+  asio::awaitable<std::string> wait_docker();  // the docker state
   asio::awaitable<void> freeze();
   asio::awaitable<void> poweroff();
   asio::awaitable<void> signal(uint64_t exec_id, int signal);
   asio::awaitable<void> resize(uint64_t exec_id, TtySize size);
-  asio::awaitable<base::Json> stats();
+  asio::awaitable<Stats> stats();
 
   // A stream on which the exec request was sent; the next thing to read is a kStarted or kError frame.
   asio::awaitable<StreamPtr> exec(ExecRequest request);

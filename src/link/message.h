@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The messages on a stream: a 4-byte big-endian length and that many bytes of JSON (one object). A stream's first message
-// names its service; docs/protocol.md lists all of them.
+// The messages on a stream: a 4-byte big-endian length and that many bytes of JSON (one object). A stream's first
+// message names its service; docs/protocol.md lists all of them.
 #pragma once
 
 #include "base/json_reader.h"
@@ -24,7 +24,7 @@ enum class ExecFrame : uint8_t {
   kStderr = 3,    // from the guest: bytes
   kExit = 4,      // from the guest, last: JSON of ExecResult
   kStarted = 5,   // from the guest, first: JSON of ExecStarted
-  kError = 6,     // instead of kStarted, or instead of kExit when the session is lost: JSON {"error", "hint", "exit_code"}
+  kError = 6,  // instead of kStarted, or instead of kExit when the session is lost: JSON {"error", "hint", "exit_code"}
 };
 inline constexpr size_t kExecHeaderBytes = 5;
 inline constexpr uint32_t kMaxExecFrameBytes = 64U << 10;

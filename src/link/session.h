@@ -3,12 +3,12 @@
 // The link: many independent, flow-controlled streams over one byte stream, framed as yamux
 // (https://github.com/hashicorp/yamux/blob/master/spec.md). Host and guest run the same code.
 //
-// The other end is hostile: frame lengths, window overruns, unknown types, wrong stream ids and too many streams end the
-// session with a reason, and never the process. Memory is bounded by Limits.
+// The other end is hostile: frame lengths, window overruns, unknown types, wrong stream ids and too many streams end
+// the session with a reason, and never the process. Memory is bounded by Limits.
 //
-// Threads: everything of one session runs on its executor's one thread. Ownership: a Session is made by start_session and
-// lives until its owner drops it and its run() has ended; a Stream keeps what it needs alive and may outlive the session
-// (its calls then throw).
+// Threads: everything of one session runs on its executor's one thread. Ownership: a Session is made by start_session
+// and lives until its owner drops it and its run() has ended; a Stream keeps what it needs alive and may outlive the
+// session (its calls then throw).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -25,24 +25,26 @@ namespace caisson::link {
 enum class Role { kClient, kServer };  // the client opens odd stream ids, the server even ones (spec: "Stream ID")
 
 struct Limits {
-  uint32_t window_bytes = 256U << 10;       // receive window of each stream; the spec's initial window, MUST be >= that
-  uint32_t max_streams = 8192;              // open at once, both directions
-  uint32_t max_waiting_accepts = 256;       // opened by the other end and not yet accepted; more are reset
-  uint32_t max_frame_bytes = 1U << 20;      // a larger data frame ends the session
+  uint32_t window_bytes = 256U << 10;   // receive window of each stream; the spec's initial window, MUST be >= that
+  uint32_t max_streams = 8192;          // open at once: open() throws; more from the other end end the session
+  uint32_t max_waiting_accepts = 256;   // opened by the other end and not yet accepted; more are reset
+  uint32_t max_frame_bytes = 1U << 20;  // a larger data frame ends the session
 };
 
 class SessionCore;
+struct StreamState;
 
 // One stream. Dropping the last reference resets it if it is not finished.
 class Stream {
  public:
-  Stream(std::shared_ptr<SessionCore> core, uint32_t id);
+  Stream(std::shared_ptr<SessionCore> core, std::shared_ptr<StreamState> state);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  uint32_t id() const { return id_; }
-  // At least one byte, or 0 after the other end's FIN. Throws base::Error when the stream was reset or the session ended.
+  uint32_t id() const;
+  // At least one byte, or 0 after the other end's FIN. Throws base::Error when the stream was reset or the session
+  // ended.
   asio::awaitable<size_t> read_some(std::span<uint8_t> into);
   // Exactly into.size() bytes, or throws (end of stream too).
   asio::awaitable<void> read_exact(std::span<uint8_t> into);
@@ -55,7 +57,7 @@ class Stream {
 
  private:
   std::shared_ptr<SessionCore> core_;
-  uint32_t id_;
+  std::shared_ptr<StreamState> state_;
 };
 using StreamPtr = std::shared_ptr<Stream>;
 
@@ -66,16 +68,19 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Reads frames until the session ends; to be spawned once. Returns the reason, "" for an orderly end (GoAway, close or
-  // end of the byte stream); never throws for what the other end does.
+  // Reads frames until the session ends; to be spawned once. Returns the reason, "" for an orderly end (GoAway, close
+  // or end of the byte stream); never throws for what the other end does. Not one byte behind the other end's GoAway is
+  // read: it belongs to the next session on the same port.
   asio::awaitable<std::string> run();
 
-  // A new outgoing stream. Throws when the session has ended or its limit of streams is reached.
+  // A new outgoing stream. Throws when the session has ended or its limit of streams is reached; waits while as many as
+  // max_waiting_accepts were opened and not acknowledged yet.
   asio::awaitable<StreamPtr> open();
   // The next stream that the other end opened. Throws when the session has ended.
   asio::awaitable<StreamPtr> accept();
 
-  // Sends GoAway and ends the session: every stream's calls throw, run() returns. Idempotent.
+  // Sends GoAway and ends the session: every stream's calls throw; run() returns when what was written before has left,
+  // or after two seconds. Idempotent.
   void close();
   bool ended() const;
   size_t stream_count() const;
