@@ -27,6 +27,8 @@ if(CAISSON_SANITIZE)
   target_link_options(caisson_flags INTERFACE -fsanitize=${CAISSON_SANITIZE})
 endif()
 find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
 target_link_libraries(caisson_flags INTERFACE Threads::Threads)
 
 # What ./caisson and ./test build: everything a user runs, and everything ctest runs.
