@@ -32,11 +32,6 @@ constexpr const char* kBaseDisk = "/vm/base.raw";
 // There from create() until the first start: the disk still fits the template's memory.
 constexpr const char* kFresh = "/vm/fresh";
 
-image::ImageRecord find_image(const image::ImageStore& store, const std::string& name, base::Progress& progress) {
-  if (name == image::kBaseImageName) return image::ensure_base(progress);
-  return store.require(name);
-}
-
 image::TemplateInputs inputs_of(const Plan& plan, const image::ImageRecord& image, const image::Kernel& kernel,
                                 const std::string& initramfs, vmm::Accelerator accelerator) {
   image::TemplateInputs inputs;
@@ -131,9 +126,9 @@ Plan MicrovmEngine::plan(const spec::SandboxSpec& spec) const {
 }
 
 void MicrovmEngine::prepare(Plan& plan, base::Progress& progress) {
-  const image::ImageStore store(base::cache_folder());
+  image::ImageStore store(base::cache_folder());
   const vmm::Accelerator accelerator = vmm::probe_accelerator().accelerator;
-  const image::ImageRecord image = find_image(store, plan.spec.image, progress);
+  const image::ImageRecord image = image::ensure_image(store, plan.spec.image, progress);
   const image::Kernel kernel = image::ensure_kernel(progress);
   const std::string initramfs = image::ensure_initramfs(kernel);
   const image::TemplateInputs inputs = inputs_of(plan, image, kernel, initramfs, accelerator);
