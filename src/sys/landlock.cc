@@ -77,6 +77,17 @@ LandlockRules make_landlock_rules(const std::vector<std::string>& readable) {
   return rules;
 }
 
+int allow_reading_file(int ruleset, const char* path) {
+  const int file = ::open(path, O_PATH | O_CLOEXEC);
+  if (file < 0) return errno;
+  landlock_path_beneath_attr rule{};
+  rule.parent_fd = file;
+  rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
+  const int errnum = result_of(::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
+  ::close(file);
+  return errnum;
+}
+
 int restrict_by_landlock(int ruleset) {
   return result_of(::syscall(SYS_landlock_restrict_self, ruleset, 0));
 }

@@ -25,6 +25,9 @@ struct LandlockRules {
 // folders; those that don't exist are left out). Throws base::Error where the kernel has no Landlock.
 LandlockRules make_landlock_rules(const std::vector<std::string>& readable);
 
+// Child side: also allows reading the file `path`. Returns 0 or an errno.
+int allow_reading_file(int ruleset, const char* path);
+
 // Child side, after no_new_privs: binds this process and all it starts. Returns 0 or an errno.
 int restrict_by_landlock(int ruleset);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ namespace caisson::sys {
 namespace {
 
 constexpr int kMaxLinkDepth = 8;
+constexpr size_t kCopyPart = 1U << 30;
 // Where the tmpfs is put before it becomes the root; exists on every host.
 constexpr const char* kStage = "/tmp";
 
@@ -43,9 +45,28 @@ int bind_tree(const char* source, int& tree) {
       ::syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes));
 }
 
+// sendfile(2) leaves the descriptor's offset alone when it is given one.
+int copy_content(int from, int to) {
+  off_t offset = 0;
+  for (;;) {
+    const ssize_t copied = ::sendfile(to, from, &offset, kCopyPart);
+    if (copied == 0) return 0;
+    if (copied < 0 && errno != EINTR) return errno;
+  }
+}
+
+int make_copy(const RootPlan::Entry& entry, int root) {
+  const int file = ::openat(root, entry.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+  if (file < 0) return errno;
+  const int errnum = copy_content(entry.descriptor, file);
+  ::close(file);
+  return errnum;
+}
+
 int make_entry(const RootPlan::Entry& entry, int root, int tree) {
   using Kind = RootPlan::Entry::Kind;
   const char* path = entry.path.c_str();
+  if (entry.kind == Kind::kCopy) return make_copy(entry, root);
   if (entry.kind == Kind::kLink) return result_of(::symlinkat(entry.source.c_str(), root, path));
   if (entry.kind == Kind::kBindFile) {
     if (int errnum = result_of(::mknodat(root, path, S_IFREG | 0444, 0))) return errnum;
@@ -65,7 +86,26 @@ RootPlan::RootPlan(const std::vector<std::string>& visible) {
       throw base::Error("cannot show " + base::in_quotes(path) + " in a jail: it is not an absolute path without '..'");
     add(path, 0);
   }
+  check_room();
+}
+
+void RootPlan::add_copy(const std::string& path, int descriptor) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) throw base::system_error("cannot look at", path);
+  if (!S_ISREG(status.st_mode))
+    throw base::Error("cannot copy " + base::in_quotes(path) + " into a jail: it is not a file");
+  for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string folder = path.substr(1, slash - 1);
+    if (!has(folder)) entries_.push_back({.kind = Entry::Kind::kFolder, .path = folder, .source = ""});
+  }
+  entries_.push_back({.kind = Entry::Kind::kCopy, .path = path.substr(1), .source = "", .descriptor = descriptor});
+  copied_kibibytes_ += static_cast<uint64_t>(status.st_size) / 1024 + 64;
+  check_room();
+}
+
+void RootPlan::check_room() {
   if (entries_.size() > kMaxEntries) throw base::Error("a jail's root would have too many entries");
+  tmpfs_options_ = "mode=0755,nr_inodes=256,size=" + std::to_string(copied_kibibytes_ + 64) + "k";
 }
 
 bool RootPlan::has(const std::string& path) const {
@@ -86,7 +126,7 @@ void RootPlan::add(const std::string& path, int depth) {
     if (::lstat(host.c_str(), &status) != 0) throw base::system_error("cannot look at", host);
     if (S_ISLNK(status.st_mode)) {
       const std::string target = link_target(host);
-      if (!has(inside)) entries_.push_back({Entry::Kind::kLink, inside, target});
+      if (!has(inside)) entries_.push_back({.kind = Entry::Kind::kLink, .path = inside, .source = target});
       std::string rest;
       for (size_t j = i + 1; j < parts.size(); ++j) rest += "/" + parts[j];
       char resolved[PATH_MAX];
@@ -96,9 +136,11 @@ void RootPlan::add(const std::string& path, int depth) {
       return;
     }
     if (last && !has(inside)) {
-      entries_.push_back({S_ISDIR(status.st_mode) ? Entry::Kind::kBindFolder : Entry::Kind::kBindFile, inside, host});
+      entries_.push_back({.kind = S_ISDIR(status.st_mode) ? Entry::Kind::kBindFolder : Entry::Kind::kBindFile,
+                          .path = inside,
+                          .source = host});
     } else if (!last && !has(inside)) {
-      entries_.push_back({Entry::Kind::kFolder, inside, ""});
+      entries_.push_back({.kind = Entry::Kind::kFolder, .path = inside, .source = ""});
     } else if (!last) {
       // Already visible as part of a folder that is bound: nothing to make in a read-only place.
       const auto found =
@@ -115,7 +157,8 @@ int open_root_sources(const RootPlan& plan, RootSources& sources) {
   for (size_t i = 0; i < plan.entries().size(); ++i) {
     const RootPlan::Entry& entry = plan.entries()[i];
     sources.trees[i] = -1;
-    if (entry.source.empty() || entry.kind == RootPlan::Entry::Kind::kLink) continue;
+    using Kind = RootPlan::Entry::Kind;
+    if (entry.kind != Kind::kBindFile && entry.kind != Kind::kBindFolder) continue;
     if (int errnum = bind_tree(entry.source.c_str(), sources.trees[i])) return errnum;
   }
   return 0;
@@ -123,7 +166,7 @@ int open_root_sources(const RootPlan& plan, RootSources& sources) {
 
 int enter_root(const RootPlan& plan, RootSources& sources) {
   constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV;
-  if (::mount("tmpfs", kStage, "tmpfs", kFlags, "mode=0755,size=64k,nr_inodes=256") != 0) return errno;
+  if (::mount("tmpfs", kStage, "tmpfs", kFlags, plan.tmpfs_options().c_str()) != 0) return errno;
   const int root = ::open(kStage, O_DIRECTORY | O_CLOEXEC);
   if (root < 0) return errno;
   for (size_t i = 0; i < plan.entries().size(); ++i) {

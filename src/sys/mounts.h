@@ -5,6 +5,7 @@
 // that every source is held by a descriptor before the host's tree goes out of sight, and no path is looked up twice.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,22 +21,32 @@ class RootPlan {
   // well. Throws base::Error for a path that is not absolute or has ".." in it, and for more than kMaxEntries.
   explicit RootPlan(const std::vector<std::string>& visible);
 
+  // A copy of the open regular file `descriptor` (borrowed until the root was entered) at `path` inside; readable there
+  // whoever may open the file itself.
+  void add_copy(const std::string& path, int descriptor);
+
   static constexpr size_t kMaxEntries = 64;
 
   struct Entry {
-    enum class Kind { kFolder, kLink, kBindFile, kBindFolder };
+    enum class Kind { kFolder, kLink, kBindFile, kBindFolder, kCopy };
     Kind kind;
-    std::string path;    // inside, relative to the root: "usr/lib"
-    std::string source;  // kBind*: on the host; kLink: what the link says
+    std::string path;     // inside, relative to the root: "usr/lib"
+    std::string source;   // kBind*: on the host; kLink: what the link says
+    int descriptor = -1;  // kCopy: what is copied, from its beginning
   };
   // In the order in which they are to be made.
   const std::vector<Entry>& entries() const { return entries_; }
+  // The tmpfs's mount options: large enough for the copies, and no larger.
+  const std::string& tmpfs_options() const { return tmpfs_options_; }
 
  private:
   void add(const std::string& path, int depth);
   bool has(const std::string& path) const;
+  void check_room();
 
   std::vector<Entry> entries_;
+  uint64_t copied_kibibytes_ = 0;
+  std::string tmpfs_options_;
 };
 
 // Descriptors of the sources; to be made in the child's memory before it has less rights.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Which accelerator QEMU can use here. An openable /dev/kvm is not proof: on a paravirtual host it opens, creates a virtual
-// machine, and then a stock kernel hangs in it with one core busy. So KVM is taken only where the processor itself says that
-// it can virtualise (vmx or svm), /dev/kvm opens, speaks API version 12 and makes a machine.
+// Which accelerator QEMU can use here. An openable /dev/kvm is not proof: on a paravirtual host it opens, creates a
+// virtual machine, and then a stock kernel hangs in it with one core busy. So KVM is taken only where the processor
+// itself says that it can virtualise (vmx or svm), /dev/kvm opens, speaks API version 12 and makes a machine.
 #pragma once
 
 #include <string>
@@ -36,6 +36,8 @@ AcceleratorProbe judge_accelerator(const AcceleratorFacts& facts);
 // Whether the text of /proc/cpuinfo has the flag vmx or svm. Pure.
 bool cpu_virtualises(std::string_view cpuinfo);
 
-inline AcceleratorProbe probe_accelerator() { return judge_accelerator(read_accelerator_facts()); }
+inline AcceleratorProbe probe_accelerator() {
+  return judge_accelerator(read_accelerator_facts());
+}
 
 }  // namespace caisson::vmm

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// One virtual machine as QEMU is told to make it: the hardware, and where its bytes come from. Everything but QEMU's own
-// program, libraries and firmware is a descriptor, so that the jail's file system can be nearly empty.
+// One virtual machine as QEMU is told to make it: the hardware, and where its bytes come from. Everything but QEMU's
+// own program, libraries and firmware is a descriptor, so that the jail's file system can be nearly empty.
 //
 // Three ways to start, by Memory::kind:
 //  - kAnonymous: boots the kernel; nothing of its memory is kept.
-//  - kTemplateNew: boots the kernel with its RAM in a file that is written through (shared); `device_state` is the file that
+//  - kTemplateNew: boots the kernel with its RAM in a file that is written through (shared); `device_state` is the file
+//  that
 //    Qmp freeze() writes the devices' state to. Together with the disk they are a template.
-//  - kTemplateClone: maps the template's RAM file privately (copy-on-write) and loads `device_state`; the guest runs on by
+//  - kTemplateClone: maps the template's RAM file privately (copy-on-write) and loads `device_state`; the guest runs on
+//  by
 //    itself from where it was frozen, no QMP needed. The kernel, initramfs and command line must not be given again.
 //
-// A template can only be thawed by a machine of the same shape: accelerator, CPU, vcpus, memory, number and order of disks,
-// QEMU binary. Make them all part of the template's key (machine_fingerprint() covers what this folder decides).
+// A template can only be thawed by a machine of the same shape: accelerator, CPU, vcpus, memory, number and order of
+// disks, QEMU binary. Make them all part of the template's key (machine_fingerprint() covers what this folder decides).
 #pragma once
 
 #include <optional>
@@ -29,7 +31,8 @@ namespace caisson::vmm {
 enum class DiskFormat { kRaw, kQcow2 };
 
 struct DiskImage {
-  base::Fd file;  // opened O_RDONLY for a read-only disk or a backing file, O_RDWR for a writable disk: QEMU insists on it
+  base::Fd
+      file;  // opened O_RDONLY for a read-only disk or a backing file, O_RDWR for a writable disk: QEMU insists on it
   DiskFormat format = DiskFormat::kRaw;
 };
 
@@ -39,8 +42,8 @@ struct Disk {
   bool read_only = false;
   // For a qcow2 overlay: the file below it. What the qcow2 header names as its backing file is not looked at.
   std::optional<DiskImage> backing;
-  // false: a flush of the guest writes QEMU's caches to the host's page cache but does not wait for the host's disk. Safe
-  // against the death of QEMU, not of the host.
+  // false: a flush of the guest writes QEMU's caches to the host's page cache but does not wait for the host's disk.
+  // Safe against the death of QEMU, not of the host.
   bool flush_to_disk = true;
 };
 
@@ -58,7 +61,7 @@ struct MachineConfig {
   Accelerator accelerator = Accelerator::kTcg;
   unsigned vcpus = 1;
   Memory memory;
-  base::Fd kernel;        // bzImage; none for kTemplateClone
+  base::Fd kernel;  // bzImage; none for kTemplateClone
   base::Fd initramfs;
   std::string command_line;  // the kernel's; console=ttyS0 for the console
   std::vector<Disk> disks;
@@ -91,12 +94,12 @@ inline constexpr std::string_view kRamPath = "/caisson.ram";
 // The whole command line, argv[0] being `qemu`. Pure: looks at which descriptors are there, never into them.
 std::vector<std::string> qemu_arguments(const MachineConfig& config, const std::string& qemu);
 
-// Which descriptor of ours becomes which number in QEMU's process, for the disks, kernel, initramfs and state (the QMP, link
-// and console ends are added by Vmm::start). Borrowed from `config`.
+// Which descriptor of ours becomes which number in QEMU's process, for the disks, kernel, initramfs and state (the QMP,
+// link and console ends are added by Vmm::start). Borrowed from `config`.
 std::vector<std::pair<int, int>> qemu_descriptors(const MachineConfig& config);
 
-// A text that changes whenever a template made by this build with this QEMU cannot be thawed or would behave differently:
-// the command line's form, QEMU's version (path, size, time of the binary), and the CPU model under KVM.
+// A text that changes whenever a template made by this build with this QEMU cannot be thawed or would behave
+// differently: the command line's form, QEMU's version (path, size, time of the binary), and the CPU model under KVM.
 std::string machine_fingerprint(Accelerator accelerator);
 
 }  // namespace caisson::vmm

@@ -2,8 +2,8 @@
 
 // One running QEMU: started in its jail, held by a pidfd, dead with its owner.
 //
-// Used from the executor's one thread. The QEMU process dies when the *thread* that called start() ends (PDEATHSIG is per
-// thread), when kill() is called, and when the Vmm is destroyed; its cgroup is then removed.
+// Used from the executor's one thread. The QEMU process dies when the *thread* that called start() ends (PDEATHSIG is
+// per thread), when kill() is called, and when the Vmm is destroyed; its cgroup is then removed.
 #pragma once
 
 #include <sys/types.h>
@@ -25,8 +25,8 @@ namespace asio = boost::asio;
 struct VmmOptions {
   // Names the cgroup (caisson-NAME); letters, digits, '_', '.', '-'.
   std::string name;
-  // What QEMU itself may take beyond the guest's memory: its own data, the translated code under TCG, disk caches. The cgroup
-  // limits memory to the guest's plus this.
+  // What QEMU itself may take beyond the guest's memory: its own data, the translated code under TCG, disk caches. The
+  // cgroup limits memory to the guest's plus this.
   base::Bytes overhead = base::mebibytes(512);
   // Time that QEMU has to come up to the point where its memory is mapped; past it start() kills it and throws.
   std::chrono::seconds start_timeout{30};
@@ -42,14 +42,16 @@ class Vmm {
   Vmm(const Vmm&) = delete;
   Vmm& operator=(const Vmm&) = delete;
 
-  // Each to be taken once. The link: our end of the virtio port's socket pair. The console: the read end of a pipe with what
-  // the guest writes to ttyS0; when nobody reads it the guest's console waits, QEMU does not. QMP: give it to class Qmp.
+  // Each to be taken once. The link: our end of the virtio port's socket pair. The console: the read end of a pipe with
+  // what the guest writes to ttyS0; when nobody reads it the guest's console waits, QEMU does not. QMP: give it to
+  // class Qmp.
   base::Fd take_link();
   base::Fd take_console();
   base::Fd take_qmp();
 
-  // Waits for QEMU's end, which it reaps, and says how it was: "QEMU exited with 0", "QEMU was ended by signal 9 (Killed)", and for a
-  // failure the last lines of what it wrote to its stderr, escaped. May be called again; then it returns at once.
+  // Waits for QEMU's end, which it reaps, and says how it was: "QEMU exited with 0", "QEMU was ended by signal 9
+  // (Killed)", and for a failure the last lines of what it wrote to its stderr, escaped. May be called again; then it
+  // returns at once.
   asio::awaitable<std::string> wait();
   // SIGKILL. Idempotent; wait() then returns.
   void kill();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A client of QEMU's machine protocol (QMP: docs/interop/qmp-spec of QEMU) over one socket. QEMU runs hostile code's devices,
-// so its answers are not trusted either: a line is at most kMaxQmpLineBytes, must be one JSON object, and anything unexpected
-// is a base::Error.
+// A client of QEMU's machine protocol (QMP: docs/interop/qmp-spec of QEMU) over one socket. QEMU runs hostile code's
+// devices, so its answers are not trusted either: a line is at most kMaxQmpLineBytes, must be one JSON object, and
+// anything unexpected is a base::Error.
 //
 // Used from the executor's one thread; one execute() at a time. Destroying it ends pending calls with an Error.
 #pragma once
@@ -23,18 +23,19 @@ inline constexpr size_t kMaxQmpLineBytes = 1U << 20;
 
 class Qmp {
  public:
-  // `socket` is a connected stream socket. Nothing is sent before the first call.
+  // `socket` comes from Vmm::take_qmp(): the negotiation, and what a thaw or freeze needs, was sent ahead on it with
+  // the id "ahead"; the answers to that are read by the first call.
   Qmp(asio::any_io_executor executor, base::Fd socket);
   ~Qmp();
   Qmp(const Qmp&) = delete;
   Qmp& operator=(const Qmp&) = delete;
 
-  // Runs a command and returns its "return". The first call reads the greeting and negotiates. An "error" answer is thrown
-  // as base::Error with QEMU's text; so is the end of QEMU.
+  // Runs a command and returns its "return". An "error" answer (also to what was sent ahead) is thrown as base::Error
+  // with QEMU's text; so is the end of QEMU.
   asio::awaitable<base::Json> execute(std::string command, base::Json arguments = base::Json::object());
 
-  // The next event of that name, also one that came in while a command ran (at most 256 are kept, the oldest are dropped).
-  // Returns its "data" (an object, maybe empty).
+  // The next event of that name, also one that came in while a command ran (at most 256 are kept, the oldest are
+  // dropped). Returns its "data" (an object, maybe empty).
   asio::awaitable<base::Json> wait_event(std::string name);
 
  private:
@@ -42,9 +43,10 @@ class Qmp {
   std::shared_ptr<State> state_;
 };
 
-// Freezes a machine of MemoryKind::kTemplateNew: its RAM file and MachineConfig::device_state are complete and consistent
-// when this returns, and QEMU has been told to quit (wait for it before using the files). The machine is recorded as running,
-// so that a clone runs on by itself. Throws base::Error when QEMU cannot; the files are then worthless.
+// Freezes a machine of MemoryKind::kTemplateNew: its RAM file and MachineConfig::device_state are complete and
+// consistent when this returns, and QEMU has been told to quit (wait for it before using the files). The machine is
+// recorded as running, so that a clone runs on by itself. Throws base::Error when QEMU cannot; the files are then
+// worthless.
 asio::awaitable<void> freeze(Qmp& qmp);
 
 }  // namespace caisson::vmm

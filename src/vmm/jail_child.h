@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The jail's child, between clone and exec: nothing here allocates or throws; a step that fails is reported through the
+// socket.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "sys/mounts.h"
+#include "sys/seccomp.h"
+
+namespace caisson::vmm {
+
+enum class JailStep : uint8_t {
+  kNone,
+  kParent,       // the parent has ended
+  kRootSources,  // from here …
+  kIds,
+  kRoot,
+  kHostName,  // … to here: only with namespaces, and a reason to start again without them
+  kDescriptors,
+  kLimits,
+  kCapabilities,
+  kNoNewPrivileges,
+  kParentDeath,
+  kLandlock,
+  kFilter,
+  kExecute,
+};
+// "enter the new root", for messages.
+const char* text_of(JailStep step);
+
+// What the child sends: a failure; or, with step kNone and the filter's listener as ancillary data, that it is about to
+// execute.
+struct JailReport {
+  JailStep step;
+  int errnum;
+};
+
+// Everything the child needs, made before the clone.
+struct JailChild {
+  bool user_namespace = false;
+  bool other_namespaces = false;
+  uid_t uid = 0;  // to become; with a user namespace the id inside
+  gid_t gid = 0;
+  bool change_ids = false;  // without a user namespace: root becomes `uid`, an ordinary user stays itself
+  const sys::RootPlan* root = nullptr;
+  int landlock_ruleset = -1;
+  std::vector<const char*> reopened;  // names to be allowed for reading
+  sys::FilterProgram filter;
+  std::vector<std::pair<int, int>> descriptors;
+  int highest_number = 2;  // of any descriptor inside
+  int null_fd = -1;
+  int socket = -1;         // SOCK_SEQPACKET to the parent
+  int parent_socket = -1;  // the parent's end of it: to be closed first, or its end would not be seen
+  const char* program = nullptr;
+  std::vector<char*> arguments;
+  std::vector<char*> environment;
+};
+
+[[noreturn]] void run_jail_child(JailChild& child);
+
+}  // namespace caisson::vmm
