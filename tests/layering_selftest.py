@@ -38,6 +38,7 @@ CASES = [
     ("a machine's path", check_hygiene, {"docs/a.md": "in /work" + "/main\n"}, "path of the machine"),
     ("a dead link", check_links, {"README.md": "[x](docs/gone.md)\n"}, "leads nowhere"),
     ("a dead anchor", check_links, {"README.md": "[x](#gone)\n# Here\n"}, "no heading"),
+    ("a test that is not there", check_links, {"docs/a.md": "`e2e.gone`\n", "tests/e2e/cases_a.py": "def here(host):\n"}, "no end-to-end case"),
     ("a dead path in quotes", check_links, {"README.md": "see `src/base/gone.h`\n"}, "does not exist"),
 ]
 CLEAN = {

@@ -3,6 +3,7 @@
 
 import os
 import re
+import subprocess
 
 from harness import Skipped, case, equal, true
 
@@ -84,10 +85,39 @@ def doctor_says_what_each_engine_needs(host):
     host.caisson("doctor").expect(err="", out_has="microvm")
 
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+@case(image=None)
+def the_documented_capabilities_are_the_engines_own(host):
+    """docs/engines.md holds what the engines say of themselves."""
+    with open(f"{ROOT}/docs/engines.md", encoding="utf-8") as file:
+        rows = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in file if line.startswith("|")]
+    names = rows[0][1:]
+    documented = {name: {row[0]: row[number] == "yes" for row in rows[2:]} for number, name in enumerate(names, 1)}
+    engines = host.caisson("doctor", "--json").expect().json()["engines"]
+    equal(documented, {engine["name"]: engine["capabilities"] for engine in engines}, "docs/engines.md")
+
+
+@case(image=None)
+def the_readme_names_only_commands_that_exist(host):
+    with open(f"{ROOT}/README.md", encoding="utf-8") as file:
+        text = file.read()
+    commands = set(re.findall(r"^ +(?:\./)?caisson ([a-z]+(?: (?:build|ls|import|rm|verify)\b)?)", text, re.M))
+    true(len(commands) > 8, f"the README names only {commands}")
+    for command in commands:
+        words = command.split() if command.startswith("image ") else command.split()[:1]
+        host.caisson(*words, "--help").expect(err="")
+        options = re.findall(rf"caisson {command}\b[^\n#]*? (--?[a-z][a-z-]*)(?= )", text.split("## Everyday use")[1].split("##")[0])
+        shown = host.caisson(*words, "--help").out
+        for option in options:
+            for one in [option] if option.startswith("--") or len(option) == 2 else ["-" + letter for letter in option[1:]]:
+                true(re.search(rf"(^|[\s,]){re.escape(one)}\b", shown), f"{command} has no {one}")
+
+
 @case(image=None)
 def completion_is_valid_for_its_shell(host):
     import shutil
-    import subprocess
     for shell in ("bash", "zsh", "fish"):
         script = host.caisson("completion", shell).expect(err="").out
         true("caisson" in script, f"the {shell} completion does not name caisson")
@@ -107,7 +137,6 @@ def an_unusable_state_folder_is_explained(host):
 
 @case(labels=("root",))
 def a_read_only_state_folder_is_explained(host):
-    import subprocess
     if os.geteuid() != 0:
         raise Skipped("mounting needs root")
     os.mkdir(host.data)

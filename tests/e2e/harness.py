@@ -18,6 +18,7 @@ import functools
 import json
 import os
 import pty
+import pwd
 import re
 import select
 import shutil
@@ -176,6 +177,20 @@ class Host:
                  f"  stderr: {(late.stderr or b'')[-2000:]!r}")
         code = done.returncode if done.returncode >= 0 else 128 - done.returncode
         return Result(argv, code, done.stdout, done.stderr.decode(errors="backslashreplace"), time.monotonic() - begin)
+
+    def as_user(self, user, *arguments, timeout=240):
+        """Runs to the end as another user (from root), in a HOME of that user's own below this one."""
+        home = os.path.join(self.home, user)
+        os.chmod(self.home, 0o711)
+        for folder in (home, f"{home}/run"):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            shutil.chown(folder, user)
+        environment = {**{key: value for key, value in self.environment.items() if not key.startswith("XDG_")}, "HOME": home,
+                       "XDG_RUNTIME_DIR": f"{home}/run", "USER": user}
+        argv = self._argv(arguments)
+        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, env=environment, cwd=home, timeout=timeout, user=user,
+                              group=pwd.getpwnam(user).pw_gid, extra_groups=[])
+        return Result(argv, done.returncode, done.stdout, done.stderr.decode(errors="backslashreplace"), 0)
 
     def start(self, *arguments, stdin=subprocess.PIPE, env=None):
         """Starts it and returns the Popen (pipes, binary); it is killed at the case's end if it still runs."""

@@ -39,6 +39,7 @@ def main():
             print(f"{one.name};{one.image or ''};{one.timeout};{one.processors};{','.join(one.labels)}")
         return 0
     os.makedirs(options.cache, mode=0o700, exist_ok=True)
+    os.environ["CAISSON_TEST_CACHE"] = options.cache
     if options.prepare:
         the_case = harness.Case("prepare_" + options.prepare, images.PREPARE[options.prepare], None, False, 3600, 1, ())
         return harness.run_case(the_case, options.binary, options.cache)

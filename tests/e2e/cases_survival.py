@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What breaks, is killed or is full: each time a clear end, nothing half-made, and the next command works."""
+
+import concurrent.futures
+import glob
+import os
+import signal
+import subprocess
+import time
+
+from harness import Skipped, case, equal, true, wait_until
+
+TINY = ("run", "--image", "tiny")
+
+
+def ended(pid):
+    """Whether a process is gone, or waits only to be reaped by somebody else."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def detached(host, label, *options, command=("sleep", "100000")):
+    name = host.name(label)
+    host.caisson(*TINY, "-d", "--name", name, *options, "--", *command).expect(out=f"{name}\n")
+    return name
+
+
+@case()
+def a_killed_keeper_takes_its_machine_with_it(host):
+    """W5; then ls says stopped, start boots it with its disk's content, rm cleans all."""
+    name = detached(host, "orphan")
+    host.caisson("exec", "-u", "root", name, "--", "sh", "-c", "echo precious >/root/file; sync").expect()
+    sandbox = host.inspect(name)
+    os.kill(sandbox["keeper_pid"], signal.SIGKILL)
+    begin = time.monotonic()
+    wait_until(lambda: ended(sandbox["engine_pid"]), "QEMU's end", seconds=5)
+    true(time.monotonic() - begin < 1, f"QEMU lived on for {time.monotonic() - begin:.1f} s")
+    equal([(one["name"], one["status"]) for one in host.sandboxes()], [(name, "stopped")], "ls")
+    host.caisson("start", name).expect()
+    host.caisson("exec", "-u", "root", name, "--", "cat", "/root/file").expect(out="precious\n")
+    host.caisson("rm", "-f", name).expect()
+    equal(host.sandboxes(), [], "ls after rm")
+
+
+@case()
+def a_killed_machine_is_a_clear_error(host):
+    """The attached client gets exit code 125 and a reason, not a hang."""
+    name = host.name("vmm")
+    process = host.start(*TINY, "--name", name, "--", "sh", "-c", "echo up; exec sleep 100000")
+    equal(process.stdout.readline(), b"up\n", "first line")
+    os.kill(host.inspect(name)["engine_pid"], signal.SIGKILL)
+    equal(process.wait(30), 125, "exit code")
+    said = process.stderr.read().decode()
+    true("caisson: " in said and "Killed" in said, f"stderr: {said!r}")
+
+
+@case()
+def a_killed_client_leaves_nothing(host):
+    """`run` in the foreground: the sandbox goes away with its client."""
+    process = host.start(*TINY, "--name", host.name("client"), "--", "sh", "-c", "echo up; exec sleep 100000")
+    equal(process.stdout.readline(), b"up\n", "first line")
+    process.kill()
+    wait_until(lambda: host.sandboxes() == [], "the end of its sandbox")
+
+
+@case(own_cache=True, timeout=900, processors=2)
+def ten_at_once_make_one_template(host):
+    """An empty cache (but for the image and the kernel) and ten commands: all end well, one template is there."""
+    shared = os.path.join(os.environ["CAISSON_TEST_CACHE"], "caisson")
+    subprocess.run(["mkdir", "-p", f"{host.cache}/caisson"], check=True)
+    for entry in os.listdir(shared):
+        if entry != "templates":
+            subprocess.run(["cp", "-a", "--reflink=auto", f"{shared}/{entry}", f"{host.cache}/caisson/"], check=True)
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        runs = [pool.submit(host.caisson, *TINY, "--cpus", "1", "--memory", "256M", "--", "echo", str(i), timeout=600) for i in range(10)]
+        for i, one in enumerate(runs):
+            one.result().expect(out=f"{i}\n")
+    templates = [path for path in glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")]
+    equal(len(templates), 1, "templates")
+
+
+def own_templates(host):
+    """A cache of the case's own whose image and kernel are the shared ones: (template folder, its options)."""
+    shared = os.path.join(os.environ["CAISSON_TEST_CACHE"], "caisson")
+    os.makedirs(f"{host.cache}/caisson")
+    for entry in os.listdir(shared):
+        if entry != "templates":
+            subprocess.run(["cp", "-a", "--reflink=auto", f"{shared}/{entry}", f"{host.cache}/caisson/"], check=True)
+    options = (*TINY, "--cpus", "1", "--memory", "256M")
+    host.caisson(*options, "--", "true", timeout=600).expect()
+    return os.path.dirname(glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")[0]), options
+
+
+@case(own_cache=True, timeout=1200)
+def a_damaged_template_is_made_again(host):
+    """K2: truncated, changed, missing, half-written. Each time the run ends well, on a template that was made again."""
+    folder, options = own_templates(host)
+
+    def truncate(path):
+        os.truncate(path, os.path.getsize(path) // 2)
+
+    def change(path):
+        with open(path, "r+b") as file:
+            file.seek(os.path.getsize(path) // 2)
+            byte = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte[0] ^ 1]))
+
+    for damage, name in ((truncate, "ram"), (os.remove, "ram"), (change, "state"), (truncate, "state"), (os.remove, "disk.qcow2"),
+                         (os.remove, "manifest.json"), (truncate, "manifest.json")):
+        damage(os.path.join(folder, name))
+        verify = host.caisson("image", "verify")
+        true(verify.code != 0, f"image verify did not notice: {damage.__name__} of {name}")
+        host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
+        host.caisson(*options, "--", "true").expect(err="")
+        host.caisson("image", "verify").expect()
+
+
+@case(own_cache=True, timeout=900)
+def a_killed_template_build_leaves_nothing_behind(host):
+    folder, options = own_templates(host)
+    subprocess.run(["rm", "-rf", folder], check=True)
+    for _ in range(3):
+        process = host.start(*options, "--", "true")
+        wait_until(lambda: [path for path in glob.glob(f"{host.cache}/caisson/**/ram", recursive=True) if os.stat(path).st_blocks > 0],
+                   "the RAM file of a template in the making", seconds=120)
+        process.kill()
+        process.wait()
+    host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
+    files = glob.glob(f"{host.cache}/caisson/**/ram", recursive=True)
+    equal(len(files), 1, "RAM files")
+
+
+@case(labels=("root",))
+def a_full_host_disk_is_explained(host):
+    """The state folder is on a file system with no space: a clear error, no half-made sandbox."""
+    if os.geteuid() != 0:
+        raise Skipped("mounting needs root")
+    os.mkdir(host.data)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", host.data], check=True)
+    try:
+        with open(f"{host.data}/filler", "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+        host.caisson(*TINY, "--", "true").error(125, "No space left")
+        os.remove(f"{host.data}/filler")
+        equal(host.sandboxes(), [], "sandboxes")
+    finally:
+        subprocess.run(["umount", host.data], check=True)
+
+
+@case(timeout=900)
+def a_gibibyte_passes_unchanged(host):
+    """Through exec's stdin and stdout, compared by digest on both sides."""
+    import hashlib
+    import threading
+    name = detached(host, "pipe")
+    process = host.start("exec", name, "--", "cat")
+    sent, received = hashlib.sha256(), hashlib.sha256()
+    block = os.urandom(1 << 20)
+
+    def send():
+        for number in range(1024):
+            data = number.to_bytes(4, "big") + block[4:]
+            sent.update(data)
+            process.stdin.write(data)
+        process.stdin.close()
+
+    writer = threading.Thread(target=send)
+    writer.start()
+    total = 0
+    while data := process.stdout.read(1 << 20):
+        received.update(data)
+        total += len(data)
+    writer.join()
+    equal(process.wait(60), 0, "exit code")
+    equal(total, 1 << 30, "bytes")
+    equal(received.hexdigest(), sent.hexdigest(), "digest")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case(timeout=600, processors=2)
+def ten_at_once_finish(host):
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        runs = [pool.submit(host.caisson, *TINY, "--", "echo", str(i), timeout=300) for i in range(10)]
+        for i, one in enumerate(runs):
+            one.result().expect(out=f"{i}\n", err="")
