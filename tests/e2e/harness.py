@@ -187,7 +187,11 @@ class Host:
             shutil.chown(folder, user)
         environment = {**{key: value for key, value in self.environment.items() if not key.startswith("XDG_")}, "HOME": home,
                        "XDG_RUNTIME_DIR": f"{home}/run", "USER": user}
-        argv = self._argv(arguments)
+        # The build tree may be where only root can go.
+        programs = os.path.join(self.home, "bin")
+        if not os.path.exists(programs):
+            shutil.copytree(os.path.dirname(self.binary), programs, ignore=shutil.ignore_patterns("*_test", "*_fuzz"))
+        argv = [os.path.join(programs, os.path.basename(self.binary)), *map(str, arguments)]
         done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, env=environment, cwd=home, timeout=timeout, user=user,
                               group=pwd.getpwnam(user).pw_gid, extra_groups=[])
         return Result(argv, done.returncode, done.stdout, done.stderr.decode(errors="backslashreplace"), 0)
