@@ -222,7 +222,8 @@ asio::awaitable<GuestClient::Output> GuestClient::run(ExecRequest request, size_
     }
     if (frame.type == ExecFrame::kStdin || frame.type == ExecFrame::kStdinEnd)
       throw base::Error("an exec frame for the guest came from it");
-    output.text.append(frame.payload, 0, max_bytes - output.text.size());
+    if (frame.type == ExecFrame::kStdout || frame.type == ExecFrame::kStderr)
+      output.text.append(frame.payload, 0, max_bytes - output.text.size());
   }
 }
 

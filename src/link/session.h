@@ -34,7 +34,8 @@ struct Limits {
 class SessionCore;
 struct StreamState;
 
-// One stream. Dropping the last reference resets it if it is not finished.
+// One stream. Dropping the last reference resets it if it is not finished: then the other end reads what was written,
+// and instead of an end an error.
 class Stream {
  public:
   Stream(std::shared_ptr<SessionCore> core, std::shared_ptr<StreamState> state);
@@ -52,7 +53,7 @@ class Stream {
   asio::awaitable<void> write(std::span<const uint8_t> from);
   // Sends FIN: no more writes from here; reads go on.
   asio::awaitable<void> close_write();
-  // Sends RST: pending calls of both ends throw. Idempotent.
+  // Sends RST: pending calls of both ends throw. The other end can still read what it had got. Idempotent.
   void reset();
 
  private:

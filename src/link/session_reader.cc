@@ -178,9 +178,8 @@ void SessionCore::on_fin_or_rst(const Frame& frame, const StreamStatePtr& stream
     stream->readable.notify_all();
   }
   if (frame.has(kRst)) {
-    // All that was promised came before the FIN: it stays readable. Otherwise what came is worth nothing.
-    const bool unseen = std::erase(waiting_accepts_, stream) > 0;
-    if (unseen || !stream->fin_received) discard_incoming(*stream);
+    // What came before it stays readable: an end that sends its last words and drops the stream resets it, too.
+    if (std::erase(waiting_accepts_, stream) > 0) discard_incoming(*stream);
     break_stream(*stream, "the other end of the link reset the stream");
   }
   if (stream->finished()) forget(*stream);

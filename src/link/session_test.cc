@@ -189,24 +189,34 @@ TEST(Session, AResetIsSeenByBothEnds) {
   EXPECT_EQ(pair.b.session.stream_count(), 0U);
 }
 
-TEST(Session, WhatWasSentBeforeTheFinSurvivesAReset) {
+TEST(Session, WhatWasSentBeforeAResetIsStillRead) {
   Loop loop;
   SessionPair pair(loop);
   const auto last_words = pattern(1000);
   StreamPtr marker;
   loop.run({[&]() -> Task {
-              StreamPtr stream = co_await pair.a.session.open();
-              std::vector<uint8_t> one(1);
-              co_await stream->write(one);
-              co_await pair.a.session.accept();  // by now everything of the other end is here
-              const auto got = co_await receive_all(stream);
+              StreamPtr ended = co_await pair.a.session.open();
+              StreamPtr dropped = co_await pair.a.session.open();
+              marker = co_await pair.a.session.accept();  // everything of the other end is here now
+              const auto whole = co_await receive_all(ended);
+              EXPECT_EQ(whole, last_words);
+              std::vector<uint8_t> got(last_words.size());
+              co_await dropped->read_exact(got);
               EXPECT_EQ(got, last_words);
+              const std::string end = co_await error_of([&]() -> Task { co_await dropped->read_exact(got); });
+              EXPECT_EQ(end, "the other end of the link reset the stream");
+              marker.reset();
             },
             [&]() -> Task {
-              StreamPtr stream = co_await pair.b.session.accept();
-              co_await send_all(stream, last_words);
-              stream.reset();  // dropped with the other direction open
-              marker = co_await pair.b.session.open();
+              StreamPtr ended = co_await pair.b.session.accept();
+              StreamPtr dropped = co_await pair.b.session.accept();
+              co_await send_all(ended, last_words);
+              co_await dropped->write(last_words);
+              ended.reset();
+              dropped.reset();
+              StreamPtr last = co_await pair.b.session.open();
+              std::vector<uint8_t> one(1);
+              co_await error_of([&]() -> Task { co_await last->read_exact(one); });
             }});
 }
 
