@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// caisson-unpack: does one UnpackJob (unpack_job.h). A program of its own because fakeroot works by preloading a
+// library into dynamic programs, and because it reads what strangers made.
+//
+// Two processes: the first waits, and the second works. When the pipe from `caisson` closes, the first ends the second
+// and itself, fakeroot's script goes on to its end and stops its daemon, and nothing is left running.
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <clocale>
+#include <filesystem>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "image/digest.h"
+#include "image/unpack.h"
+#include "image/unpack_job.h"
+
+namespace caisson::image {
+namespace {
+
+constexpr auto kReportEvery = std::chrono::milliseconds(200);
+// All images have the same one: nothing looks an image up by it, and equal trees must make equal files.
+constexpr const char* kUuid = "ca155011-0000-4000-8000-000000000000";
+
+void report(const base::Json& json) {
+  const std::string line = base::to_line(json) + "\n";
+  base::write_all(kReportFd, {line.data(), line.size()}, "the report");
+}
+
+// Passes on at most one report in kReportEvery.
+class Pace {
+ public:
+  bool due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return false;
+    next_ = now + kReportEvery;
+    return true;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+};
+
+base::Fd open_layer(const LayerJob& layer) {
+  if (layer.path == "-") return base::Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10));
+  return base::open_file(layer.path, O_RDONLY);
+}
+
+UnpackTotals unpack_all(const UnpackJob& job, Ownership ownership) {
+  Tree tree(job.tree, ownership);
+  Attributes root;
+  root.mode = 0755;
+  tree.folder("", root);  // so that an archive without an entry for it gives the same image each time
+  UnpackTotals totals;
+  Pace pace;
+  for (size_t i = 0; i < job.layers.size(); ++i) {
+    const LayerJob& layer = job.layers[i];
+    UnpackOptions options;
+    options.whiteouts = layer.whiteouts;
+    options.require_end = layer.require_end;
+    options.diff_id = layer.diff_id;
+    if (job.max_bytes != 0) options.limits.max_bytes = job.max_bytes;
+    if (job.max_entries != 0) options.limits.max_entries = job.max_entries;
+    options.tick = [&](const UnpackTotals& so_far, uint64_t consumed) {
+      if (!pace.due()) return;
+      report({{"bytes", so_far.bytes}, {"entries", so_far.entries}, {"consumed", consumed}, {"layer", i}});
+    };
+    const base::Fd archive = open_layer(layer);
+    const std::string name = layer.path == "-" ? "the archive" : layer.path;
+    unpack_layer(archive.get(), name, tree, totals, options);
+  }
+  return totals;
+}
+
+// Reports how much mkfs.erofs has written until it ends.
+base::ExitStatus watch_writing(base::Child& mkfs, const std::string& out, uint64_t total) {
+  pollfd ended = {.fd = mkfs.pidfd(), .events = POLLIN, .revents = 0};
+  while (::poll(&ended, 1, static_cast<int>(kReportEvery.count())) == 0) {
+    struct stat info {};
+    if (::stat(out.c_str(), &info) == 0) report({{"written", info.st_size}, {"total", total}});
+  }
+  return mkfs.wait();
+}
+
+void write_erofs(const UnpackJob& job, uint64_t total) {
+  const std::string log_path = job.out + ".log";
+  const base::Fd log = base::open_file(log_path, O_WRONLY | O_CREAT | O_TRUNC);
+  // Uncompressed: an emulated CPU would pay for each read. -T0 is the file system's own time, each file keeps its own.
+  base::Child mkfs =
+      base::spawn({.argv = {"mkfs.erofs", "--quiet", "-d0", "-T0", "--preserve-mtime", "-U", kUuid, job.out, job.tree},
+                   .descriptors = {{log.get(), 1}, {log.get(), 2}}});
+  const base::ExitStatus status = watch_writing(mkfs, job.out, total);
+  if (status.ok()) return;
+  const std::string text = base::read_file(log_path);
+  const std::string_view tail = base::trimmed(text);
+  const bool full = text.find("No space left") != std::string::npos || text.find("[Error 28]") != std::string::npos;
+  throw base::Error("cannot write the image: mkfs.erofs " + status.text() + ": " +
+                        base::escaped(tail.substr(tail.size() > 400 ? tail.size() - 400 : 0)),
+                    full ? "free some disk space, or set XDG_CACHE_HOME to a larger disk" : "");
+}
+
+bool has_dockerd(const std::string& folder) {
+  const Tree tree(folder, Ownership::kPlain);
+  for (const char* path :
+       {"usr/bin/dockerd", "usr/sbin/dockerd", "usr/local/bin/dockerd", "bin/dockerd", "sbin/dockerd"}) {
+    if (tree.has_file(path)) return true;
+  }
+  return false;
+}
+
+UnpackResult do_job(const UnpackJob& job) {
+  UnpackResult result;
+  if (job.task == UnpackJob::Task::kKind) {
+    if (job.layers.size() != 1) throw base::Error("the unpacking job needs one archive");
+    result.kind = archive_kind(open_layer(job.layers[0]).get(), job.layers[0].path);
+    return result;
+  }
+  uint64_t total = 0;
+  if (!job.layers.empty()) {
+    const UnpackTotals totals =
+        unpack_all(job, job.task == UnpackJob::Task::kImage ? Ownership::kFaked : Ownership::kPlain);
+    result.entries = totals.entries;
+    total = totals.bytes;
+  }
+  if (job.task == UnpackJob::Task::kImage) {
+    write_erofs(job, total);
+    result.has_dockerd = has_dockerd(job.tree);
+  }
+  return result;
+}
+
+int work(const UnpackJob& job) {
+  try {
+    report({{"done", to_json(do_job(job))}});
+    return 0;
+  } catch (const base::Error& error) {
+    report({{"error", error.problem()}, {"hint", error.hint()}});
+  } catch (const std::exception& error) {
+    report({{"error", error.what()}, {"hint", ""}});
+  }
+  return 1;
+}
+
+// Waits for the worker's end or for the end of whoever wants its work.
+int supervise(base::Child worker) {
+  pollfd waits[2] = {{.fd = worker.pidfd(), .events = POLLIN, .revents = 0},
+                     {.fd = kLifeFd, .events = POLLIN, .revents = 0}};
+  while (::poll(waits, 2, -1) < 0) {
+    if (errno != EINTR) return 1;
+  }
+  if (waits[0].revents == 0) return 1;  // the destructor kills and reaps the worker
+  const base::ExitStatus status = worker.wait();
+  return status.signal != 0 ? 128 + status.signal : status.code;
+}
+
+int run(const char* job_text) {
+  const UnpackJob job = job_from_json(base::parse_json_object(job_text, "the unpacking job"));
+  ::signal(SIGPIPE, SIG_IGN);
+  ::umask(0);
+  const pid_t supervisor = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) throw base::system_error("cannot start", "the unpacking");
+  if (pid == 0) {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != supervisor) ::_exit(1);
+    ::_exit(work(job));
+  }
+  return supervise(base::Child(pid, base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))));
+}
+
+}  // namespace
+}  // namespace caisson::image
+
+int main(int argc, char** argv) {
+  // Names in pax headers are UTF-8; in the C locale libarchive would not give them.
+  std::setlocale(LC_CTYPE, "C.UTF-8");
+  try {
+    if (argc != 2) throw caisson::base::Error("caisson-unpack is started by caisson, with a job");
+    return caisson::image::run(argv[1]);
+  } catch (const std::exception& error) {
+    std::cerr << "caisson-unpack: " << error.what() << "\n";
+    return 1;
+  }
+}
