@@ -63,7 +63,10 @@ struct MachineConfig {
   Memory memory;
   base::Fd kernel;  // bzImage; none for kTemplateClone
   base::Fd initramfs;
-  std::string command_line;  // the kernel's; console=ttyS0 for the console
+  // The kernel's; console=ttyS0 for the console. Vmm::start adds what the emulated clock needs (vmm/guest_clock.h). Not
+  // to be given: init_on_free=1 or page_poison=1, because a clone's free pages are given back and then read as the
+  // template's.
+  std::string command_line;
   std::vector<Disk> disks;
   base::Fd device_state;  // kTemplateNew: opened for writing, empty; kTemplateClone: opened for reading at its start
   // For diagnosis and tests: another QEMU binary than find_qemu()'s; "" = that one.

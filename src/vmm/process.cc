@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "vmm/guest_clock.h"
 #include "vmm/jail.h"
 #include "vmm/qemu_program.h"
 #include "vmm/qmp_ahead.h"
@@ -154,6 +155,10 @@ Vmm::~Vmm() {
 
 std::unique_ptr<Vmm> Vmm::start(asio::any_io_executor executor, MachineConfig config, VmmOptions options) {
   check_memory(config);
+  if (config.accelerator == Accelerator::kTcg && config.kernel) {
+    const std::string clock = clock_parameters(measure_tsc_khz());
+    if (!clock.empty()) config.command_line += " " + clock;
+  }
   base::FdPair link = base::make_socketpair();
   base::FdPair qmp = base::make_socketpair();
   base::FdPair console = base::make_pipe();
