@@ -81,7 +81,10 @@ engine::Plan read_plan(const std::string& folder);
 // The engine of that name, without a probe.
 std::unique_ptr<engine::Engine> engine_named(const std::string& name);
 
-void write_state(const std::string& folder, const State& state);
+// A sandbox that goes away with its command anyway need not outlive a power failure, and is spared the wait for the
+// disk.
+enum class Durability { kSynced, kNotSynced };
+void write_state(const std::string& folder, const State& state, Durability durability = Durability::kSynced);
 
 // A sandbox's folder that belongs to this process: nobody else starts or removes it while the lock lives.
 struct Claim {
@@ -129,5 +132,11 @@ void delete_hidden(const std::string& hidden, engine::Engine* engine);
 // Removes what crashed commands and keepers have left in .new-* and .gone-*; never fails. Called by NewSandbox and
 // list_sandboxes.
 void sweep_leftovers();
+
+base::Json to_json(const State& state);
+// Strict; throws base::Error.
+State state_from_json(const base::Json& json);
+base::Json to_json(const engine::Plan& plan);
+engine::Plan plan_from_json(const base::Json& json);
 
 }  // namespace caisson::keeper

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "keeper/channel.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cstring>
+
+#include "base/error.h"
+#include "link/event.h"
+
+namespace caisson::keeper {
+namespace {
+
+using Socket = asio::generic::stream_protocol::socket;
+using boost::system::error_code;
+
+constexpr size_t kRelayBytes = 64U << 10;
+
+int family_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+    throw base::system_error("cannot use", "a connection");
+  return address.ss_family;
+}
+
+base::Error broken(const char* doing, const error_code& error) {
+  return base::system_error(doing, "a client", error.value());
+}
+
+}  // namespace
+
+// Shared with the operations under way: they may outlive the Channel by one turn of the loop.
+struct Channel::State {
+  State(asio::any_io_executor executor, base::Fd fd, std::string early_bytes)
+      : socket(std::move(executor)), early(std::move(early_bytes)) {
+    const int family = family_of(fd.get());
+    socket.assign(asio::generic::stream_protocol(family, 0), fd.get());
+    static_cast<void>(fd.release());
+  }
+  Socket socket;
+  std::string early;
+};
+
+Channel::Channel(asio::any_io_executor executor, base::Fd socket, std::string early)
+    : state_(std::make_shared<State>(std::move(executor), std::move(socket), std::move(early))) {}
+
+Channel::~Channel() {
+  close();
+}
+
+asio::awaitable<size_t> Channel::read_some(std::span<uint8_t> into) {
+  const std::shared_ptr<State> state = state_;
+  if (!state->early.empty()) {
+    const size_t count = std::min(into.size(), state->early.size());
+    std::memcpy(into.data(), state->early.data(), count);
+    state->early.erase(0, count);
+    co_return count;
+  }
+  error_code error;
+  const asio::mutable_buffer buffer(into.data(), into.size());
+  const size_t count = co_await state->socket.async_read_some(buffer, asio::redirect_error(asio::use_awaitable, error));
+  if (error == asio::error::eof) co_return 0;
+  if (error) throw broken("cannot read from", error);
+  co_return count;
+}
+
+asio::awaitable<void> Channel::write(std::span<const uint8_t> from) {
+  const std::shared_ptr<State> state = state_;
+  error_code error;
+  const asio::const_buffer buffer(from.data(), from.size());
+  co_await asio::async_write(state->socket, buffer, asio::redirect_error(asio::use_awaitable, error));
+  if (error) throw broken("cannot write to", error);
+}
+
+void Channel::shutdown_write() {
+  error_code ignored;
+  state_->socket.shutdown(Socket::shutdown_send, ignored);
+}
+
+void Channel::close() {
+  error_code ignored;
+  state_->socket.close(ignored);
+}
+
+bool Channel::closed() const {
+  return !state_->socket.is_open();
+}
+
+// epoll says EPOLLHUP when both directions of a connection have ended (epoll_ctl(2)), and Asio hands that to who waits
+// for an error.
+asio::awaitable<void> Channel::wait_gone() {
+  const std::shared_ptr<State> state = state_;
+  if (!state->socket.is_open()) co_return;
+  error_code ignored;
+  co_await state->socket.async_wait(Socket::wait_error, asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+namespace {
+
+// Of the two directions of one relay: the one that ends last is waited for.
+struct Relay {
+  Relay(asio::any_io_executor executor, link::StreamPtr relayed_stream, ChannelPtr relayed_channel)
+      : stream(std::move(relayed_stream)), channel(std::move(relayed_channel)), done(std::move(executor)) {}
+
+  void fail() {
+    stream->reset();
+    channel->close();
+  }
+
+  link::StreamPtr stream;
+  ChannelPtr channel;
+  link::Event done;
+  bool outgoing_ended = false;
+};
+
+asio::awaitable<void> to_guest(std::shared_ptr<Relay> relayed) {
+  const auto buffer = std::make_unique<std::array<uint8_t, kRelayBytes>>();
+  try {
+    while (const size_t count = co_await relayed->channel->read_some(*buffer)) {
+      const std::span<const uint8_t> part(buffer->data(), count);
+      co_await relayed->stream->write(part);
+    }
+    co_await relayed->stream->close_write();
+  } catch (const std::exception&) {
+    relayed->fail();
+  }
+  relayed->outgoing_ended = true;
+  relayed->done.notify_all();
+}
+
+asio::awaitable<void> from_guest(std::shared_ptr<Relay> relayed) {
+  const auto buffer = std::make_unique<std::array<uint8_t, kRelayBytes>>();
+  try {
+    while (const size_t count = co_await relayed->stream->read_some(*buffer)) {
+      const std::span<const uint8_t> part(buffer->data(), count);
+      co_await relayed->channel->write(part);
+    }
+    relayed->channel->shutdown_write();
+  } catch (const std::exception&) {
+    relayed->fail();
+  }
+}
+
+}  // namespace
+
+asio::awaitable<void> relay(link::StreamPtr stream, ChannelPtr channel) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const auto relayed = std::make_shared<Relay>(executor, std::move(stream), std::move(channel));
+  asio::co_spawn(executor, to_guest(relayed), asio::detached);
+  co_await from_guest(relayed);
+  while (!relayed->outgoing_ended) co_await relayed->done.wait();
+}
+
+}  // namespace caisson::keeper

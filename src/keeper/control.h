@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the API can ask of a sandbox. Life is the real one; tests and the fuzz target have others.
+//
+// All are called from the executor's thread. Calls throw base::Error; an ApiFailure says which HTTP status goes with
+// it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "base/json_reader.h"
+#include "keeper/channel.h"
+#include "link/services.h"
+
+namespace caisson::keeper {
+
+class ApiFailure : public base::Error {
+ public:
+  ApiFailure(unsigned status, const std::string& problem, const std::string& hint = {}, int exit_code = 125)
+      : base::Error(problem, hint), status_(status), exit_code_(exit_code) {}
+  unsigned status() const noexcept { return status_; }
+  int exit_code() const noexcept { return exit_code_; }
+
+ private:
+  unsigned status_;
+  int exit_code_;
+};
+
+// What happens with the connection after the answer 101.
+using StreamHandler = std::function<asio::awaitable<void>(ChannelPtr)>;
+
+// A command of the sandbox: the main one, or a number that an exec gave out.
+struct CommandId {
+  bool main = false;
+  uint64_t id = 0;
+};
+
+class Control {
+ public:
+  virtual ~Control() = default;
+  virtual base::Json describe() = 0;
+  virtual asio::awaitable<void> ready() = 0;
+  virtual asio::awaitable<base::Json> stats() = 0;
+  // `first`: the request came on the connection that the keeper was started with.
+  virtual StreamHandler attach(bool first) = 0;
+  virtual void detach() = 0;
+  virtual StreamHandler exec(link::ExecRequest request) = 0;
+  // The request has gone to the guest and was accepted.
+  virtual asio::awaitable<StreamHandler> copy(link::CopyRequest request) = 0;
+  virtual asio::awaitable<void> signal(CommandId command, int number) = 0;
+  virtual asio::awaitable<void> resize(CommandId command, link::TtySize size) = 0;
+  // Returns when the sandbox has ended.
+  virtual asio::awaitable<void> stop(std::chrono::seconds timeout) = 0;
+};
+
+}  // namespace caisson::keeper

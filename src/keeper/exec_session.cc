@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "keeper/exec_session.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "keeper/frames.h"
+
+namespace caisson::keeper {
+namespace {
+
+using link::ExecFrame;
+
+// The guest sent something that no init of ours sends.
+class Violation : public base::Error {
+ public:
+  using base::Error::Error;
+};
+
+class ClientGone : public std::exception {};
+
+struct Session {
+  ExecEnvironment environment;
+  link::StreamPtr stream;
+  ChannelPtr channel;
+  bool client_gone = false;
+
+  void leave() {
+    client_gone = true;
+    stream->reset();
+    channel->close();
+  }
+};
+using SessionPtr = std::shared_ptr<Session>;
+
+asio::awaitable<void> to_client(SessionPtr session, std::span<const uint8_t> bytes) {
+  try {
+    co_await session->channel->write(bytes);
+  } catch (const base::Error&) {
+    session->leave();
+    throw ClientGone();
+  }
+}
+
+asio::awaitable<void> watch(SessionPtr session) {
+  co_await session->channel->wait_gone();
+  session->leave();
+}
+
+asio::awaitable<void> take_input(SessionPtr session) {
+  try {
+    FrameReader reader(source_of(session->channel));
+    while (true) {
+      const FrameBatch batch = co_await reader.next();
+      if (batch.bytes.empty()) break;
+      if (batch.type != ExecFrame::kStdin && batch.type != ExecFrame::kStdinEnd) break;
+      co_await session->stream->write(batch.bytes);
+    }
+  } catch (const std::exception&) {
+    // Either end has gone; what that means is the other direction's to say.
+    co_return;
+  }
+  session->leave();
+}
+
+std::vector<uint8_t> exit_frame(Session& session, std::string_view payload) {
+  const auto result = link::from_json<link::ExecResult>(base::parse_json_object(payload, "the guest's result"));
+  link::ExecResult& counters = *session.environment.counters;
+  const KeeperExit exit = make_exit(result, counters, session.environment.limits);
+  counters = result;
+  return make_frame(ExecFrame::kExit, to_json(exit));
+}
+
+// The frame that the client gets in place of the guest's.
+std::vector<uint8_t> checked(Session& session, const FrameBatch& batch) {
+  try {
+    if (batch.type == ExecFrame::kExit) return exit_frame(session, batch.payload());
+    if (batch.type == ExecFrame::kError) return make_error_frame(command_error_from_guest(batch.payload()));
+    if (batch.type == ExecFrame::kStarted) {
+      const auto json = base::parse_json_object(batch.payload(), "the guest's answer");
+      return make_frame(ExecFrame::kStarted, to_json(link::from_json<link::ExecStarted>(json)));
+    }
+  } catch (const base::Error& error) {
+    throw Violation(error.problem());
+  }
+  throw Violation("the guest sent a frame that it must not");
+}
+
+// Until the command's last frame.
+asio::awaitable<void> pass_output(SessionPtr session) {
+  FrameReader reader(source_of(session->stream));
+  while (true) {
+    const FrameBatch batch = co_await reader.next();
+    if (batch.bytes.empty()) throw Violation("the guest closed a command's stream before its end");
+    if (batch.is_output()) {
+      co_await to_client(session, batch.bytes);
+      continue;
+    }
+    const std::vector<uint8_t> frame = checked(*session, batch);
+    co_await to_client(session, frame);
+    if (batch.type != ExecFrame::kStarted) co_return;
+  }
+}
+
+asio::awaitable<void> say_last(SessionPtr session) {
+  try {
+    const std::vector<uint8_t> frame = co_await session->environment.last_frame();
+    co_await session->channel->write(frame);
+  } catch (const std::exception&) {
+    // The client has gone as well.
+  }
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest request, ChannelPtr channel) {
+  const auto session = std::make_shared<Session>();
+  session->environment = std::move(environment);
+  session->channel = std::move(channel);
+  bool lost = false;
+  try {
+    session->stream = co_await session->environment.guest->exec(std::move(request));
+    const auto executor = co_await asio::this_coro::executor;
+    asio::co_spawn(executor, watch(session), asio::detached);
+    asio::co_spawn(executor, take_input(session), asio::detached);
+    co_await pass_output(session);
+  } catch (const Violation& violation) {
+    session->environment.on_violation(violation.problem());
+    lost = true;
+  } catch (const ClientGone&) {
+    co_return;
+  } catch (const std::exception&) {
+    lost = true;
+  }
+  if (lost && !session->client_gone) co_await say_last(session);
+  session->channel->shutdown_write();
+}
+
+}  // namespace caisson::keeper

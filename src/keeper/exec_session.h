@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// One `caisson exec`: frames pass between its client and the guest, checked both ways.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "keeper/channel.h"
+#include "keeper/exit.h"
+#include "link/guest_client.h"
+
+namespace caisson::keeper {
+
+struct ExecEnvironment {
+  link::GuestClient* guest = nullptr;
+  LimitWords limits;
+  // The counters that the guest reported last, for what of them is new.
+  std::shared_ptr<link::ExecResult> counters;
+  // The link has ended under the command: waits until it is known why, and makes its client's last frame.
+  std::function<asio::awaitable<std::vector<uint8_t>>()> last_frame;
+  // The guest broke the rules.
+  std::function<void(std::string reason)> on_violation;
+};
+
+// Returns when the command has ended, or its client has gone (the guest's stream is reset then). Never throws.
+asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest request, ChannelPtr channel);
+
+}  // namespace caisson::keeper

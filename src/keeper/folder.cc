@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// How a sandbox's folder appears and goes.
+//
+// sandboxes/.lock is held for the moments in which a hidden folder has no lock of its own yet: from mkdtemp to the
+// inner lock, and from mkdtemp to the rename. The sweeper looks at hidden folders only while it holds it, so it never
+// sees such a moment; it deletes with the inner lock alone.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/scope.h"
+#include "base/text.h"
+#include "engine/registry.h"
+#include "keeper/record.h"
+
+namespace caisson::keeper {
+namespace {
+
+base::Error unusable(const base::Error& error) {
+  return base::Error("cannot make a sandbox: " + error.problem(), "set XDG_DATA_HOME to a folder that can be written",
+                     error.errnum());
+}
+
+std::string parent_of(const std::string& folder) {
+  return folder.substr(0, folder.rfind('/'));
+}
+std::string name_of(const std::string& folder) {
+  return folder.substr(folder.rfind('/') + 1);
+}
+
+// The caller holds sandboxes/.lock.
+std::string make_hidden(const std::string& parent, const char* prefix) {
+  std::string path = parent + "/" + prefix + "XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) throw base::system_error("cannot make a folder in", parent);
+  return path;
+}
+
+base::Error taken(const std::string& name) {
+  return base::Error("there is a sandbox " + base::in_quotes(name) + " already",
+                     "`caisson rm " + name + "` removes it, `caisson start " + name +
+                         "` starts it again, --name gives the new one another name",
+                     EEXIST);
+}
+
+void write_new_file(const std::string& path, const base::Json& json, Durability durability) {
+  const std::string text = base::to_line(json) + "\n";
+  const base::Fd file = base::open_file(path, O_WRONLY | O_CREAT | O_EXCL);
+  base::write_all(file.get(), {text.data(), text.size()}, path);
+  if (durability == Durability::kSynced && ::fsync(file.get()) != 0) throw base::system_error("cannot sync", path);
+}
+
+void destroy_quietly(engine::Engine& engine, const std::string& folder) {
+  try {
+    engine.destroy(folder);
+  } catch (const base::Error&) {
+    // What is left outside the folder is the engine's to find again; the folder must go all the same.
+  }
+}
+
+// For a record that does not say which engine it is of, every engine cleans up what it knows by this name.
+void destroy_by_record(const std::string& folder) {
+  try {
+    destroy_quietly(*engine_named(read_plan(folder).engine), folder);
+  } catch (const base::Error&) {
+    for (std::unique_ptr<engine::Engine>& engine : engine::all_engines()) destroy_quietly(*engine, folder);
+  }
+}
+
+struct Leftover {
+  std::string hidden;
+  std::vector<base::FileLock> locks;  // empty: the hidden folder is empty
+  std::vector<std::string> folders;
+};
+
+std::vector<Leftover> find_leftovers(const std::string& parent) {
+  namespace fs = std::filesystem;
+  std::vector<Leftover> found;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(parent, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(".new-") && !name.starts_with(".gone-")) continue;
+    Leftover leftover{.hidden = entry->path().string(), .locks = {}, .folders = {}};
+    bool in_use = false;
+    std::error_code inner;
+    for (auto below = fs::directory_iterator(entry->path(), inner); !inner && below != fs::directory_iterator();
+         below.increment(inner)) {
+      if (!below->is_directory(inner)) continue;
+      std::optional<base::FileLock> lock = base::FileLock::try_acquire(below->path().string() + "/lock");
+      if (!lock) in_use = true;
+      if (lock) leftover.locks.push_back(std::move(*lock));
+      leftover.folders.push_back(below->path().string());
+    }
+    if (!in_use) found.push_back(std::move(leftover));
+  }
+  return found;
+}
+
+}  // namespace
+
+NewSandbox::NewSandbox(const std::string& name) : name_(name) {
+  spec::validate_name(name);
+  sweep_leftovers();
+  const std::string parent = sandboxes_folder();
+  struct stat info {};
+  if (::lstat((parent + "/" + name).c_str(), &info) == 0) throw taken(name);
+  try {
+    const base::FileLock making = base::FileLock::acquire(parent + "/.lock");
+    hidden_ = make_hidden(parent, ".new-");
+    folder_ = hidden_ + "/" + name;
+    base::make_folders(folder_);
+    lock_ = base::FileLock::acquire(folder_ + "/lock");
+  } catch (const base::Error& error) {
+    std::error_code ignored;
+    if (!hidden_.empty()) std::filesystem::remove_all(hidden_, ignored);
+    throw unusable(error);
+  }
+}
+
+NewSandbox::~NewSandbox() {
+  if (!hidden_.empty() && lock_) delete_hidden(folder_, nullptr);
+}
+
+Claim NewSandbox::commit(const engine::Plan& plan) && {
+  const std::string parent = parent_of(hidden_);
+  const std::string folder = parent + "/" + name_;
+  const Durability durability = plan.spec.remove_at_end ? Durability::kNotSynced : Durability::kSynced;
+  State state;
+  state.created = now();
+  write_new_file(folder_ + "/spec.json", spec::to_json(plan.spec), durability);
+  write_new_file(folder_ + "/plan.json", to_json(plan), durability);
+  write_new_file(folder_ + "/state.json", to_json(state), durability);
+  if (::renameat2(AT_FDCWD, folder_.c_str(), AT_FDCWD, folder.c_str(), RENAME_NOREPLACE) != 0) {
+    if (errno == EEXIST) throw taken(name_);
+    throw unusable(base::system_error("cannot rename to", folder));
+  }
+  ::rmdir(hidden_.c_str());
+  if (durability == Durability::kSynced) ::fsync(base::open_file(parent, O_RDONLY | O_DIRECTORY).get());
+  hidden_.clear();
+  return Claim{folder, std::move(*lock_)};
+}
+
+void remove_sandbox(const Sandbox& sandbox) {
+  std::optional<base::FileLock> lock = base::FileLock::try_acquire(sandbox.folder + "/lock");
+  if (!lock)
+    throw base::Error(
+        "cannot remove " + base::in_quotes(sandbox.name) + ": it is running",
+        "`caisson stop " + sandbox.name + "` stops it, `caisson rm --force " + sandbox.name + "` does both");
+  const std::string hidden = hide_folder(sandbox.folder);
+  destroy_by_record(hidden);
+  delete_hidden(hidden, nullptr);
+}
+
+std::string hide_folder(const std::string& folder) {
+  const std::string parent = parent_of(folder);
+  const base::FileLock moving = base::FileLock::acquire(parent + "/.lock");
+  const std::string gone = make_hidden(parent, ".gone-");
+  const std::string hidden = gone + "/" + name_of(folder);
+  if (::rename(folder.c_str(), hidden.c_str()) != 0) {
+    const int errnum = errno;
+    ::rmdir(gone.c_str());
+    throw base::system_error("cannot remove", folder, errnum);
+  }
+  return hidden;
+}
+
+void delete_hidden(const std::string& hidden, engine::Engine* engine) {
+  if (engine != nullptr) destroy_quietly(*engine, hidden);
+  std::error_code ignored;  // what cannot be deleted now is a leftover for the next command
+  std::filesystem::remove_all(hidden, ignored);
+  ::rmdir(parent_of(hidden).c_str());
+}
+
+void sweep_leftovers() {
+  try {
+    const std::string parent = sandboxes_folder();
+    std::vector<Leftover> leftovers;
+    {
+      std::optional<base::FileLock> looking = base::FileLock::try_acquire(parent + "/.lock");
+      if (!looking) return;
+      leftovers = find_leftovers(parent);
+      for (const Leftover& leftover : leftovers) {
+        if (leftover.folders.empty()) ::rmdir(leftover.hidden.c_str());
+      }
+    }
+    for (const Leftover& leftover : leftovers) {
+      for (const std::string& folder : leftover.folders) {
+        destroy_by_record(folder);
+        delete_hidden(folder, nullptr);
+      }
+    }
+  } catch (const base::Error&) {
+    // A state folder that cannot be written is reported by the command that has to write.
+  }
+}
+
+}  // namespace caisson::keeper

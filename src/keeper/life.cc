@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "keeper/life.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "keeper/clock.h"
+
+namespace caisson::keeper {
+namespace {
+
+constexpr std::chrono::seconds kPowerOffLimit{10};
+constexpr std::chrono::seconds kTermGrace{2};
+
+std::string random_hex(size_t bytes) {
+  std::string random(bytes, '\0');
+  // Up to 256 bytes come whole (getrandom(2)).
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    throw base::system_error("cannot read", "random bytes");
+  return base::hex(random);
+}
+
+link::ExecRequest main_request(const spec::Command& command) {
+  link::ExecRequest request;
+  request.argv = command.argv;
+  request.user = command.user;
+  request.folder = command.folder;
+  if (command.tty) request.tty = link::TtySize{command.rows, command.columns};
+  request.keep_stdin = command.keep_stdin;
+  return request;
+}
+
+}  // namespace
+
+Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions options)
+    : executor_(executor),
+      engine_(engine),
+      options_(std::move(options)),
+      plan_(read_plan(options_.folder)),
+      sandbox_(read_sandbox_folder(options_.folder)),
+      ledger_(options_.folder),
+      ports_(executor),
+      server_(executor, *this),
+      changed_(executor) {
+  sandbox_.state.stages_us = options_.stages_us;
+  owned_ = options_.end_with_client && plan_.spec.remove_at_end;
+}
+
+Life::~Life() = default;
+
+asio::awaitable<void> Life::run() {
+  const auto self = shared_from_this();
+  main_ = std::make_shared<MainCommand>(executor_, options_.folder, [this](bool first) { client_gone(first); });
+  if (options_.first_connection)
+    server_.serve_first(std::move(options_.first_connection), [this] { client_gone(true); });
+  try {
+    co_await start();
+    co_await until_end();
+  } catch (const CommandFailed& error) {
+    main_error_ = CommandError{error.problem(), error.hint(), error.exit_code()};
+  } catch (const base::Error& error) {
+    start_error_ = error;
+  } catch (const std::exception& error) {
+    start_error_ = base::Error(std::string("the keeper failed: ") + base::escaped(error.what()));
+  }
+  co_await bring_down();
+  settle(decide());
+  co_await say_goodbye();
+}
+
+// The engine's process comes up while everything else is done.
+asio::awaitable<void> Life::start() {
+  ports_.bind(plan_.spec.ports);
+  server_.listen(sandbox_.socket);
+  start_engine();
+  co_await configure();
+  ports_.serve(*guest_);
+  if (has_main()) co_await start_main();
+  started_ = true;
+  changed_.notify_all();
+  if (plan_.spec.timeout) asio::co_spawn(executor_, enforce_timeout(), asio::detached);
+}
+
+void Life::start_engine() {
+  const engine::StartContext context{executor_, options_.folder, options_.folder + "/console.log"};
+  instance_ = engine_.start(plan_, context);
+  note("engine");
+  asio::co_spawn(executor_, watch_engine(), asio::detached);
+  auto on_end = [weak = weak_from_this()](const std::string& reason) {
+    if (const auto self = weak.lock()) {
+      self->link_ended_ = base::escaped(reason);
+      self->changed_.notify_all();
+    }
+  };
+  guest_ = std::make_unique<link::GuestClient>(executor_, instance_->take_link(), on_end);
+
+  State& state = sandbox_.state;
+  state.status = Status::kRunning;
+  state.accelerator = instance_->accelerator();
+  state.started = now();
+  state.ended.reset();
+  state.exit_code.reset();
+  state.reason.clear();
+  state.notes.clear();
+  state.keeper_pid = ::getpid();
+  state.engine_pid = instance_->pid();
+  state.ports = ports_.bound();
+  state.wall = instance_->wall();
+  write_record();
+  ledger_.write("start", base::Json{{"engine", sandbox_.engine}, {"accelerator", state.accelerator}});
+}
+
+asio::awaitable<void> Life::configure() {
+  asio::steady_timer limit(executor_);
+  limit.expires_after(options_.start_limit);
+  bool too_slow = false;
+  limit.async_wait([this, &too_slow](boost::system::error_code error) {
+    if (error) return;
+    too_slow = true;
+    instance_->kill();
+  });
+  std::optional<base::Error> failed;
+  try {
+    co_await guest_->hello();
+    note("hello");
+    link::Configure configuration;
+    configuration.hostname = sandbox_.name;
+    configuration.machine_id = random_hex(16);
+    configuration.entropy = random_hex(64);
+    configuration.pids_max = plan_.spec.pids;
+    configuration.environment = plan_.spec.environment;
+    timespec realtime{};
+    ::clock_gettime(CLOCK_REALTIME, &realtime);
+    configuration.realtime_ns = realtime.tv_sec * 1'000'000'000LL + realtime.tv_nsec;
+    co_await guest_->configure(std::move(configuration));
+    note("configured");
+  } catch (const base::Error& error) {
+    failed = error;
+  }
+  limit.cancel();
+  if (too_slow)
+    throw base::Error("the guest did not come up within " + std::to_string(options_.start_limit.count()) + " s",
+                      "`caisson logs --console " + sandbox_.name + "` shows its kernel's messages");
+  if (failed) throw *failed;
+  throw_if_stopped();
+  configured_ = true;
+  changed_.notify_all();
+}
+
+asio::awaitable<void> Life::start_main() {
+  if (options_.wait_for_attach)
+    co_await wait_until([this] { return main_->was_attached() || stop_ || link_ended_ || first_gone_; });
+  throw_if_stopped();
+  co_await main_->start(*guest_, main_request(plan_.spec.command));
+  note("started");
+  ledger_.write("exec", base::Json{{"argv", plan_.spec.command.argv}, {"main", true}});
+  asio::co_spawn(executor_, run_main(), asio::detached);
+}
+
+asio::awaitable<void> Life::run_main() {
+  const auto self = shared_from_this();
+  try {
+    main_result_ = co_await main_->finish();
+    note("ended");
+  } catch (const CommandFailed& error) {
+    main_error_ = CommandError{error.problem(), error.hint(), error.exit_code()};
+  } catch (const std::exception& error) {
+    // With the link: until_end() sees that by itself. Without: the guest broke the rules.
+    if (guest_ && !guest_->session().ended()) violation_ = base::escaped(error.what());
+  }
+  changed_.notify_all();
+}
+
+asio::awaitable<void> Life::watch_engine() {
+  const auto self = shared_from_this();
+  std::string how;
+  try {
+    how = co_await instance_->wait();
+  } catch (const std::exception& error) {
+    how = error.what();
+  }
+  engine_ended_ = how;
+  changed_.notify_all();
+}
+
+asio::awaitable<void> Life::until_end() {
+  co_await wait_until(
+      [this] { return main_result_ || main_error_ || violation_ || engine_ended_ || link_ended_ || stop_; });
+}
+
+asio::awaitable<void> Life::enforce_timeout() {
+  const auto self = shared_from_this();
+  auto over = [this] { return main_result_ || main_error_ || engine_ended_ || link_ended_ || stop_; };
+  const bool ended = co_await wait_until(over, Clock::now() + *plan_.spec.timeout);
+  if (ended) co_return;
+  timed_out_ = true;
+  ledger_.write("limit", base::Json{{"limit", "timeout"}, {"seconds", plan_.spec.timeout->count()}});
+  if (!main_->id()) {
+    request_stop(kPowerOffLimit, "the time limit was reached");
+    co_return;
+  }
+  for (const int number : {SIGTERM, SIGKILL}) {
+    try {
+      co_await guest_->signal(*main_->id(), number);
+    } catch (const std::exception&) {
+      // The command has ended in this moment, or the guest is past answering: the kill below is for that.
+    }
+    const bool obeyed = co_await wait_until(over, Clock::now() + kTermGrace);
+    if (obeyed) co_return;
+  }
+  request_stop(std::chrono::seconds(0), "the time limit was reached");
+}
+
+// --- what it stands on
+
+asio::awaitable<bool> Life::wait_until(std::function<bool()> condition, std::optional<Clock::time_point> deadline) {
+  const auto self = shared_from_this();
+  asio::steady_timer timer(executor_);
+  if (deadline) {
+    timer.expires_at(*deadline);
+    timer.async_wait([self](boost::system::error_code error) {
+      if (!error) self->changed_.notify_all();
+    });
+  }
+  while (!condition()) {
+    if (deadline && Clock::now() >= *deadline) co_return false;
+    co_await changed_.wait();
+  }
+  co_return true;
+}
+
+void Life::note(const char* stage) {
+  sandbox_.state.stages_us[stage] = monotonic_us();
+}
+
+void Life::write_record() {
+  const Durability durability = plan_.spec.remove_at_end ? Durability::kNotSynced : Durability::kSynced;
+  write_state(options_.folder, sandbox_.state, durability);
+}
+
+void Life::throw_if_stopped() const {
+  if (stop_) throw base::Error("the sandbox was stopped: " + stop_->why);
+}
+
+void Life::request_stop(std::chrono::seconds timeout, const std::string& why) {
+  const Clock::time_point deadline = Clock::now() + timeout;
+  if (!stop_) stop_ = StopRequest{deadline, why};
+  if (deadline < stop_->deadline) stop_->deadline = deadline;
+  // Nothing of the user's runs yet that would have to be ended in an orderly way.
+  if (!started_ && instance_) instance_->kill();
+  changed_.notify_all();
+}
+
+void Life::client_gone(bool first) {
+  if (!first || first_gone_) return;
+  first_gone_ = true;
+  if (owned_ && !ending_) request_stop(std::chrono::seconds(0), "its client disappeared");
+  changed_.notify_all();
+}
+
+}  // namespace caisson::keeper

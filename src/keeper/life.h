@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// One sandbox's life, from its engine's start to the end of its folder or its rest in it.
+//
+// run() is the recipe. Three things happen beside it, and each only notes what it saw and wakes it: the engine's
+// process ends, the link ends, the main command ends. Requests (stop, a client that has gone, the time limit) are noted
+// the same way. What the end was is decided in one place, decide().
+//
+// Order at the end: the VMM is dead; then the name is free (folder renamed away) or the record says stopped and the
+// lock is given back; then clients get their last frames; then files are deleted. So whoever has seen a command end can
+// use the name at once.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "keeper/control.h"
+#include "keeper/exit.h"
+#include "keeper/frames.h"
+#include "keeper/ledger.h"
+#include "keeper/main_command.h"
+#include "keeper/ports.h"
+#include "keeper/record.h"
+#include "keeper/server.h"
+#include "link/event.h"
+#include "link/guest_client.h"
+
+namespace caisson::keeper {
+
+struct LifeOptions {
+  std::string folder;
+  base::Fd lock;              // the folder's lock is held by this descriptor
+  base::Fd first_connection;  // of the API; may be none
+  bool wait_for_attach = false;
+  bool end_with_client = false;
+  Stages stages_us = {};
+  // How long the guest may take until it is configured.
+  std::chrono::seconds start_limit{180};
+};
+
+class Life final : public Control, public std::enable_shared_from_this<Life> {
+ public:
+  // `engine` must outlive it. Throws when the record cannot be read.
+  Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions options);
+  ~Life() override;
+
+  // To be spawned once; returns when all is done. Never throws.
+  asio::awaitable<void> run();
+  // As POST /v1/stop, without waiting.
+  void request_stop(std::chrono::seconds timeout, const std::string& why);
+
+  base::Json describe() override;
+  asio::awaitable<void> ready() override;
+  asio::awaitable<base::Json> stats() override;
+  StreamHandler attach(bool first) override;
+  void detach() override;
+  StreamHandler exec(link::ExecRequest request) override;
+  asio::awaitable<StreamHandler> copy(link::CopyRequest request) override;
+  asio::awaitable<void> signal(CommandId command, int number) override;
+  asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
+  asio::awaitable<void> stop(std::chrono::seconds timeout) override;
+
+  // For tests: bytes of the guest's that are held in this process.
+  size_t buffered_bytes() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct StopRequest {
+    Clock::time_point deadline;
+    std::string why;
+  };
+  // What the end was.
+  struct Ending {
+    std::optional<KeeperExit> exit;     // the main command ended, or was ended by a stop
+    std::optional<CommandError> error;  // else
+    std::string reason;
+  };
+
+  // The recipe: up to the end in life.cc, from there in life_end.cc.
+  asio::awaitable<void> start();
+  void start_engine();
+  asio::awaitable<void> configure();
+  asio::awaitable<void> start_main();
+  asio::awaitable<void> until_end();
+  asio::awaitable<void> bring_down();
+  Ending decide() const;
+  Ending decide_exit() const;
+  CommandError decide_error() const;
+  void settle(const Ending& ending);
+  asio::awaitable<void> say_goodbye();
+  asio::awaitable<void> clean_up();
+
+  // What happens beside it.
+  asio::awaitable<void> watch_engine();
+  asio::awaitable<void> run_main();
+  asio::awaitable<void> enforce_timeout();
+  asio::awaitable<void> power_off();
+  asio::awaitable<void> deliver_last();
+  asio::awaitable<void> drain();
+  void client_gone(bool first);
+
+  // Whether the condition came true before the deadline; looked at whenever something changed.
+  asio::awaitable<bool> wait_until(std::function<bool()> condition, std::optional<Clock::time_point> deadline = {});
+  void note(const char* stage);
+  void write_record();
+  void throw_if_stopped() const;
+  bool has_main() const { return !plan_.spec.command.argv.empty(); }
+  link::GuestClient& guest();
+  uint64_t guest_id(CommandId command) const;
+  asio::awaitable<std::vector<uint8_t>> last_frame();
+  asio::awaitable<std::vector<uint8_t>> exec_last_frame();
+  LimitWords limits() const;
+
+  asio::any_io_executor executor_;
+  engine::Engine& engine_;
+  LifeOptions options_;
+  engine::Plan plan_;
+  Sandbox sandbox_;
+  Ledger ledger_;
+  Ports ports_;
+  Server server_;
+  std::shared_ptr<MainCommand> main_;
+  std::shared_ptr<link::ExecResult> counters_ = std::make_shared<link::ExecResult>();
+  std::unique_ptr<engine::Instance> instance_;
+  std::unique_ptr<link::GuestClient> guest_;
+
+  link::Event changed_;
+  bool configured_ = false;
+  bool started_ = false;
+  bool timed_out_ = false;
+  bool owned_ = false;                       // the first client's going ends the sandbox
+  bool first_gone_ = false;                  // it has gone
+  bool killed_ = false;                      // the engine's process did not end by itself
+  std::optional<std::string> engine_ended_;  // how
+  std::optional<std::string> link_ended_;    // why, "" for orderly
+  std::optional<link::ExecResult> main_result_;
+  std::optional<CommandError> main_error_;
+  std::optional<std::string> violation_;  // what the guest sent that it must not
+  std::optional<base::Error> start_error_;
+  std::optional<StopRequest> stop_;
+  std::optional<Ending> ending_;  // decided and settled
+  std::string hidden_;            // where the folder is when it is to be deleted
+  bool delivered_ = false;
+  bool drained_ = false;
+};
+
+}  // namespace caisson::keeper

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the API asks of a sandbox's life.
+
+#include <csignal>
+
+#include "base/text.h"
+#include "keeper/copy_session.h"
+#include "keeper/exec_session.h"
+#include "keeper/life.h"
+
+namespace caisson::keeper {
+namespace {
+
+using base::Json;
+
+// When a command's stream breaks because the link does, the link's end follows at once.
+constexpr std::chrono::seconds kLostLimit{1};
+
+}  // namespace
+
+Json Life::describe() {
+  return to_json(sandbox_);
+}
+
+asio::awaitable<void> Life::ready() {
+  const auto self = shared_from_this();
+  co_await wait_until([this] { return started_ || ending_; });
+  if (started_ || !ending_->error) co_return;
+  throw ApiFailure(503, ending_->error->error, ending_->error->hint, ending_->error->exit_code);
+}
+
+link::GuestClient& Life::guest() {
+  if (ending_ || link_ended_ || engine_ended_) throw ApiFailure(409, "the sandbox has ended");
+  if (!configured_) throw ApiFailure(409, "the sandbox is still starting", "GET /v1/ready answers when it is up");
+  return *guest_;
+}
+
+asio::awaitable<Json> Life::stats() {
+  const auto self = shared_from_this();
+  const link::Stats stats = co_await guest().stats();
+  co_return to_json(stats);
+}
+
+StreamHandler Life::attach(bool first) {
+  if (!has_main()) throw ApiFailure(409, "the sandbox has no main command", "`caisson exec` runs one in it");
+  return main_->attach(first);
+}
+
+void Life::detach() {
+  owned_ = false;
+  main_->detach();
+}
+
+StreamHandler Life::exec(link::ExecRequest request) {
+  guest();
+  ledger_.write("exec", Json{{"argv", request.argv}, {"user", request.user}});
+  const auto self = shared_from_this();
+  return [self, request = std::move(request)](ChannelPtr channel) {
+    ExecEnvironment environment;
+    environment.guest = self->guest_.get();
+    environment.limits = self->limits();
+    environment.counters = self->counters_;
+    environment.last_frame = [self] { return self->exec_last_frame(); };
+    environment.on_violation = [self](const std::string& what) {
+      self->violation_ = base::escaped(what);
+      self->changed_.notify_all();
+    };
+    return serve_exec(std::move(environment), request, std::move(channel));
+  };
+}
+
+// A command beside the main one was cut off.
+asio::awaitable<std::vector<uint8_t>> Life::exec_last_frame() {
+  const auto self = shared_from_this();
+  const bool lost =
+      co_await wait_until([this] { return link_ended_ || violation_ || ending_; }, Clock::now() + kLostLimit);
+  if (!lost) co_return make_error_frame(CommandError{"the guest broke the command off", "", kExitOurs});
+  co_await wait_until([this] { return ending_.has_value(); });
+  if (ending_->error && !main_error_) co_return make_error_frame(*ending_->error);
+  KeeperExit exit{.code = 128 + SIGKILL, .signal = SIGKILL, .notes = {}, .stages_us = {}};
+  exit.notes.push_back("the sandbox has ended: " + ending_->reason);
+  co_return make_frame(link::ExecFrame::kExit, to_json(exit));
+}
+
+asio::awaitable<StreamHandler> Life::copy(link::CopyRequest request) {
+  const auto self = shared_from_this();
+  ledger_.write("copy", Json{{"put", request.put}, {"path", request.path}});
+  const bool put = request.put;
+  link::StreamPtr stream = co_await guest().copy(std::move(request));
+  StreamHandler handler = [stream, put](ChannelPtr channel) {
+    return put ? serve_copy_in(stream, std::move(channel)) : serve_copy_out(stream, std::move(channel));
+  };
+  co_return handler;
+}
+
+uint64_t Life::guest_id(CommandId command) const {
+  if (!command.main) return command.id;
+  if (!main_->id()) throw ApiFailure(409, "the main command does not run");
+  return *main_->id();
+}
+
+asio::awaitable<void> Life::signal(CommandId command, int number) {
+  const auto self = shared_from_this();
+  link::GuestClient& to = guest();
+  const uint64_t id = guest_id(command);
+  co_await to.signal(id, number);
+}
+
+asio::awaitable<void> Life::resize(CommandId command, link::TtySize size) {
+  const auto self = shared_from_this();
+  link::GuestClient& to = guest();
+  const uint64_t id = guest_id(command);
+  co_await to.resize(id, size);
+}
+
+asio::awaitable<void> Life::stop(std::chrono::seconds timeout) {
+  const auto self = shared_from_this();
+  request_stop(timeout, "by request");
+  co_await wait_until([this] { return ending_.has_value(); });
+}
+
+size_t Life::buffered_bytes() const {
+  return main_->buffered_bytes() + (guest_ ? guest_->session().buffered_bytes() : 0);
+}
+
+}  // namespace caisson::keeper

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A file that is appended to and never grows past a bound: when it is full it becomes PATH.1, in place of the one
+// before.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+
+namespace caisson::keeper {
+
+class RotatedFile {
+ public:
+  // Goes on behind what is there. `max_bytes` is the size of one of the two files.
+  RotatedFile(std::string path, size_t max_bytes);
+
+  // A failure (a full disk) loses the bytes, not the sandbox: the record is a service, and every writer would have to
+  // choose the same. lost_bytes() tells.
+  void append(std::string_view bytes) noexcept;
+  uint64_t lost_bytes() const { return lost_; }
+
+ private:
+  void rotate();
+
+  std::string path_;
+  size_t max_bytes_;
+  base::Fd file_;
+  size_t size_ = 0;
+  uint64_t lost_ = 0;
+};
+
+}  // namespace caisson::keeper

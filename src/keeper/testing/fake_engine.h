@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// An engine whose sandboxes are a few coroutines of the test's own process: a session on a socket pair that plays init.
+// The keeper cannot tell the difference, and the guest can do what no init of ours would.
+//
+// Commands by argv[0]:
+//   exit N          ends with N                       echo TEXT     TEXT on stdout, ends with 0
+//   cat             stdin back on stdout              flood BYTES   that much on stdout
+//   wait            until SIGTERM or SIGKILL          stubborn      until SIGKILL
+//   hits-limits     a result with every limit hit     wrong-frame   a frame that only the host sends
+//   garbage         bytes that are no yamux           break-off     resets the stream
+//   power-off       the machine powers off            anything else: not found (127)
+// Ports: 7 answers each connection with what it got; every other one is refused. Copies: "put" is counted, or refused
+// when the path is
+// "/full"; "get" gives "archive of PATH".
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "link/event.h"
+#include "link/services.h"
+#include "link/session.h"
+
+namespace caisson::keeper {
+
+namespace asio = boost::asio;
+
+// What the guest does, set before the start, and what it saw. Used from the event loop's thread.
+struct FakeGuest {
+  bool answers_hello = true;
+  bool obeys_power_off = true;
+  std::string start_error;  // engine.start() throws it
+
+  std::optional<link::Configure> configured;
+  std::vector<link::ExecRequest> requests;
+  std::vector<std::pair<uint64_t, int>> signals;
+  std::optional<link::TtySize> size;
+  uint64_t flooded_bytes = 0;  // that the keeper took
+  uint64_t copied_bytes = 0;
+  int resets = 0;  // streams that the keeper reset under a command
+  int starts = 0;
+  int destroyed = 0;
+  bool killed = false;                       // by the keeper
+  std::function<void(std::string how)> die;  // ends the machine as if its process had died
+};
+
+class FakeEngine final : public engine::Engine {
+ public:
+  explicit FakeEngine(FakeGuest& guest) : guest_(guest) {}
+  std::string_view name() const override { return "fake"; }
+  engine::Probe probe() const override { return {.usable = true, .reason = "", .remedy = ""}; }
+  engine::Capabilities capabilities() const override { return {}; }
+  engine::Plan plan(const spec::SandboxSpec& spec) const override;
+  void prepare(engine::Plan&, base::Progress&) override {}
+  void create(const engine::Plan&, const std::string&) override {}
+  std::unique_ptr<engine::Instance> start(const engine::Plan& plan, const engine::StartContext& context) override;
+  void destroy(const std::string&) override { ++guest_.destroyed; }
+
+ private:
+  FakeGuest& guest_;
+};
+
+}  // namespace caisson::keeper
