@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The sandbox's control groups (cgroup v2, Linux Documentation/admin-guide/cgroup-v2.rst):
+//
+//   /system        init, the Docker Engine and its shims: no limit of their own
+//   /agent         everything of the user's: pids.max, memory.max
+//   /agent/exec    the commands
+//   /agent/docker  the containers (the engine's --cgroup-parent)
+//
+// So neither a fork bomb nor a memory hog, in a container or not, can keep init or the engine from working.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace caisson::guest {
+
+struct Counters {
+  uint64_t oom_kills = 0;
+  uint64_t pids_refused = 0;
+};
+
+class Cgroups {
+ public:
+  // Without groups: nothing is limited or counted, handles are -1.
+  Cgroups() = default;
+  // Makes them below `root` (the mounted cgroup2) and moves this process into /system. Throws.
+  static Cgroups make(const char* root);
+
+  int exec() const { return exec_.get(); }
+  int system() const { return system_.get(); }
+  // 0: no limit.
+  void limit_processes(uint64_t most);
+  Counters counters() const;
+  uint64_t processes() const;
+  // The processes of the commands and all they started, containers not included.
+  std::vector<pid_t> commands() const;
+
+ private:
+  base::Fd agent_;
+  base::Fd exec_;
+  base::Fd system_;
+};
+
+}  // namespace caisson::guest

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "guest/docker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/scope.h"
+#include "base/text.h"
+#include "guest/guest.h"
+#include "guest/spawn.h"
+#include "guest/waiting.h"
+
+namespace caisson::guest {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kSocketFolder = "/run";
+constexpr const char* kSocket = "/run/docker.sock";
+constexpr const char* kPidFile = "/run/docker.pid";
+constexpr const char* kLog = "/var/log/dockerd.log";
+constexpr auto kFirstPause = 500ms;
+constexpr auto kLongestPause = 30s;
+constexpr auto kStableAfter = 60s;
+
+std::string find_engine() {
+  for (const char* path : {"/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"}) {
+    if (::access(path, X_OK) == 0) return path;
+  }
+  return {};
+}
+
+// The last line of the engine's log, for the state's "failed: …".
+std::string last_log_line() {
+  const base::Fd log = base::Fd(::open(kLog, O_RDONLY | O_CLOEXEC));
+  if (!log) return {};
+  char buffer[2048];
+  const off_t size = ::lseek(log.get(), 0, SEEK_END);
+  const off_t from = std::max<off_t>(0, size - static_cast<off_t>(sizeof buffer));
+  const ssize_t got = ::pread(log.get(), buffer, sizeof buffer, from);
+  if (got <= 0) return {};
+  const std::string_view text = base::trimmed(std::string_view(buffer, static_cast<size_t>(got)));
+  return base::escaped(text.substr(text.rfind('\n') + 1));
+}
+
+base::Fd connect_socket() {
+  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, kSocket);
+  if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return {};
+  return socket;
+}
+
+// Asks once. The engine listens long before it serves, so the answer, or the connection's end, is the event to wait
+// for.
+asio::awaitable<bool> ping(asio::any_io_executor executor, base::Fd socket) {
+  constexpr std::string_view kRequest = "GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n";
+  if (::send(socket.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kRequest.size()))
+    co_return false;
+  Descriptor descriptor(executor, std::move(socket));
+  std::string answer;
+  while (answer.size() < 4096) {
+    char buffer[512];
+    const ssize_t got = ::read(descriptor.get(), buffer, sizeof buffer);
+    if (got == 0) break;
+    if (got > 0) {
+      answer.append(buffer, static_cast<size_t>(got));
+    } else if (errno == EAGAIN) {
+      co_await descriptor.readable();
+    } else if (errno != EINTR) {
+      break;
+    }
+  }
+  co_return answer.find(" 200 ") != std::string::npos;
+}
+
+}  // namespace
+
+Docker::Docker(Guest& guest) : guest_(guest), changed_(guest.executor) {}
+Docker::~Docker() = default;
+
+void Docker::set_state(std::string state) {
+  state_ = std::move(state);
+  changed_.notify_all();
+}
+
+void Docker::start() {
+  program_ = find_engine();
+  if (program_.empty()) return;
+  set_state("starting");
+  asio::co_spawn(guest_.executor, supervise(), asio::detached);
+}
+
+asio::awaitable<std::string> Docker::settled() {
+  while (state_ == "starting") co_await changed_.wait();
+  co_return state_;
+}
+
+void Docker::stop() {
+  stopping_ = true;
+  if (pid_ > 0) ::kill(pid_, SIGTERM);
+}
+
+asio::awaitable<void> Docker::supervise() {
+  auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(kFirstPause);
+  while (!stopping_) {
+    const auto started = std::chrono::steady_clock::now();
+    was_ready_ = false;
+    std::string problem;
+    try {
+      co_await run_once();
+      problem = last_log_line();
+    } catch (const base::Error& error) {
+      problem = error.what();
+    }
+    pid_ = -1;
+    ++generation_;
+    if (stopping_) break;
+    // An engine that worked and was killed is "starting" again; one that never answered has failed until it does.
+    set_state(was_ready_ ? "starting" : "failed: " + problem);
+    if (std::chrono::steady_clock::now() - started > kStableAfter) pause = kFirstPause;
+    asio::steady_timer timer(guest_.executor, pause);
+    co_await timer.async_wait(asio::use_awaitable);
+    pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestPause);
+  }
+  set_state("absent");
+}
+
+asio::awaitable<void> Docker::run_once() {
+  // A pid file left by a killed engine may name a process that is something else by now; it would refuse to start.
+  ::unlink(kPidFile);
+  ::unlink(kSocket);
+  ::mkdir(kSocketFolder, 0755);
+  ::mkdir("/var/log", 0755);
+  base::Fd log(::open(kLog, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));
+  if (!log) log = guest_.anchors.null.duplicate();
+
+  SpawnPlan plan;
+  plan.argv = {program_, "--log-level=warn", "--storage-driver=overlay2", "--shutdown-timeout=5",
+               "--exec-opt=native.cgroupdriver=cgroupfs"};
+  if (guest_.cgroups.exec() >= 0) plan.argv.push_back("--cgroup-parent=/agent/docker");
+  plan.candidates = {program_};
+  plan.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"};
+  plan.change_user = false;
+  plan.in = guest_.anchors.null.get();
+  plan.out = log.get();
+  plan.err = log.get();
+  plan.cgroup = guest_.cgroups.system();
+  plan.oom_score_adj = -999;
+  plan.all_files = true;
+  Spawned engine = spawn(guest_.anchors, plan);
+  guest_.reaper.expect(engine.pid);
+  pid_ = engine.pid;
+  asio::co_spawn(guest_.executor, watch_readiness(), asio::detached);
+  co_await guest_.reaper.wait(engine.pid, engine.pidfd);
+}
+
+// Ends when the engine answered, or when it is not this one any more.
+asio::awaitable<void> Docker::watch_readiness() {
+  const uint64_t mine = generation_;
+  base::Fd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  // The file appears at bind(2), and its owner and mode are set after listen(2): the last of these events comes when a
+  // connection can be made.
+  if (!inotify || ::inotify_add_watch(inotify.get(), kSocketFolder, IN_CREATE | IN_ATTRIB | IN_MOVED_TO) < 0) co_return;
+  Descriptor events(guest_.executor, std::move(inotify));
+  while (mine == generation_ && !stopping_) {
+    char buffer[4096];
+    while (::read(events.get(), buffer, sizeof buffer) > 0) {
+    }
+    if (base::Fd socket = connect_socket()) {
+      const bool answered = co_await ping(guest_.executor, std::move(socket));
+      if (mine != generation_) co_return;
+      if (answered) {
+        was_ready_ = true;
+        set_state("ready");
+        co_return;
+      }
+    }
+    co_await events.readable();
+  }
+}
+
+}  // namespace caisson::guest

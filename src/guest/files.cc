@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "guest/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/fd.h"
+
+namespace caisson::guest {
+
+std::string content_of(const char* path) {
+  // O_NONBLOCK: it might be a pipe that nobody writes to.
+  const base::Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  std::string content(64U << 10, '\0');
+  const ssize_t got = file ? ::read(file.get(), content.data(), content.size()) : 0;
+  content.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  return content;
+}
+
+bool replace_content(const char* path, std::string_view content) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  base::Fd file(::open(path, kFlags, 0644));
+  if (!file && errno == ELOOP && ::unlink(path) == 0) file.reset(::open(path, kFlags, 0644));
+  return file && ::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size());
+}
+
+}  // namespace caisson::guest

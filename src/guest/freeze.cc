@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "guest/freeze.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "guest/identity.h"
+
+namespace caisson::guest {
+
+void freeze(Guest& guest) {
+  if (!guest.executions.empty()) throw base::Error("cannot freeze: a command runs");
+  if (guest.owns_machine) forget_identity();
+  guest.configuration.reset();
+  ::sync();
+}
+
+}  // namespace caisson::guest

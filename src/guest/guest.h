@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// All that init knows: one object, made in main, given to each service. One thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <optional>
+
+#include "guest/anchors.h"
+#include "guest/cgroups.h"
+#include "guest/docker.h"
+#include "guest/executions.h"
+#include "guest/reaper.h"
+#include "link/services.h"
+
+namespace caisson::guest {
+
+struct Guest {
+  explicit Guest(asio::any_io_executor runs_on) : executor(runs_on), reaper(runs_on), docker(*this) {}
+  Guest(const Guest&) = delete;
+
+  asio::any_io_executor executor;
+  Anchors anchors;
+  Cgroups cgroups;
+  Reaper reaper;
+  Docker docker;
+  Executions executions;
+  // What the host said after the last start or thaw; no command runs before.
+  std::optional<link::Configure> configuration;
+  // PID 1 of a machine of its own: may set its clock, name and entropy, and switch it off.
+  bool owns_machine = false;
+};
+
+}  // namespace caisson::guest

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "guest/identity.h"
+
+#include <fcntl.h>
+#include <linux/random.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "guest/files.h"
+
+namespace caisson::guest {
+namespace {
+
+// random(4): credited entropy, then a reseed, so that no two clones share the generator's state for one more read.
+void stir(const std::string& entropy) {
+  const base::Fd random = base::open_file("/dev/urandom", O_RDWR);
+  std::vector<int> request(2 + (entropy.size() + sizeof(int) - 1) / sizeof(int));
+  request[0] = static_cast<int>(entropy.size() * 8);  // rand_pool_info: bits, bytes, data
+  request[1] = static_cast<int>(entropy.size());
+  std::memcpy(&request[2], entropy.data(), entropy.size());
+  if (::ioctl(random.get(), RNDADDENTROPY, request.data()) != 0)
+    throw base::system_error("cannot add entropy to", "/dev/urandom");
+  if (::ioctl(random.get(), RNDRESEEDCRNG) != 0) throw base::system_error("cannot reseed", "/dev/urandom");
+}
+
+void set_clock(int64_t realtime_ns) {
+  timespec time{};
+  time.tv_sec = realtime_ns / 1'000'000'000;
+  time.tv_nsec = realtime_ns % 1'000'000'000;
+  if (::clock_settime(CLOCK_REALTIME, &time) != 0) throw base::system_error("cannot set", "clock");
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string from_hex(std::string_view text) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < text.size(); i += 2) {
+    const int high = hex_value(text[i]);
+    const int low = hex_value(text[i + 1]);
+    if (high < 0 || low < 0) break;
+    bytes += static_cast<char>(high << 4 | low);
+  }
+  if (bytes.size() * 2 != text.size()) throw base::Error("not hexadecimal: " + base::in_quotes(text));
+  return bytes;
+}
+
+std::string hosts_with(std::string_view hosts, std::string_view hostname) {
+  const std::string own = "127.0.1.1\t" + std::string(hostname);
+  std::string out;
+  bool placed = false;
+  while (!hosts.empty()) {
+    const std::string_view line = hosts.substr(0, hosts.find('\n'));
+    hosts.remove_prefix(std::min(hosts.size(), line.size() + 1));
+    const bool is_own = line.starts_with("127.0.1.1") && line.size() > 9 && (line[9] == ' ' || line[9] == '\t');
+    if (is_own && placed) continue;
+    out += is_own ? std::string_view(own) : line;
+    out += '\n';
+    placed = placed || is_own;
+  }
+  if (!placed) out += own + "\n";
+  return out;
+}
+
+void take_identity(const link::Configure& configuration) {
+  stir(from_hex(configuration.entropy));
+  set_clock(configuration.realtime_ns);
+  if (::sethostname(configuration.hostname.data(), configuration.hostname.size()) != 0)
+    throw base::system_error("cannot set the host name to", configuration.hostname);
+  replace_content("/etc/hostname", configuration.hostname + "\n");
+  replace_content("/etc/machine-id", configuration.machine_id + "\n");
+  replace_content("/etc/hosts", hosts_with(content_of("/etc/hosts"), configuration.hostname));
+}
+
+void forget_identity() {
+  replace_content("/etc/machine-id", "uninitialized\n");
+  // The Docker Engine's id: one file until 20.10, the other since.
+  ::unlink("/etc/docker/key.json");
+  ::unlink("/var/lib/docker/engine-id");
+}
+
+}  // namespace caisson::guest

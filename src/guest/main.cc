@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// caisson-init: PID 1 of a sandbox. As the kernel's /init it boots the machine and serves the link on its virtio port;
+// with
+// --stdio or --link-fd N it serves a session in an environment that something else has made, and ends with it.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <span>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "guest/boot.h"
+#include "guest/guest.h"
+#include "guest/server.h"
+#include "guest/tar_get.h"
+#include "guest/tar_put.h"
+
+namespace caisson::guest {
+namespace {
+
+asio::awaitable<void> serve_machine(Guest& guest) {
+  guest.docker.start();
+  base::Fd port = open_link_port();
+  co_await serve_port_for_ever(guest, std::move(port));
+}
+
+// Exceptions of a spawned coroutine end up here, in run(): an init without its link is of no use.
+void rethrow(std::exception_ptr error) {
+  if (error) std::rethrow_exception(error);
+}
+
+void run_machine() {
+  asio::io_context context(1);
+  Guest guest(context.get_executor());
+  boot(guest);
+  guest.reaper.start();
+  asio::co_spawn(context, serve_machine(guest), rethrow);
+  context.run();
+}
+
+asio::awaitable<void> serve_once(Guest& guest, base::Fd in, base::Fd out) {
+  const std::string reason =
+      out ? co_await serve_pipes(guest, std::move(in), std::move(out)) : co_await serve_socket(guest, std::move(in));
+  if (!reason.empty()) std::fprintf(stderr, "caisson-init: %s\n", base::escaped(reason).c_str());
+  ::_exit(reason.empty() ? 0 : 1);
+}
+
+// A descriptor of ours that no child inherits and that is not 0, 1 or 2.
+base::Fd take(int fd) {
+  base::Fd taken(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!taken) throw base::system_error("cannot take over descriptor", std::to_string(fd));
+  return taken;
+}
+
+void run_session(base::Fd in, base::Fd out) {
+  // Where this is not PID 1, orphans of the commands come here all the same.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  asio::io_context context(1);
+  Guest guest(context.get_executor());
+  guest.anchors = open_anchors();
+  guest.reaper.start();
+  asio::co_spawn(context, serve_once(guest, std::move(in), std::move(out)), rethrow);
+  context.run();
+}
+
+void run_stdio() {
+  base::Fd in = take(0);
+  base::Fd out = take(1);
+  const base::Fd null = base::open_file("/dev/null", O_RDWR);
+  if (::dup2(null.get(), 0) < 0 || ::dup2(null.get(), 1) < 0) throw base::system_error("cannot close", "stdin");
+  run_session(std::move(in), std::move(out));
+}
+
+int usage() {
+  std::fputs("usage: caisson-init --stdio | --link-fd N\n", stderr);
+  return 2;
+}
+
+PutPlan put_plan(std::span<char*> arguments) {
+  PutPlan plan;
+  plan.folder = arguments[0];
+  plan.rename = arguments[1];
+  plan.top_is_folder = std::strcmp(arguments[2], "folder") == 0;
+  plan.uid = base::parse_number<uid_t>(arguments[3]).value_or(0);
+  plan.gid = base::parse_number<gid_t>(arguments[4]).value_or(0);
+  return plan;
+}
+
+int run(std::span<char*> arguments) {
+  // Descriptors 0 to 2 must be somebody's, or the next file that is opened becomes one of them.
+  while (true) {
+    const int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd > 2) ::close(fd);
+    if (fd < 0 || fd > 2) break;
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  const std::string_view what = arguments.size() > 1 ? arguments[1] : "";
+  if (what == "tar-get" && arguments.size() == 4) {
+    tar_get(arguments[2], std::strcmp(arguments[3], "follow") == 0, 1);
+  } else if (what == "tar-put" && arguments.size() == 7) {
+    ::umask(0);
+    tar_put(put_plan(arguments.subspan(2)), 0);
+  } else if (what == "--stdio") {
+    run_stdio();
+  } else if (what == "--link-fd" && arguments.size() == 3) {
+    const auto fd = base::parse_number<int>(arguments[2]);
+    if (!fd) return usage();
+    run_session(take(*fd), base::Fd());
+  } else if (::getpid() == 1) {
+    run_machine();  // the kernel passes on unknown words of its command line
+  } else {
+    return usage();
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace caisson::guest
+
+int main(int argc, char** argv) {
+  int code = 1;
+  try {
+    code = caisson::guest::run(std::span(argv, static_cast<size_t>(argc)));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s%s\n", ::getpid() == 1 ? "caisson-init: " : "", error.what());
+  }
+  // The end of PID 1 is a kernel panic; a machine that could not boot says why, above, and goes out.
+  if (::getpid() == 1 && argc < 2) ::reboot(RB_AUTOBOOT);
+  return code;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "guest/poweroff.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <signal.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+
+namespace caisson::guest {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kEngineStops = 8s;  // its containers have five (--shutdown-timeout)
+constexpr auto kCommandsEnd = 2s;
+
+// fspick(2) by descriptor: the disk is mounted where no path from here leads. Fails while files are open for writing,
+// and then the journal is replayed at the next boot.
+void close_disk(const base::Fd& disk) {
+  const base::Fd context(static_cast<int>(::syscall(SYS_fspick, disk.get(), "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC)));
+  if (!context) return;
+  ::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0);
+  ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0);
+}
+
+// Until `done`, or the time is over; looked at each time a child ends.
+template <typename Done>
+asio::awaitable<void> wait_until(Guest& guest, std::chrono::milliseconds longest, Done done) {
+  const auto end = std::chrono::steady_clock::now() + longest;
+  while (!done() && std::chrono::steady_clock::now() < end) co_await guest.reaper.next_end(end);
+}
+
+}  // namespace
+
+asio::awaitable<void> power_off(Guest& guest) {
+  for (const pid_t pid : guest.cgroups.commands()) ::kill(pid, SIGTERM);
+  guest.executions.signal_all(SIGTERM);
+  guest.docker.stop();
+  auto engine_gone = [&] { return !guest.docker.running(); };
+  co_await wait_until(guest, kEngineStops, engine_gone);
+  auto commands_gone = [&] { return guest.cgroups.commands().empty() && guest.executions.empty(); };
+  co_await wait_until(guest, kCommandsEnd, commands_gone);
+  guest.executions.signal_all(SIGKILL);
+  if (::getpid() == 1) {
+    ::kill(-1, SIGKILL);
+    auto none_left = [&] { return guest.reaper.no_children(); };
+    co_await wait_until(guest, kCommandsEnd, none_left);
+  }
+  if (!guest.owns_machine) ::_exit(0);
+  ::sync();
+  if (guest.anchors.disk) close_disk(guest.anchors.disk);
+  ::reboot(RB_POWER_OFF);
+  ::reboot(RB_AUTOBOOT);  // where the machine has no power switch; the VMM ends at a reboot
+}
+
+}  // namespace caisson::guest

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "guest/reaper.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/error.h"
+#include "guest/waiting.h"
+
+namespace caisson::guest {
+
+void Reaper::start() {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &child, nullptr);
+  base::Fd signals(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) throw base::system_error("cannot make", "signalfd");
+  asio::co_spawn(executor_, run(std::move(signals)), asio::detached);
+}
+
+asio::awaitable<void> Reaper::run(base::Fd signals) {
+  Descriptor descriptor(executor_, std::move(signals));
+  while (true) {
+    signalfd_siginfo info[16];
+    while (::read(descriptor.get(), info, sizeof info) > 0) {
+    }
+    collect();
+    tick_.cancel();
+    co_await descriptor.readable();
+  }
+}
+
+asio::awaitable<void> Reaper::next_end(std::chrono::steady_clock::time_point until) {
+  boost::system::error_code ignored;
+  auto token = asio::redirect_error(asio::use_awaitable, ignored);
+  tick_.expires_at(until);
+  co_await tick_.async_wait(token);
+}
+
+bool Reaper::no_children() const {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+}
+
+void Reaper::collect() {
+  while (true) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
+    const auto expected = statuses_.find(info.si_pid);
+    if (expected == statuses_.end()) continue;
+    base::ExitStatus status;
+    (info.si_code == CLD_EXITED ? status.code : status.signal) = info.si_status;
+    expected->second = status;
+  }
+}
+
+std::optional<base::ExitStatus> Reaper::take(pid_t pid) {
+  const auto found = statuses_.find(pid);
+  if (found == statuses_.end() || !found->second) return std::nullopt;
+  const base::ExitStatus status = *found->second;
+  statuses_.erase(found);
+  return status;
+}
+
+asio::awaitable<base::ExitStatus> Reaper::wait(pid_t pid, const base::Fd& pidfd) {
+  Descriptor descriptor(executor_, pidfd.duplicate());
+  while (true) {
+    collect();
+    if (const auto status = take(pid)) co_return *status;
+    co_await descriptor.readable();
+  }
+}
+
+}  // namespace caisson::guest

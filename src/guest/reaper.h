@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The ends of processes: init's own children and, since it is PID 1 (or a subreaper), every orphan of the sandbox. Only
+// the reaper waits for processes, so that no status is taken by the wrong one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <map>
+#include <optional>
+
+#include "base/fd.h"
+#include "base/process.h"
+
+namespace caisson::guest {
+
+namespace asio = boost::asio;
+
+class Reaper {
+ public:
+  explicit Reaper(asio::any_io_executor executor) : executor_(executor), tick_(executor) {}
+
+  // Reaps whatever ends from now on. Blocks SIGCHLD in this thread.
+  void start();
+
+  // The status of this child will be asked for. To be called right after its birth, before anything is waited for.
+  void expect(pid_t pid) { statuses_[pid] = std::nullopt; }
+  // It won't: whoever wanted it has gone.
+  void forget(pid_t pid) { statuses_.erase(pid); }
+  // Reaps all that has ended by now.
+  void collect();
+  // The status of an expected child that has ended (and forgets it); nothing while it runs.
+  std::optional<base::ExitStatus> take(pid_t pid);
+  // Waits for the end of an expected child.
+  asio::awaitable<base::ExitStatus> wait(pid_t pid, const base::Fd& pidfd);
+
+  // Until any process ends, or until then. One caller at a time.
+  asio::awaitable<void> next_end(std::chrono::steady_clock::time_point until);
+  bool no_children() const;
+
+ private:
+  asio::awaitable<void> run(base::Fd signals);
+
+  asio::any_io_executor executor_;
+  asio::steady_timer tick_;
+  std::map<pid_t, std::optional<base::ExitStatus>> statuses_;
+};
+
+}  // namespace caisson::guest

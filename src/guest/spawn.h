@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Starting a process inside the sandbox, cheaply: clone3(2) with CLONE_VM | CLONE_VFORK, straight into its cgroup.
+// Copying init's page tables, and moving a process between cgroups after its birth, each cost more than all the rest
+// under an emulated CPU.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "guest/anchors.h"
+
+namespace caisson::guest {
+
+struct SpawnPlan {
+  std::vector<std::string> argv;
+  std::vector<std::string> candidates;  // files to execute: the first that exists is taken
+  int program = -1;                     // a descriptor to execute instead of `candidates`
+  std::vector<std::string> environment;
+  std::string folder;           // chdir there, as the user
+  bool folder_is_home = false;  // if that fails, "/" does
+  bool change_user = true;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  int in = -1;  // become 0, 1 and 2
+  int out = -1;
+  int err = -1;
+  bool terminal = false;  // `in` is the terminal that becomes the controlling one
+  int cgroup = -1;        // the folder of the cgroup (v2) it is born in
+  int oom_score_adj = 0;
+  bool all_files = false;  // keep init's own limit of open files (for the Docker Engine)
+};
+
+// A step before the program ran failed. `step` is what was being done; errnum() says why.
+class SpawnError : public base::Error {
+ public:
+  enum class Step { kProcess, kSetUp, kFolder, kExecute };
+  SpawnError(Step step, const std::string& problem, int errnum) : base::Error(problem, {}, errnum), step_(step) {}
+  Step step() const { return step_; }
+
+ private:
+  Step step_;
+};
+
+struct Spawned {
+  pid_t pid = -1;
+  base::Fd pidfd;
+};
+
+// In its own session, default signals, umask 022. The caller tells the reaper of the pid before it waits for anything.
+// Throws SpawnError. One thread only.
+Spawned spawn(const Anchors& anchors, const SpawnPlan& plan);
+
+}  // namespace caisson::guest

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "guest/tar_get.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "guest/tar.h"
+
+namespace caisson::guest {
+namespace {
+
+// File systems that are views of the kernel: their files have no end, or no meaning elsewhere.
+bool is_kernel_view(int folder) {
+  struct statfs info {};
+  if (::fstatfs(folder, &info) != 0) return false;
+  constexpr decltype(info.f_type) kViews[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC,   CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+                                              DEBUGFS_MAGIC,    TRACEFS_MAGIC, BPF_FS_MAGIC,       DEVPTS_SUPER_MAGIC};
+  return std::find(std::begin(kViews), std::end(kViews), info.f_type) != std::end(kViews);
+}
+
+class Packer {
+ public:
+  explicit Packer(int out) : out_(out), buffer_(256U << 10) {}
+
+  void add(int parent, const std::string& name, const std::string& path, bool follow = false) {
+    struct stat info {};
+    if (::fstatat(parent, name.c_str(), &info, follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT && !top_) return;  // removed meanwhile
+      throw base::system_error("cannot read", path);
+    }
+    top_ = false;
+    TarEntry entry;
+    entry.path = path;
+    entry.mode = info.st_mode & 07777U;
+    entry.uid = info.st_uid;
+    entry.gid = info.st_gid;
+    entry.mtime_s = info.st_mtim.tv_sec;
+    switch (info.st_mode & S_IFMT) {
+      case S_IFREG:
+        return file(parent, name, entry, info, follow);
+      case S_IFDIR:
+        return folder(parent, name, entry, follow);
+      case S_IFLNK:
+        entry.type = TarType::kSymlink;
+        entry.link = link_target(parent, name);
+        return header(entry);
+      case S_IFIFO:
+        entry.type = TarType::kPipe;
+        return header(entry);
+      case S_IFCHR:
+      case S_IFBLK:
+        entry.type = S_ISCHR(info.st_mode) ? TarType::kCharacterDevice : TarType::kBlockDevice;
+        entry.device_major = major(info.st_rdev);
+        entry.device_minor = minor(info.st_rdev);
+        return header(entry);
+      default:
+        return;  // a socket is nothing without its process
+    }
+  }
+
+  void finish() { write(std::string(2 * kTarBlock, '\0')); }
+
+ private:
+  void write(std::string_view bytes) { base::write_all(out_, {bytes.data(), bytes.size()}, "archive"); }
+  void header(const TarEntry& entry) { write(encode_tar_header(entry)); }
+
+  static std::string link_target(int parent, const std::string& name) {
+    std::string target(4096, '\0');
+    const ssize_t got = ::readlinkat(parent, name.c_str(), target.data(), target.size());
+    if (got < 0) throw base::system_error("cannot read the link", name);
+    target.resize(static_cast<size_t>(got));
+    return target;
+  }
+
+  void file(int parent, const std::string& name, TarEntry entry, const struct stat& info, bool follow) {
+    if (info.st_nlink > 1) {
+      const auto [first, is_new] = links_.try_emplace({info.st_dev, info.st_ino}, entry.path);
+      if (!is_new) {
+        entry.type = TarType::kHardLink;
+        entry.link = first->second;
+        return header(entry);
+      }
+    }
+    const base::Fd from =
+        base::open_file(name, O_RDONLY | O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW), 0, parent);
+    entry.size = static_cast<uint64_t>(info.st_size);
+    header(entry);
+    uint64_t left = entry.size;
+    while (left > 0) {
+      const size_t want = std::min<uint64_t>(left, buffer_.size());
+      const ssize_t got = ::read(from.get(), buffer_.data(), want);
+      if (got < 0) throw base::system_error("cannot read", entry.path);
+      if (got == 0) break;
+      write({buffer_.data(), static_cast<size_t>(got)});
+      left -= static_cast<uint64_t>(got);
+    }
+    if (left > 0) std::fill(buffer_.begin(), buffer_.end(), '\0');
+    for (; left > 0; left -= std::min<uint64_t>(left, buffer_.size()))
+      write({buffer_.data(), std::min<uint64_t>(left, buffer_.size())});
+    write(std::string(tar_padding(entry.size), '\0'));
+  }
+
+  void folder(int parent, const std::string& name, TarEntry entry, bool follow) {
+    base::Fd opened = base::open_file(name, O_RDONLY | O_DIRECTORY | (follow ? 0 : O_NOFOLLOW), 0, parent);
+    entry.type = TarType::kFolder;
+    entry.path += '/';
+    header(entry);
+    if (is_kernel_view(opened.get())) return;
+    DIR* listing = ::fdopendir(opened.get());
+    if (listing == nullptr) throw base::system_error("cannot list", entry.path);
+    (void)opened.release();
+    std::vector<std::string> names;
+    while (const dirent* item = ::readdir(listing)) {
+      const std::string_view item_name = item->d_name;
+      if (item_name != "." && item_name != "..") names.emplace_back(item_name);
+    }
+    std::sort(names.begin(), names.end());
+    try {
+      for (const std::string& item : names) add(::dirfd(listing), item, entry.path + item);
+    } catch (...) {
+      ::closedir(listing);
+      throw;
+    }
+    ::closedir(listing);
+  }
+
+  int out_;
+  std::vector<char> buffer_;
+  std::map<std::pair<dev_t, ino_t>, std::string> links_;
+  bool top_ = true;
+};
+
+}  // namespace
+
+void tar_get(const std::string& path, bool follow_link, int out) {
+  std::string whole = path;
+  while (whole.size() > 1 && whole.back() == '/') whole.pop_back();
+  const std::string last = whole.substr(whole.rfind('/') + 1);
+  const bool is_name = !last.empty() && last != "..";
+  Packer packer(out);
+  packer.add(AT_FDCWD, whole, is_name ? last : std::string("."), follow_link || path.ends_with('/'));
+  packer.finish();
+}
+
+}  // namespace caisson::guest
