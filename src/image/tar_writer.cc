@@ -36,7 +36,8 @@ static_assert(sizeof(Header) == kBlock);
 
 template <size_t kSize>
 void octal(char (&field)[kSize], unsigned long long number) {
-  std::snprintf(field, kSize, "%0*llo", static_cast<int>(kSize - 1), number);
+  field[kSize - 1] = '\0';
+  for (size_t i = kSize - 1; i-- > 0; number >>= 3) field[i] = static_cast<char>('0' + (number & 7));
 }
 
 }  // namespace
