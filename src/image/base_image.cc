@@ -35,6 +35,13 @@ const std::vector<std::string>& hooks() {
   return kHooks;
 }
 
+// A sandbox's disk need not survive a power cut in the middle of an installation, and the fsync after each file is most
+// of the time that dpkg takes.
+const std::vector<std::string>& dpkg_settings() {
+  static const std::vector<std::string> kSettings = {"force-unsafe-io"};
+  return kSettings;
+}
+
 // What lies over the system that mmdebstrap made.
 std::string overlay_tar() {
   TarWriter overlay;
@@ -74,6 +81,7 @@ ImageRecord make_base(ImageStore& store, base::Progress& progress) {
   options.packages = base_packages();
   options.sources = debian_sources("/etc/apt", base::config_folder(), kSuite);
   options.settings = apt_fetch_settings();
+  options.dpkg_settings = dpkg_settings();
   options.hooks = hooks();
   Bootstrap bootstrap(options, work, progress);
 

@@ -79,6 +79,7 @@ std::vector<std::string> command_line(const BootstrapOptions& options) {
   argv.insert(argv.end(),
               {"--verbose", "--variant=minbase", "--format=tar", "--include=" + base::join(options.packages, ",")});
   for (const std::string& setting : options.settings) argv.push_back("--aptopt=" + setting);
+  for (const std::string& setting : options.dpkg_settings) argv.push_back("--dpkgopt=" + setting);
   for (const std::string& hook : options.hooks) argv.push_back("--customize-hook=" + hook);
   argv.insert(argv.end(), {options.suite, "-"});
   argv.insert(argv.end(), options.sources.begin(), options.sources.end());

@@ -18,9 +18,10 @@ namespace caisson::image {
 struct BootstrapOptions {
   std::string suite;
   std::vector<std::string> packages;
-  std::vector<std::string> sources;   // one-line apt sources
-  std::vector<std::string> settings;  // apt.conf lines that are needed now but don't belong into the image
-  std::vector<std::string> hooks;     // shell commands; "$1" is the root
+  std::vector<std::string> sources;        // one-line apt sources
+  std::vector<std::string> settings;       // apt.conf lines that are needed now but don't belong into the image
+  std::vector<std::string> dpkg_settings;  // dpkg.cfg lines; they stay in the image
+  std::vector<std::string> hooks;          // shell commands; "$1" is the root
 };
 
 // A running mmdebstrap. It and all it started die with this process, however that dies.

@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/temp_folder_for_test.h"
 #include "image/digest.h"
-#include "image/test_folder.h"
 
 namespace caisson::image {
 namespace {
@@ -33,7 +33,7 @@ class StoreTest : public ::testing::Test {
   }
   static std::string nobody(const std::string&) { return {}; }
 
-  TestFolder folder;
+  base::TempFolder folder;
   ImageStore store{folder.path()};
 };
 

@@ -12,8 +12,8 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/temp_folder_for_test.h"
 #include "image/digest.h"
-#include "image/test_folder.h"
 
 namespace caisson::image {
 namespace {
@@ -39,7 +39,7 @@ class TemplatesTest : public ::testing::Test {
     return store.commit(std::move(draft), key, what, {{"note", 7}});
   }
 
-  TestFolder folder;
+  base::TempFolder folder;
   TemplateStore store{folder.path()};
   TemplateInputs inputs{.image_digest = std::string(64, 'a'),
                         .kernel_digest = "k",
@@ -186,7 +186,7 @@ TEST_F(TemplatesTest, KeysThatAreNotDigestsAreRefused) {
 }
 
 TEST(SparseDigest, HolesAndZerosAreTheSame) {
-  const TestFolder folder;
+  const base::TempFolder folder;
   const std::string a = folder.path() + "/a";
   const std::string b = folder.path() + "/b";
   write(a, std::string(100'000, '\0') + "x" + std::string(200'000, '\0'));

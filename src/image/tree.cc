@@ -118,6 +118,7 @@ void Tree::make_parents(const std::vector<std::string>& parts) {
   Attributes attributes;
   attributes.mode = 0755;
   base::Fd parent = root_.duplicate();
+  remember_time(parent.get(), "");
   std::string path;
   for (const std::string& part : parts) {
     path += (path.empty() ? "" : "/") + part;

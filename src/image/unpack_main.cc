@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <clocale>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -33,6 +34,7 @@ namespace {
 constexpr auto kReportEvery = std::chrono::milliseconds(200);
 // All images have the same one: nothing looks an image up by it, and equal trees must make equal files.
 constexpr const char* kUuid = "ca155011-0000-4000-8000-000000000000";
+constexpr const char* kLatestTime = "2147483647";
 
 void report(const base::Json& json) {
   const std::string line = base::to_line(json) + "\n";
@@ -97,10 +99,12 @@ base::ExitStatus watch_writing(base::Child& mkfs, const std::string& out, uint64
 void write_erofs(const UnpackJob& job, uint64_t total) {
   const std::string log_path = job.out + ".log";
   const base::Fd log = base::open_file(log_path, O_WRONLY | O_CREAT | O_TRUNC);
-  // Uncompressed: an emulated CPU would pay for each read. -T0 is the file system's own time, each file keeps its own.
-  base::Child mkfs =
-      base::spawn({.argv = {"mkfs.erofs", "--quiet", "-d0", "-T0", "--preserve-mtime", "-U", kUuid, job.out, job.tree},
-                   .descriptors = {{log.get(), 1}, {log.get(), 2}}});
+  // Files keep their own times only where they are not later than this; it is also the file system's own time. (-T with
+  // --preserve-mtime loses all times in erofs-utils 1.5.)
+  ::setenv("SOURCE_DATE_EPOCH", kLatestTime, 1);
+  // Uncompressed: an emulated CPU would pay for each read.
+  base::Child mkfs = base::spawn({.argv = {"mkfs.erofs", "--quiet", "-d0", "-U", kUuid, job.out, job.tree},
+                                  .descriptors = {{log.get(), 1}, {log.get(), 2}}});
   const base::ExitStatus status = watch_writing(mkfs, job.out, total);
   if (status.ok()) return;
   const std::string text = base::read_file(log_path);

@@ -2,8 +2,6 @@
 
 #include "image/work_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "base/text.h"
 
 namespace caisson::image {
 namespace {
@@ -31,9 +30,7 @@ void sweep(const std::string& cache) {
   for (const auto& entry : std::filesystem::directory_iterator(tmp_of(cache), ignored)) {
     if (!entry.is_directory(ignored) || entry.is_symlink(ignored)) continue;
     const std::string path = entry.path();
-    const base::Fd lock = base::open_if_exists(path + "/lock", O_RDWR);
-    if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    remove_tree(path);
+    if (!base::FileLock::is_held(path + "/lock")) remove_tree(path);
   }
 }
 
@@ -54,8 +51,8 @@ WorkFolder::WorkFolder(const std::string& cache, const std::string& what) {
   std::string path = tmp_of(cache) + "/" + what + "-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) throw base::system_error("cannot make a temporary folder in", tmp_of(cache));
   path_ = path;
-  lock_ = base::open_file(path_ + "/lock", O_RDWR | O_CREAT);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) throw base::system_error("cannot lock", path_);
+  lock_ = base::FileLock::try_acquire(path_ + "/lock");
+  if (!lock_) throw base::Error("cannot lock the new folder " + base::in_quotes(path_));
 }
 
 WorkFolder::~WorkFolder() {

@@ -5,9 +5,9 @@
 // the next work folder sweeps it away.
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "base/fd.h"
 #include "base/file.h"
 
 namespace caisson::image {
@@ -21,11 +21,11 @@ class WorkFolder {
 
   const std::string& path() const { return path_; }
   // For children that write into the folder: it is not swept while one of them has this descriptor open.
-  int lock_fd() const { return lock_.get(); }
+  int lock_fd() const { return lock_->fd(); }
 
  private:
   std::string path_;
-  base::Fd lock_;
+  std::optional<base::FileLock> lock_;
 };
 
 // Removes the folders in cache/tmp that nobody holds.

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// caisson image: the images and templates on this machine.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/paths.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "image/base_image.h"
+#include "image/import.h"
+#include "image/store.h"
+#include "image/templates.h"
+#include "keeper/record.h"
+
+namespace caisson::cli {
+namespace {
+
+constexpr size_t kShownDigits = 12;
+constexpr int kSomethingIsWrong = 1;
+
+image::ImageStore open_store() {
+  return image::ImageStore(base::cache_folder());
+}
+
+std::string user_of(const std::string& digest) {
+  for (const keeper::Sandbox& sandbox : keeper::list_sandboxes()) {
+    if (sandbox.image_digest == digest) return "the sandbox " + base::in_quotes(sandbox.name);
+  }
+  return {};
+}
+
+void print_made(const image::ImageRecord& record) {
+  fmt::print("{}  {}  {}\n", record.name, record.digest.substr(0, kShownDigits), base::to_string(record.size));
+}
+
+void build(bool again) {
+  image::ImageStore store = open_store();
+  TerminalProgress progress(2);
+  print_made(again ? image::rebuild_base(store, progress) : image::ensure_base(store, progress));
+}
+
+void import(const std::string& name, const std::string& source) {
+  image::ImageStore store = open_store();
+  TerminalProgress progress(2);
+  print_made(image::import_image(store, name, source, progress));
+}
+
+void list(bool json) {
+  const std::vector<image::ImageRecord> records = open_store().list();
+  if (json) {
+    base::Json all = base::Json::array();
+    for (const image::ImageRecord& record : records) all.push_back(to_json(record));
+    fmt::print("{}\n", all.dump(2));
+    return;
+  }
+  Table table({"NAME", "DIGEST", "SIZE", "CREATED", "DOCKER", "SOURCE"});
+  for (const image::ImageRecord& record : records) {
+    const bool nameless = record.name.empty();
+    table.add({nameless ? "<none>" : record.name, record.digest.substr(0, kShownDigits), base::to_string(record.size),
+               record.created, nameless ? "" : (record.has_dockerd ? "yes" : "no"), record.source});
+  }
+  fmt::print("{}", table.text());
+}
+
+void remove(const std::vector<std::string>& names) {
+  image::ImageStore store = open_store();
+  const image::TemplateStore templates(base::cache_folder());
+  for (const std::string& name : names) {
+    const image::ImageRecord gone = store.remove(name, user_of);
+    if (!store.find("sha256:" + gone.digest)) templates.discard_for_image(gone.digest);
+    fmt::print("{}\n", name);
+  }
+}
+
+void prune() {
+  const image::TemplateStore templates(base::cache_folder());
+  for (const std::string& digest : open_store().prune(user_of)) {
+    templates.discard_for_image(digest);
+    fmt::print("{}\n", digest);
+  }
+}
+
+// A template whose content has changed is removed: the next start makes it again.
+std::vector<image::TemplateCheck> verify_templates() {
+  const image::TemplateStore store(base::cache_folder());
+  std::vector<image::TemplateCheck> checks = store.verify_all();
+  for (const image::TemplateCheck& check : checks) {
+    if (check.problem.empty()) continue;
+    const base::FileLock lock = store.lock(check.key);
+    store.discard(check.key);
+  }
+  return checks;
+}
+
+std::vector<image::ImageCheck> verify_images(TerminalProgress& progress) {
+  return open_store().verify([&](const image::ImageRecord& record, uint64_t so_far) {
+    const auto size = static_cast<double>(std::max<uint64_t>(record.size.count, 1));
+    progress.update(static_cast<double>(so_far) / size, record.name.empty() ? record.digest : record.name);
+  });
+}
+
+void print_checks(const std::vector<image::ImageCheck>& images, const std::vector<image::TemplateCheck>& templates) {
+  Table table({"WHAT", "DIGEST", "SIZE", "STATE"});
+  for (const image::ImageCheck& check : images) {
+    table.add({"image " + (check.record.name.empty() ? "<none>" : check.record.name),
+               check.record.digest.substr(0, kShownDigits), base::to_string(check.record.size),
+               check.intact ? "intact" : check.problem});
+  }
+  for (const image::TemplateCheck& check : templates) {
+    table.add({"template", check.key.substr(0, kShownDigits), base::to_string(check.size),
+               check.problem.empty() ? "intact" : check.problem + "; removed, the next start makes it again"});
+  }
+  fmt::print("{}", table.text());
+}
+
+void verify(bool json) {
+  std::vector<image::ImageCheck> images;
+  std::vector<image::TemplateCheck> templates;
+  {
+    TerminalProgress progress(2);
+    progress.step("computing digests");
+    images = verify_images(progress);
+    progress.update(-1, "templates");
+    templates = verify_templates();
+    progress.done();
+  }
+  bool intact = true;
+  base::Json all = {{"images", base::Json::array()}, {"templates", base::Json::array()}};
+  for (const image::ImageCheck& check : images) {
+    intact = intact && check.intact;
+    all["images"].push_back({{"name", check.record.name},
+                             {"digest", check.record.digest},
+                             {"intact", check.intact},
+                             {"problem", check.problem}});
+  }
+  for (const image::TemplateCheck& check : templates) {
+    intact = intact && check.problem.empty();
+    all["templates"].push_back({{"key", check.key},
+                                {"image_digest", check.image_digest},
+                                {"size_bytes", check.size.count},
+                                {"intact", check.problem.empty()},
+                                {"problem", check.problem}});
+  }
+  if (json) {
+    fmt::print("{}\n", all.dump(2));
+  } else {
+    print_checks(images, templates);
+  }
+  if (!intact) throw Exit{kSomethingIsWrong};
+}
+
+void add_build(CLI::App& image) {
+  CLI::App& command =
+      add_command(image, {"image build", "[OPTIONS]", "make the base image, if it is missing or outdated",
+                          "It is made by itself when it is first needed."});
+  const auto again = std::make_shared<bool>(false);
+  command.add_flag("--again", *again, "also when it is there: with today's package versions");
+  command.callback([again] { build(*again); });
+}
+
+void add_import(CLI::App& image) {
+  CLI::App& command =
+      add_command(image, {"image import", "NAME SOURCE", "make an image of a root file system or a container image",
+                          "SOURCE is one of:\n"
+                          "  DIR                  a root file system, or an OCI image layout\n"
+                          "  FILE                 a tar of a root file system, an OCI archive or a docker archive\n"
+                          "  oci:DIR[:TAG]        an OCI image layout\n"
+                          "  oci-archive:FILE[:TAG], docker-archive:FILE\n"
+                          "  docker://REFERENCE   an image of a registry (needs skopeo)\n\n"
+                          "Example:\n  caisson image import tools ./rootfs.tar.zst"});
+  struct Words {
+    std::string name;
+    std::string source;
+  };
+  const auto words = std::make_shared<Words>();
+  command.add_option("name", words->name, "its name")->required()->group("");
+  command.add_option("source", words->source, "where it is")->required()->group("");
+  command.callback([words] { import(words->name, words->source); });
+}
+
+void add_ls(CLI::App& image) {
+  CLI::App& command = add_command(image, {"image ls", "[OPTIONS]", "list the images", ""});
+  const auto json = std::make_shared<bool>(false);
+  command.add_flag("--json", *json, "everything, as JSON");
+  command.callback([json] { list(*json); });
+}
+
+void add_rm(CLI::App& image) {
+  CLI::App& command =
+      add_command(image, {"image rm", "NAME…", "remove images, by name or by the beginning of the digest",
+                          "An image that a sandbox uses is kept. Templates made from a removed image go, too."});
+  const auto names = std::make_shared<std::vector<std::string>>();
+  command.add_option("names", *names, "the images")->required()->group("");
+  command.callback([names] { remove(*names); });
+}
+
+void add_prune(CLI::App& image) {
+  CLI::App& command = add_command(
+      image, {"image prune", "", "remove the images that have no name any more and that no sandbox uses", ""});
+  command.callback([] { prune(); });
+}
+
+void add_verify(CLI::App& image) {
+  CLI::App& command =
+      add_command(image, {"image verify", "[OPTIONS]", "read all images and templates and compare their digests",
+                          "Ends with 1 when something has changed."});
+  const auto json = std::make_shared<bool>(false);
+  command.add_flag("--json", *json, "as JSON");
+  command.callback([json] { verify(*json); });
+}
+
+}  // namespace
+
+void add_image_command(CLI::App& app) {
+  CLI::App& image = add_command(app, {"image", "COMMAND", "make, import, list, check and remove images", ""});
+  image.require_subcommand(1);
+  add_build(image);
+  add_import(image);
+  add_ls(image);
+  add_rm(image);
+  add_prune(image);
+  add_verify(image);
+}
+
+}  // namespace caisson::cli
