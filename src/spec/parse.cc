@@ -79,7 +79,7 @@ PortPublish parse_port(std::string_view text) {
     host = rest.substr(colon + 1);
     if (host.empty()) return port;
   }
-  port.host_port = parse_port_number(host, text);
+  if (host != "0") port.host_port = parse_port_number(host, text);
   return port;
 }
 

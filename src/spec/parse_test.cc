@@ -25,6 +25,8 @@ TEST(ParsePort, AllForms) {
   EXPECT_EQ(shown(parse_port("8080:80/tcp")), "127.0.0.1 8080 80");
   EXPECT_EQ(shown(parse_port("0.0.0.0:8080:80")), "0.0.0.0 8080 80");
   EXPECT_EQ(shown(parse_port("10.0.0.1::80")), "10.0.0.1 0 80");
+  EXPECT_EQ(shown(parse_port("127.0.0.1:0:80")), "127.0.0.1 0 80");
+  EXPECT_EQ(shown(parse_port("0:80")), "127.0.0.1 0 80");
   EXPECT_EQ(shown(parse_port("[::1]:8080:80")), "::1 8080 80");
   EXPECT_EQ(shown(parse_port("[fe80::1]::65535")), "fe80::1 0 65535");
 }
@@ -35,7 +37,7 @@ TEST(ParsePort, RefusesEverythingElse) {
                            "::",
                            "0",
                            "80:0",
-                           "0:80",
+                           "00:80",
                            "65536",
                            "8080:65536",
                            "-1:80",

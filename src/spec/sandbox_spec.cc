@@ -54,10 +54,21 @@ void check_text(std::string_view option, const std::string& text) {
   }
 }
 
+// As the option takes it: "512M", "2G"; bytes where it is no whole number of a unit.
+std::string option_form(base::Bytes amount) {
+  constexpr std::string_view kUnits = "TGMK";
+  for (size_t i = 0; i < kUnits.size(); ++i) {
+    const unsigned shift = 10 * static_cast<unsigned>(kUnits.size() - i);
+    const uint64_t count = amount.count >> shift;
+    if (count > 0 && count << shift == amount.count) return fmt::format("{}{}", count, kUnits[i]);
+  }
+  return fmt::format("{}", amount.count);
+}
+
 void check_amount(std::string_view option, base::Bytes given, base::Bytes least, base::Bytes most) {
   if (given >= least && given <= most) return;
-  throw Error(fmt::format("{} is {}", option, base::to_string(given)),
-              fmt::format("it can be {} to {}", base::to_string(least), base::to_string(most)));
+  throw Error(fmt::format("{} is {}", option, option_form(given)),
+              fmt::format("it can be {} to {}", option_form(least), option_form(most)));
 }
 
 void check_limits(const SandboxSpec& spec) {

@@ -36,11 +36,10 @@ TEST(Validate, EachBoundIsInclusiveAndNamed) {
   EXPECT_EQ(verdict([](auto& s) { s.cpus = 65; }), "--cpus is 65 (it can be 1 to 64)");
   EXPECT_EQ(verdict([](auto& s) { s.memory = base::mebibytes(128); }), "");
   EXPECT_EQ(verdict([](auto& s) { s.memory = base::gibibytes(1024); }), "");
-  EXPECT_EQ(verdict([](auto& s) { s.memory = base::mebibytes(127); }),
-            "--memory is 127 MiB (it can be 128 MiB to 1 TiB)");
+  EXPECT_EQ(verdict([](auto& s) { s.memory = base::mebibytes(127); }), "--memory is 127M (it can be 128M to 1T)");
   EXPECT_NE(verdict([](auto& s) { s.memory.count = base::gibibytes(1024).count + 1; }), "");
   EXPECT_EQ(verdict([](auto& s) { s.disk = base::mebibytes(64); }), "");
-  EXPECT_EQ(verdict([](auto& s) { s.disk = base::mebibytes(63); }), "--disk is 63 MiB (it can be 64 MiB to 16 TiB)");
+  EXPECT_EQ(verdict([](auto& s) { s.disk = base::mebibytes(63); }), "--disk is 63M (it can be 64M to 16T)");
   EXPECT_NE(verdict([](auto& s) { s.disk.count = UINT64_MAX; }), "");
   EXPECT_EQ(verdict([](auto& s) { s.pids = 0; }), "");
   EXPECT_EQ(verdict([](auto& s) { s.pids = 16; }), "");

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/command.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+namespace caisson::cli {
+namespace {
+
+class CommandHelp final : public CLI::Formatter {
+ public:
+  explicit CommandHelp(CommandText text) : text_(std::move(text)) { column_width(30); }
+
+  std::string make_help(const CLI::App* app, std::string /*name*/, CLI::AppFormatMode mode) const override {
+    std::string out = fmt::format("Usage: caisson {} {}\n\n", text_.name, text_.arguments);
+    std::string description = text_.description;
+    description[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(description[0])));
+    out += description + ".\n" + make_groups(app, mode);
+    if (!text_.details.empty()) out += "\n" + text_.details + "\n";
+    return out;
+  }
+
+ private:
+  CommandText text_;
+};
+
+}  // namespace
+
+CLI::App& add_command(CLI::App& app, const CommandText& text) {
+  CLI::App& command = *app.add_subcommand(text.name.substr(text.name.rfind(' ') + 1), text.description);
+  command.formatter(std::make_shared<CommandHelp>(text));
+  return command;
+}
+
+const std::vector<CommandEntry>& all_commands() {
+  static const std::vector<CommandEntry> commands = {
+      {"run", add_run_command, 0},
+      {"exec", add_exec_command, 1},
+      {"attach", [](CLI::App& app, Tail&) { add_attach_command(app); }, -1},
+      {"ls", [](CLI::App& app, Tail&) { add_ls_command(app); }, -1},
+      {"inspect", [](CLI::App& app, Tail&) { add_inspect_command(app); }, -1},
+      {"start", [](CLI::App& app, Tail&) { add_start_command(app); }, -1},
+      {"stop", [](CLI::App& app, Tail&) { add_stop_command(app); }, -1},
+      {"rm", [](CLI::App& app, Tail&) { add_rm_command(app); }, -1},
+      {"logs", [](CLI::App& app, Tail&) { add_logs_command(app); }, -1},
+      {"cp", [](CLI::App& app, Tail&) { add_cp_command(app); }, -1},
+      {"image", [](CLI::App& app, Tail&) { add_image_command(app); }, -1},
+      {"doctor", [](CLI::App& app, Tail&) { add_doctor_command(app); }, -1},
+      {"version", [](CLI::App& app, Tail&) { add_version_command(app); }, -1},
+      {"completion", [](CLI::App& app, Tail&) { add_completion_command(app); }, -1},
+  };
+  return commands;
+}
+
+void warn(std::string_view line) {
+  fmt::print(stderr, "caisson: {}\n", line);
+}
+
+}  // namespace caisson::cli

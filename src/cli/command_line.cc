@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "keeper/client.h"
+
+namespace caisson::cli {
+namespace {
+
+using base::in_quotes;
+
+class OverviewHelp final : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string /*name*/, CLI::AppFormatMode /*mode*/) const override {
+    std::string out = "Usage: caisson COMMAND [OPTIONS] …\n\nA computer of its own for an AI agent.\n\nCommands:\n";
+    for (const CLI::App* command : app->get_subcommands(nullptr)) {
+      out += fmt::format("  {:12}{}\n", command->get_name(), command->get_description());
+    }
+    return out +
+           "\nOptions:\n  -h, --help  what a command does: caisson COMMAND --help\n  --version   same as 'caisson "
+           "version'\n"
+           "\nExamples:\n"
+           "  caisson run -- docker run --rm caisson/hello   a container in a machine of its own\n"
+           "  caisson run -it                                a shell in one\n";
+  }
+};
+
+const CLI::Option* find_option(const CLI::App& command, const std::string& name) {
+  return command.get_option_no_throw(name);
+}
+
+bool takes_value(const CLI::Option* option) {
+  return option != nullptr && option->get_items_expected_max() > 0;
+}
+
+// Whether the value of the option at the end of `word` is the next word.
+bool wants_next_word(const CLI::App& command, const std::string& word) {
+  if (word.starts_with("--")) return word.find('=') == std::string::npos && takes_value(find_option(command, word));
+  for (size_t i = 1; i < word.size(); ++i) {
+    if (takes_value(find_option(command, std::string("-") + word[i]))) return i + 1 == word.size();
+  }
+  return false;
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const CommandEntry& entry : all_commands()) names.emplace_back(entry.name);
+  return names;
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::string near = closest(word, candidates);
+  return near.empty() ? "" : fmt::format("did you mean {}? ", near);
+}
+
+const CLI::App& deepest(const CLI::App& app) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return *at;
+}
+
+// "caisson image ls"
+std::string full_name(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name() : full_name(*app.get_parent()) + " " + app.get_name();
+}
+
+base::Error explain(const CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App& command = deepest(root);
+  const std::string see = fmt::format("see '{} --help'", full_name(command));
+  const std::vector<std::string> rest = root.remaining(true);
+  if (error.get_name() == "ExtrasError" && !rest.empty()) {
+    const std::string& word = rest.front();
+    if (word.size() > 1 && word[0] == '-') {
+      const std::string flag = word.substr(0, word.find('='));
+      return base::Error("unknown flag " + in_quotes(flag), did_you_mean(flag, option_names(command)) + see);
+    }
+    return base::Error("unexpected argument " + in_quotes(word), see);
+  }
+  std::string text = error.what();
+  if (const size_t line = text.find('\n'); line != std::string::npos) text.resize(line);
+  return base::Error(base::escaped(text), see);
+}
+
+void print_error(const base::Error& error) {
+  warn(error.what());
+}
+
+int run_command(const CommandEntry& entry, std::vector<std::string> words) {
+  CLI::App root{"", "caisson"};
+  root.formatter(std::make_shared<OverviewHelp>());
+  root.require_subcommand(1);
+  Tail tail;
+  entry.add(root, tail);
+  if (entry.words_before_tail >= 0) {
+    tail = cut_tail(*root.get_subcommand(std::string(entry.name)), entry.words_before_tail, words);
+  }
+  words.insert(words.begin(), std::string(entry.name));
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    root.parse(std::move(words));
+    return 0;
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", root.help());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    print_error(explain(root, error));
+    return kOurFailure;
+  }
+}
+
+int show_overview(std::FILE* to) {
+  CLI::App root{"", "caisson"};
+  root.formatter(std::make_shared<OverviewHelp>());
+  Tail tail;
+  for (const CommandEntry& entry : all_commands()) entry.add(root, tail);
+  fmt::print(to, "{}", root.help());
+  return to == stdout ? 0 : kOurFailure;
+}
+
+int dispatch(std::vector<std::string> words) {
+  if (words.empty()) return show_overview(stderr);
+  std::string name = words.front();
+  if (name == "--help" || name == "-h" || name == "help") return show_overview(stdout);
+  if (name == "--version") name = "version";
+  for (const CommandEntry& entry : all_commands()) {
+    if (entry.name == name) return run_command(entry, {words.begin() + 1, words.end()});
+  }
+  const bool flag = name.starts_with('-');
+  print_error(base::Error((flag ? "unknown flag " : "unknown command ") + in_quotes(name),
+                          did_you_mean(name, command_names()) + "see 'caisson --help'"));
+  return kOurFailure;
+}
+
+}  // namespace
+
+Tail cut_tail(const CLI::App& command, int words_before, std::vector<std::string>& words) {
+  Tail tail;
+  std::vector<std::string> kept;
+  size_t at = 0;
+  for (; at < words.size(); ++at) {
+    const std::string& word = words[at];
+    if (word == "--") {
+      tail.separated = true;
+      ++at;
+      // "exec -- NAME COMMAND": what is missing before the tail comes first.
+      for (; words_before > 0 && at < words.size(); --words_before) kept.push_back(words[at++]);
+      break;
+    }
+    if (word.size() > 1 && word[0] == '-') {
+      kept.push_back(word);
+      if (wants_next_word(command, word) && at + 1 < words.size()) kept.push_back(words[++at]);
+      continue;
+    }
+    if (words_before == 0) break;
+    --words_before;
+    kept.push_back(word);
+  }
+  tail.words.assign(words.begin() + static_cast<ptrdiff_t>(std::min(at, words.size())), words.end());
+  words = std::move(kept);
+  return tail;
+}
+
+std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::string best;
+  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;  // farther is a guess
+  if (word.size() > 64) return best;
+  for (const std::string& candidate : candidates) {
+    const size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+int run_command_line(std::vector<std::string> words) {
+  try {
+    return dispatch(std::move(words));
+  } catch (const Exit& exit) {
+    return exit.code;
+  } catch (const keeper::ApiError& error) {
+    print_error(error);
+    return error.exit_code();
+  } catch (const base::Error& error) {
+    print_error(error);
+    return kOurFailure;
+  } catch (const std::exception& error) {
+    print_error(base::Error(std::string("internal error: ") + base::escaped(error.what())));
+    return kOurFailure;
+  }
+}
+
+}  // namespace caisson::cli

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What was typed, and what is understood: tails, options, close words, places, completion.
+
+#include "cli/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "base/temp_folder_for_test.h"
+#include "cli/complete.h"
+#include "cli/completion.h"
+#include "cli/copy_place.h"
+#include "cli/prepare.h"
+#include "cli/run_options.h"
+
+namespace caisson::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Words = std::vector<std::string>;
+
+struct Parsed {
+  RunOptions options;
+  Tail tail;
+};
+
+// `words` as behind "caisson run".
+Parsed parse_run(Words words) {
+  Parsed parsed;
+  CLI::App app;
+  declare_run_options(app, parsed.options);
+  parsed.tail = cut_tail(app, 0, words);
+  std::reverse(words.begin(), words.end());
+  app.parse(std::move(words));
+  return parsed;
+}
+
+const char* variable(const char* name) {
+  return std::string_view(name) == "LANG" ? "C" : nullptr;
+}
+
+spec::SandboxSpec spec_of(Words words, bool terminal = true) {
+  const Parsed parsed = parse_run(std::move(words));
+  return make_spec(parsed.options, parsed.tail, {.stdin_is_terminal = terminal, .variable = variable, .random = 5});
+}
+
+std::string refusal(Words words, bool terminal = true) {
+  try {
+    spec_of(std::move(words), terminal);
+    return "";
+  } catch (const base::Error& error) {
+    return error.what();
+  }
+}
+
+TEST(CutTail, EverythingBehindTheDashesIsTheCommands) {
+  const Parsed parsed = parse_run({"--name", "web", "-e", "A=1", "-it", "--", "ls", "-l", "--name", "--", "x"});
+  EXPECT_TRUE(parsed.tail.separated);
+  EXPECT_THAT(parsed.tail.words, ElementsAre("ls", "-l", "--name", "--", "x"));
+  EXPECT_EQ(parsed.options.name, "web");
+  EXPECT_TRUE(parsed.options.interactive && parsed.options.tty);
+}
+
+TEST(CutTail, TheFirstOtherWordBeginsIt) {
+  for (const Words& words :
+       {Words{"-e", "A=1", "claude", "-p"}, Words{"-eA=1", "claude", "-p"}, Words{"--env=A=1", "claude", "-p"},
+        Words{"-ite", "A=1", "claude", "-p"}, Words{"-iteA=1", "claude", "-p"}}) {
+    const Parsed parsed = parse_run(words);
+    EXPECT_FALSE(parsed.tail.separated);
+    EXPECT_THAT(parsed.tail.words, ElementsAre("claude", "-p"));
+    EXPECT_THAT(parsed.options.environment, ElementsAre("A=1"));
+  }
+}
+
+TEST(CutTail, WordsOfItsOwnComeBefore) {
+  CLI::App app;
+  std::string user;
+  app.add_option("--user,-u", user);
+  for (Words words : {Words{"-u", "root", "web", "ls", "-l"}, Words{"-u", "root", "web", "--", "ls", "-l"},
+                      Words{"-u", "root", "--", "web", "ls", "-l"}}) {
+    EXPECT_THAT(cut_tail(app, 1, words).words, ElementsAre("ls", "-l"));
+    EXPECT_THAT(words, ElementsAre("-u", "root", "web"));
+  }
+  Words words = {"web"};
+  EXPECT_THAT(cut_tail(app, 1, words).words, IsEmpty());
+  words = {"-u"};
+  EXPECT_THAT(cut_tail(app, 1, words).words, IsEmpty());
+}
+
+TEST(RunOptions, DefaultsMakeAGoodSpec) {
+  const spec::SandboxSpec spec = spec_of({"--", "true"});
+  EXPECT_EQ(spec.name, spec::generate_name(5));
+  EXPECT_EQ(spec.image, "base");
+  EXPECT_EQ(spec.engine, "auto");
+  EXPECT_THAT(spec.command.argv, ElementsAre("true"));
+  EXPECT_TRUE(spec.remove_at_end);
+  EXPECT_FALSE(spec.command.keep_stdin);
+  EXPECT_FALSE(spec.command.tty);
+}
+
+TEST(RunOptions, EachReachesTheSpec) {
+  const spec::SandboxSpec spec =
+      spec_of({"--name=web", "--image", "node",   "--engine", "microvm",   "--cpus", "4",       "-m",  "3G",
+               "--disk",     "1T",      "--pids", "0",        "--timeout", "1h30m",  "-e",      "A=1", "-e",
+               "LANG",       "-e",      "UNSET",  "-p",       "80",        "-p",     "8080:81", "-u",  "root",
+               "-w",         "/srv",    "-it",    "--keep",   "--",        "sh"});
+  EXPECT_EQ(spec.name, "web");
+  EXPECT_EQ(spec.image, "node");
+  EXPECT_EQ(spec.engine, "microvm");
+  EXPECT_EQ(spec.cpus, 4U);
+  EXPECT_EQ(spec.memory, base::gibibytes(3));
+  EXPECT_EQ(spec.disk, base::gibibytes(1024));
+  EXPECT_EQ(spec.pids, 0U);
+  EXPECT_EQ(spec.timeout, std::chrono::minutes(90));
+  EXPECT_THAT(spec.environment, ElementsAre("A=1", "LANG=C"));
+  ASSERT_EQ(spec.ports.size(), 2U);
+  EXPECT_EQ(spec.ports[1].host_port, 8080);
+  EXPECT_EQ(spec.command.user, "root");
+  EXPECT_EQ(spec.command.folder, "/srv");
+  EXPECT_TRUE(spec.command.tty && spec.command.keep_stdin);
+  EXPECT_FALSE(spec.remove_at_end);
+}
+
+TEST(RunOptions, StdinIsPassedWhenItIsNoTerminal) {
+  EXPECT_TRUE(spec_of({"--", "cat"}, false).command.keep_stdin);
+  EXPECT_FALSE(spec_of({"--", "cat"}, true).command.keep_stdin);
+  EXPECT_TRUE(spec_of({"-i", "--", "cat"}, true).command.keep_stdin);
+  EXPECT_FALSE(spec_of({"-d", "--", "cat"}, false).command.keep_stdin);
+  EXPECT_FALSE(spec_of({"-d", "--", "cat"}, false).remove_at_end);
+}
+
+TEST(RunOptions, MistakesAreNamed) {
+  EXPECT_EQ(refusal({"--cpus", "many", "--", "x"}), "--cpus is 'many' (give a whole number)");
+  EXPECT_EQ(refusal({"--pids", "-1", "--", "x"}), "--pids is '-1' (give a whole number)");
+  EXPECT_EQ(refusal({"--memory", "1M", "--", "x"}), "--memory is 1M (it can be 128M to 1T)");
+  EXPECT_THAT(refusal({"--memory", "lots", "--", "x"}), HasSubstr("--memory: not a size: 'lots'"));
+  EXPECT_THAT(refusal({"--timeout", "soon", "--", "x"}), HasSubstr("--timeout: not a duration: 'soon'"));
+  EXPECT_THAT(refusal({"--name", "a/b", "--", "x"}), HasSubstr("not a sandbox name: 'a/b'"));
+  EXPECT_THAT(refusal({"--env-file", "/no/such/file", "--", "x"}), HasSubstr("'/no/such/file'"));
+  EXPECT_EQ(refusal({"claude"}),
+            "there is no agent 'claude' (to run a command put -- before it: caisson run -- claude …)");
+  EXPECT_EQ(refusal({"-it", "--", "sh"}, false), "stdin is not a terminal (leave out -t)");
+  EXPECT_THAT(refusal({"-di", "--", "sh"}), HasSubstr("-d and -i do not go together"));
+}
+
+TEST(RunOptions, LaterVariablesReplaceEarlierOnes) {
+  const base::TempFolder folder;
+  std::ofstream(folder / "env") << "BOTH=file\nFILE=f\nLANG=file\n";
+  EXPECT_THAT(read_environment({folder / "env"}, {"BOTH=flag", "X=1", "X=2", "LANG"}, variable),
+              ElementsAre("FILE=f", "BOTH=flag", "X=2", "LANG=C"));
+}
+
+TEST(ApplyImage, FillsOnlyWhatIsNotSaid) {
+  const image::ImageConfig config{.environment = {"PATH=/image", "A=image"},
+                                  .user = "node",
+                                  .working_dir = "/srv",
+                                  .entrypoint = {"/entry"},
+                                  .command = {"serve"}};
+  spec::SandboxSpec spec;
+  spec.environment = {"A=mine"};
+  apply_image(spec, config);
+  EXPECT_THAT(spec.environment, ElementsAre("PATH=/image", "A=mine"));
+  EXPECT_EQ(spec.command.user, "node");
+  EXPECT_EQ(spec.command.folder, "/srv");
+  EXPECT_THAT(spec.command.argv, ElementsAre("/entry", "serve"));
+  spec = {};
+  spec.command.argv = {"ls"};
+  spec.command.user = "root";
+  apply_image(spec, config);
+  EXPECT_THAT(spec.command.argv, ElementsAre("ls"));
+  EXPECT_EQ(spec.command.user, "root");
+}
+
+TEST(ApplyImage, ATerminalWithoutACommandIsAShell) {
+  spec::SandboxSpec spec;
+  apply_image(spec, {});
+  EXPECT_TRUE(spec.command.argv.empty());
+  spec.command.tty = true;
+  apply_image(spec, {});
+  EXPECT_EQ(spec.command.argv.at(0), "/bin/sh");
+}
+
+TEST(Closest, FindsWhatWasMeant) {
+  EXPECT_EQ(closest("--nmae", {"--name", "--memory"}), "--name");
+  EXPECT_EQ(closest("inspct", {"inspect", "image"}), "inspect");
+  EXPECT_EQ(closest("frobnicate", {"run", "exec"}), "");
+  EXPECT_EQ(closest(std::string(100000, 'x'), {"run"}), "");
+}
+
+TEST(CopyPlace, DockersRule) {
+  EXPECT_EQ(parse_copy_place("web:/a:b").sandbox, "web");
+  EXPECT_EQ(parse_copy_place("web:/a:b").path, "/a:b");
+  EXPECT_EQ(parse_copy_place("./web:a").sandbox, "");
+  EXPECT_EQ(parse_copy_place("/web:a").sandbox, "");
+  EXPECT_EQ(parse_copy_place("file").path, "file");
+  EXPECT_TRUE(parse_copy_place("-").is_stream());
+  EXPECT_FALSE(parse_copy_place("web:-").is_stream());
+  for (const char* text : {"", "web:", ":/x", "a b:/x", "../x:y/../..:"}) {
+    if (text[0] == '.') continue;
+    EXPECT_THROW(parse_copy_place(text), base::Error) << text;
+  }
+}
+
+TEST(CopyPlace, TopNames) {
+  EXPECT_EQ(top_name("/a/x"), "x");
+  EXPECT_EQ(top_name("/a/x//"), "x");
+  EXPECT_EQ(top_name("x"), "x");
+  for (const char* path : {"/", ".", "..", "/a/.", "/a/..", "/a/./"}) EXPECT_EQ(top_name(path), ".") << path;
+}
+
+const CompletionNames kNames = {[] {
+                                  return Words{"web", "worker"};
+                                },
+                                [] {
+                                  return Words{"base", "node"};
+                                },
+                                [] {
+                                  return Words{"auto", "microvm"};
+                                }};
+
+TEST(Complete, CommandsOptionsAndNames) {
+  EXPECT_THAT(complete({"in"}, kNames), ElementsAre("inspect"));
+  EXPECT_THAT(complete({}, kNames), testing::Contains("run"));
+  EXPECT_THAT(complete({"run", "--na"}, kNames), ElementsAre("--name"));
+  EXPECT_THAT(complete({"run", "--image", ""}, kNames), ElementsAre("base", "node"));
+  EXPECT_THAT(complete({"run", "-e", "A", "--engine", "m"}, kNames), ElementsAre("microvm"));
+  EXPECT_THAT(complete({"run", "--env-file", ""}, kNames), ElementsAre(":files"));
+  EXPECT_THAT(complete({"run", "--", "l"}, kNames), ElementsAre(":files"));
+  EXPECT_THAT(complete({"exec", "-u", "root", "w"}, kNames), ElementsAre("web", "worker"));
+  EXPECT_THAT(complete({"exec", "web", "l"}, kNames), ElementsAre(":files"));
+  EXPECT_THAT(complete({"rm", "web", "wo"}, kNames), ElementsAre("worker"));
+  EXPECT_THAT(complete({"cp", "we"}, kNames), ElementsAre("web:", ":files"));
+  EXPECT_THAT(complete({"completion", "f"}, kNames), ElementsAre("fish"));
+  EXPECT_THAT(complete({"nonsense", ""}, kNames), IsEmpty());
+}
+
+TEST(Completion, BashTakesTheScript) {
+  const base::TempFolder folder;
+  std::ofstream(folder / "script") << completion_script("bash");
+  EXPECT_TRUE(base::run_program({.argv = {"bash", "-n", folder / "script"}}).status.ok());
+  EXPECT_THROW(completion_script("tcsh"), base::Error);
+}
+
+// The script in a real bash, with a program in caisson's place that says what it was asked.
+TEST(Completion, BashAsksForTheWordsUpToTheCursor) {
+  const base::TempFolder folder;
+  std::ofstream(folder / "script") << completion_script("bash");
+  std::ofstream(folder / "caisson") << "#!/bin/sh\nshift\nfor word; do echo \"<$word>\"; done\necho name:\n";
+  std::filesystem::permissions(folder / "caisson", std::filesystem::perms::owner_all);
+  const std::string script = ". " + folder / "script" + "; COMP_WORDS=(" + folder / "caisson" +
+                             " run '' x); COMP_CWORD=2; _caisson; printf '%s\\n' \"${COMPREPLY[@]}\"";
+  EXPECT_EQ(base::run_program({.argv = {"bash", "-c", script}}).out, "<run>\n<>\nname:\n");
+}
+
+}  // namespace
+}  // namespace caisson::cli

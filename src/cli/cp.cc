@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// caisson cp: files and folders into a sandbox and out of it, as tar streams. On this machine caisson-cp packs and
+// unpacks them; the other end is caisson-init.
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/install.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/copy_place.h"
+#include "cli/terminal.h"
+#include "keeper/client.h"
+#include "link/services.h"
+
+namespace caisson::cli {
+namespace {
+
+using base::Error;
+
+constexpr size_t kMaxAnswerBytes = 1U << 20;
+
+struct CopyOptions {
+  std::string from;
+  std::string to;
+  bool follow_link = false;
+};
+
+keeper::Upgraded open_copy(const std::string& sandbox, const link::CopyRequest& request) {
+  return keeper::Client::connect(keeper::read_sandbox(sandbox)).upgrade("POST", "/v1/copy", link::to_json(request));
+}
+
+// All bytes of `from` to `to`. False when the reader of `to` has gone.
+bool pump(int from, int to, const char* name) {
+  std::array<char, 128U << 10> buffer{};
+  while (true) {
+    const ssize_t count = read(from, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw base::system_error("cannot read", name);
+    if (count == 0) return true;
+    try {
+      base::write_all(to, {buffer.data(), static_cast<size_t>(count)}, name);
+    } catch (const Error& error) {
+      if (error.errnum() == EPIPE || error.errnum() == ECONNRESET) return false;
+      throw;
+    }
+  }
+}
+
+base::Child start_helper(std::vector<std::string> arguments, int data, int number) {
+  arguments.insert(arguments.begin(), base::helper_program("caisson-cp"));
+  return base::spawn({.argv = std::move(arguments), .descriptors = {{data, number}, {2, 2}}});
+}
+
+// The helper has already said on stderr what went wrong.
+void wait_for(base::Child helper) {
+  const base::ExitStatus status = helper.wait();
+  if (status.signal != 0) throw Error("caisson-cp " + status.text());
+  if (!status.ok()) throw Exit{kOurFailure};
+}
+
+// The guest's last word: one line of JSON, {"ok":true} or {"error":…,"hint":…}.
+void read_answer(const keeper::Upgraded& upgraded) {
+  const std::string text =
+      upgraded.early_bytes + base::read_all(upgraded.connection.get(), kMaxAnswerBytes, "the answer");
+  if (text.empty()) throw Error("the connection to the sandbox was lost", "`caisson ls` shows what became of it");
+  const base::Json json = base::parse_json_object(base::trimmed(text), "the sandbox's answer");
+  base::JsonReader reader(json, "the sandbox's answer");
+  const auto error = reader.optional<std::string>("error", "");
+  if (!error.empty()) throw Error(base::escaped(error), base::escaped(reader.optional<std::string>("hint", "")));
+  if (!reader.required<bool>("ok")) throw Error("the sandbox could not take the copy");
+}
+
+void copy_in(const CopyOptions& options, const CopyPlace& from, const CopyPlace& to) {
+  if (!from.is_stream() && access(from.path.c_str(), F_OK) != 0 &&
+      faccessat(AT_FDCWD, from.path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+    throw base::system_error("cannot copy", from.path);
+  }
+  if (from.is_stream() && is_terminal(0)) throw Error("cannot read an archive from the terminal", "pipe one in");
+  link::CopyRequest request;
+  request.put = true;
+  request.path = to.path;
+  keeper::Upgraded upgraded = open_copy(to.sandbox, request);
+  const int connection = upgraded.connection.get();
+  if (from.is_stream()) {
+    pump(0, connection, "the archive");  // when the sandbox stops taking it, its answer says why
+  } else {
+    wait_for(start_helper({"pack", from.path, top_name(from.path), options.follow_link ? "follow" : "nofollow"},
+                          connection, 1));
+  }
+  shutdown(connection, SHUT_WR);
+  read_answer(upgraded);
+}
+
+void copy_out(const CopyOptions& options, const CopyPlace& from, const CopyPlace& to) {
+  if (to.is_stream() && is_terminal(1))
+    throw Error("will not write an archive to the terminal", "send it to a file or pipe");
+  link::CopyRequest request;
+  request.path = from.path;
+  request.follow_link = options.follow_link;
+  const keeper::Upgraded upgraded = open_copy(from.sandbox, request);
+  const int connection = upgraded.connection.get();
+  if (to.is_stream()) {
+    base::write_all(1, upgraded.early_bytes, "stdout");
+    if (!pump(connection, 1, "the archive")) throw Error("cannot write the archive: its reader has gone");
+    return;
+  }
+  base::FdPair pipe = base::make_pipe();
+  base::Child helper = start_helper({"unpack", top_name(from.path), to.path}, pipe.first.get(), 0);
+  pipe.first.reset();
+  base::write_all(pipe.second.get(), upgraded.early_bytes, "the archive");
+  pump(connection, pipe.second.get(), "the archive");
+  pipe.second.reset();
+  wait_for(std::move(helper));
+}
+
+void copy(const CopyOptions& options) {
+  const CopyPlace from = parse_copy_place(options.from);
+  const CopyPlace to = parse_copy_place(options.to);
+  if (from.sandbox.empty() == to.sandbox.empty()) {
+    throw Error(from.sandbox.empty() ? "neither end of the copy is in a sandbox" : "cannot copy between sandboxes",
+                "one of the two has the form NAME:PATH");
+  }
+  signal(SIGPIPE, SIG_IGN);  // an end that stops reading says why
+  if (from.sandbox.empty()) {
+    copy_in(options, from, to);
+  } else {
+    copy_out(options, from, to);
+  }
+}
+
+}  // namespace
+
+void add_cp_command(CLI::App& app) {
+  CLI::App& command =
+      add_command(app, {"cp", "[OPTIONS] SOURCE TARGET", "copy files and folders into a sandbox or out of it",
+                        "One of the two is NAME:PATH. When TARGET is a folder, the copy goes into it; when it is not "
+                        "there, the copy gets\n"
+                        "that name. SOURCE/. is a folder's content. '-' is a tar stream on stdin or stdout. Copied in, "
+                        "files belong to the\n"
+                        "owner of the folder that they come into; copied out, to you.\n"
+                        "\n"
+                        "Examples:\n"
+                        "  caisson cp . web:/work\n"
+                        "  caisson cp web:/work/result.txt .\n"
+                        "  caisson cp web:/work - | tar t"});
+  const auto options = std::make_shared<CopyOptions>();
+  command.add_option("source", options->from, "")->required()->group("");
+  command.add_option("target", options->to, "")->required()->group("");
+  command.add_flag("--follow-link,-L", options->follow_link, "when SOURCE is a symbolic link: what it points to");
+  command.callback([options] { copy(*options); });
+}
+
+}  // namespace caisson::cli

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/ending.h"
+
+#include "keeper/client.h"
+#include "keeper/launch.h"
+
+namespace caisson::cli {
+namespace {
+
+// Beyond the time that the guest is given: for the keeper to kill and clean up.
+constexpr std::chrono::seconds kCleanUpTime{10};
+
+}  // namespace
+
+void stop_sandbox(const keeper::Sandbox& sandbox, std::chrono::seconds patience) {
+  if (sandbox.state.status != keeper::Status::kRunning) return;
+  try {
+    keeper::Client client = keeper::Client::connect(sandbox);
+    client.request("POST", "/v1/stop", {{"timeout_seconds", patience.count()}}, patience + kCleanUpTime);
+  } catch (const base::Error&) {
+    // It hangs, or is ending by itself right now. Either way it is gone after this.
+    keeper::kill_keeper(sandbox);
+  }
+}
+
+}  // namespace caisson::cli

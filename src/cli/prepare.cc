@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/prepare.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/paths.h"
+#include "cli/progress.h"
+#include "engine/registry.h"
+#include "image/store.h"
+
+namespace caisson::cli {
+namespace {
+
+constexpr int kNameAttempts = 16;
+
+keeper::NewSandbox new_sandbox(engine::Plan& plan, bool name_is_made_up) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return keeper::NewSandbox(plan.spec.name);
+    } catch (const base::Error& error) {
+      if (!name_is_made_up || error.errnum() != EEXIST || attempt == kNameAttempts) throw;
+      plan.spec.name = spec::generate_name(random_bits());
+    }
+  }
+}
+
+// A name that is taken is refused before an image is made for minutes. Another command can still take it meanwhile.
+void check_name_is_free(const std::string& name) {
+  if (access((keeper::sandboxes_folder() + "/" + name).c_str(), F_OK) == 0) static_cast<void>(keeper::NewSandbox(name));
+}
+
+bool has_variable(const std::vector<std::string>& environment, const std::string& entry) {
+  const std::string prefix = entry.substr(0, entry.find('=')) + "=";
+  return std::any_of(environment.begin(), environment.end(),
+                     [&](const std::string& other) { return other.starts_with(prefix); });
+}
+
+std::vector<std::string> shell() {
+  return {"/bin/sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash -l; exec sh -l"};
+}
+
+}  // namespace
+
+Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& options) {
+  const std::unique_ptr<engine::Engine> engine = engine::choose_engine(spec.engine);
+  engine::Plan plan = engine->plan(spec);
+  if (!options.name_is_made_up) check_name_is_free(spec.name);
+  {
+    TerminalProgress progress(2);
+    engine->prepare(plan, progress);
+  }
+  if (const auto image = image::ImageStore(base::cache_folder()).find(spec.image))
+    apply_image(plan.spec, image->config);
+  if (plan.spec.command.argv.empty() && !options.may_be_idle) {
+    throw base::Error("no command was given",
+                      "caisson run -- COMMAND, caisson run -it for a shell, or caisson run -d for none");
+  }
+  spec::validate(plan.spec);
+  keeper::NewSandbox made = new_sandbox(plan, options.name_is_made_up);
+  engine->create(plan, made.folder());
+  keeper::Claim claim = std::move(made).commit(plan);
+  return {std::move(plan.spec), std::move(claim)};
+}
+
+void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config) {
+  std::vector<std::string> environment;
+  for (const std::string& entry : config.environment) {
+    if (!has_variable(spec.environment, entry)) environment.push_back(entry);
+  }
+  spec.environment.insert(spec.environment.begin(), environment.begin(), environment.end());
+  if (spec.command.user.empty()) spec.command.user = config.user;
+  if (spec.command.folder.empty()) spec.command.folder = config.working_dir;
+  if (!spec.command.argv.empty()) return;
+  spec.command.argv = config.entrypoint;
+  spec.command.argv.insert(spec.command.argv.end(), config.command.begin(), config.command.end());
+  if (spec.command.argv.empty() && spec.command.tty) spec.command.argv = shell();
+}
+
+uint64_t random_bits() {
+  uint64_t bits = 0;
+  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) throw base::system_error("cannot read", "random bytes");
+  return bits;
+}
+
+}  // namespace caisson::cli

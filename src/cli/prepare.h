@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// From a spec to a sandbox's folder: choose the engine, plan, make what is missing (with progress), create.
+#pragma once
+
+#include "image/image_config.h"
+#include "keeper/record.h"
+#include "spec/sandbox_spec.h"
+
+namespace caisson::cli {
+
+struct PrepareOptions {
+  bool name_is_made_up = false;  // then one that is taken is replaced
+  bool may_be_idle = false;      // without a command the sandbox just runs
+};
+
+struct Prepared {
+  spec::SandboxSpec spec;  // with what the image adds
+  keeper::Claim claim;
+};
+
+// Throws base::Error. Nothing of the sandbox is left behind when it does.
+Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& options);
+
+// The image's own settings where the spec is silent: user, folder, variables that are not set, and its command when
+// none was given; a shell where a terminal was asked for and the image has no command either. A command that was given
+// runs as it is: an entry point is for the image's own command.
+void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config);
+
+uint64_t random_bits();
+
+}  // namespace caisson::cli

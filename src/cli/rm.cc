@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// caisson rm: remove sandboxes with all that belongs to them.
+
+#include <chrono>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/ending.h"
+
+namespace caisson::cli {
+namespace {
+
+// The record of a broken sandbox cannot be read, and that is a reason to remove it.
+keeper::Sandbox find(const std::string& name) {
+  for (keeper::Sandbox& sandbox : keeper::list_sandboxes()) {
+    if (sandbox.name == name) return std::move(sandbox);
+  }
+  return keeper::read_sandbox(name);  // throws what there is to say
+}
+
+bool is_there(const std::string& name) {
+  for (const keeper::Sandbox& sandbox : keeper::list_sandboxes()) {
+    if (sandbox.name == name) return true;
+  }
+  return false;
+}
+
+void remove(const std::string& name, bool force) {
+  const keeper::Sandbox sandbox = find(name);
+  if (force) {
+    stop_sandbox(sandbox, std::chrono::seconds(0));
+    if (!is_there(name)) return;  // it was one that goes away at its end
+  }
+  keeper::remove_sandbox(sandbox);
+}
+
+}  // namespace
+
+void add_rm_command(CLI::App& app) {
+  CLI::App& command =
+      add_command(app, {"rm", "[OPTIONS] NAME…", "remove stopped sandboxes",
+                        "Their disks, logs and records go, too.\n\nExamples:\n  caisson rm -f $(caisson ls -q)"});
+  struct Options {
+    std::vector<std::string> names;
+    bool force = false;
+  };
+  const auto options = std::make_shared<Options>();
+  command.add_option("names", options->names, "the sandboxes")->required()->group("");
+  command.add_flag("--force,-f", options->force, "running ones, too: they are ended at once");
+  command.callback([options] {
+    throw Exit{for_each_name(options->names, [&](const std::string& name) { remove(name, options->force); })};
+  });
+}
+
+}  // namespace caisson::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// caisson run: one sandbox for one command.
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/prepare.h"
+#include "cli/run_options.h"
+#include "cli/session.h"
+#include "keeper/client.h"
+#include "keeper/launch.h"
+
+namespace caisson::cli {
+namespace {
+
+constexpr const char* kDetails =
+    "The sandbox goes away with its command, unless --keep or -d is given. The exit code is the command's; 124 when\n"
+    "--timeout ended it, 125 when caisson failed, 126 when the command cannot be executed, 127 when it is not found,\n"
+    "128 + N when signal N ended it. On a terminal, ctrl-p ctrl-q leaves it running.\n"
+    "\n"
+    "Examples:\n"
+    "  caisson run -- make test                   a command, its exit code and its output\n"
+    "  caisson run -it                            a shell\n"
+    "  tar c . | caisson run -- tar x             stdin is passed when it is no terminal\n"
+    "  caisson run -d --name web -p 8080:80       a sandbox that stays: caisson exec web …";
+
+const char* variable(const char* name) {
+  return getenv(name);
+}
+
+int run_detached(Prepared prepared) {
+  keeper::Client client(keeper::launch_keeper({.claim = std::move(prepared.claim)}));
+  client.request("GET", "/v1/ready");
+  fmt::print("{}\n", prepared.spec.name);
+  return 0;
+}
+
+int run_in_foreground(Prepared prepared) {
+  keeper::Client client(
+      keeper::launch_keeper({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true}));
+  const spec::Command& command = prepared.spec.command;
+  return run_session(std::move(client).upgrade("POST", "/v1/attach"), {.sandbox = prepared.spec.name,
+                                                                       .id = "main",
+                                                                       .send_input = command.keep_stdin,
+                                                                       .tty = command.tty,
+                                                                       .size = {command.rows, command.columns}});
+}
+
+int run(const RunOptions& options, const Tail& tail) {
+  const Surroundings surroundings{.stdin_is_terminal = is_terminal(0), .variable = variable, .random = random_bits()};
+  spec::SandboxSpec spec = make_spec(options, tail, surroundings);
+  const TerminalSize size = own_terminal_size();
+  spec.command.rows = size.rows;
+  spec.command.columns = size.columns;
+  Prepared prepared = prepare_sandbox(spec, {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach});
+  return options.detach ? run_detached(std::move(prepared)) : run_in_foreground(std::move(prepared));
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, Tail& tail) {
+  CLI::App& command =
+      add_command(app, {"run", "[OPTIONS] -- COMMAND [ARGUMENT…]", "run a command in a new sandbox", kDetails});
+  const auto options = std::make_shared<RunOptions>();
+  declare_run_options(command, *options);
+  command.callback([options, &tail] { throw Exit{run(*options, tail)}; });
+}
+
+}  // namespace caisson::cli

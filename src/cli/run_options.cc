@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/run_options.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace caisson::cli {
+namespace {
+
+using base::Error;
+using base::in_quotes;
+
+constexpr size_t kMaxEnvironmentFileBytes = 1U << 20;
+
+unsigned parse_count(const std::string& option, const std::string& text) {
+  const auto count = base::parse_number<unsigned>(text);
+  if (!count) throw Error(option + " is " + in_quotes(text), "give a whole number");
+  return *count;
+}
+
+// Runs a parser that doesn't know for which option it works.
+template <typename Parse>
+auto for_option(const char* option, Parse parse) {
+  try {
+    return parse();
+  } catch (const Error& error) {
+    throw error.within(option);
+  }
+}
+
+std::string key_of(const std::string& entry) {
+  return entry.substr(0, entry.find('='));
+}
+
+void set(std::vector<std::string>& environment, std::string entry) {
+  std::erase_if(environment, [key = key_of(entry)](const std::string& other) { return key_of(other) == key; });
+  environment.push_back(std::move(entry));
+}
+
+spec::Command make_command(const RunOptions& options, const Tail& tail, const Surroundings& surroundings) {
+  if (!tail.words.empty() && !tail.separated) {
+    throw Error("there is no agent " + in_quotes(tail.words[0]),
+                "to run a command put -- before it: caisson run -- " + base::escaped(tail.words[0]) + " …");
+  }
+  if (options.detach && options.interactive) throw Error("-d and -i do not go together", "leave one of them out");
+  if (options.tty && options.interactive && !surroundings.stdin_is_terminal) {
+    throw Error("stdin is not a terminal", "leave out -t");
+  }
+  spec::Command command;
+  command.argv = tail.words;
+  command.user = options.user;
+  command.folder = options.folder;
+  command.tty = options.tty;
+  command.keep_stdin = !options.detach && (options.interactive || !surroundings.stdin_is_terminal);
+  return command;
+}
+
+void set_limits(spec::SandboxSpec& spec, const RunOptions& options) {
+  if (!options.cpus.empty()) spec.cpus = parse_count("--cpus", options.cpus);
+  if (!options.memory.empty()) {
+    spec.memory = for_option("--memory", [&] { return base::parse_bytes(options.memory); });
+  }
+  if (!options.disk.empty()) spec.disk = for_option("--disk", [&] { return base::parse_bytes(options.disk); });
+  if (!options.pids.empty()) spec.pids = parse_count("--pids", options.pids);
+  if (!options.timeout.empty()) {
+    spec.timeout = for_option("--timeout", [&] { return spec::parse_duration(options.timeout); });
+  }
+}
+
+}  // namespace
+
+void declare_run_options(CLI::App& command, RunOptions& options) {
+  command.add_option("--name", options.name, "name of the sandbox (default: one is made up)")->type_name("NAME");
+  command.add_option("--image", options.image, "its root file system (default: base)")->type_name("IMAGE");
+  command.add_option("--engine", options.engine, "how it is isolated (default: the strongest that works here)")
+      ->type_name("ENGINE");
+  command.add_option("--cpus", options.cpus, "processors (default: 2)")->type_name("N");
+  command.add_option("--memory,-m", options.memory, "memory (default: 2G)")->type_name("SIZE");
+  command.add_option("--disk", options.disk, "disk (default: 16G)")->type_name("SIZE");
+  command.add_option("--pids", options.pids, "processes at a time, 0: no limit (default: 4096)")->type_name("N");
+  command.add_option("--timeout", options.timeout, "end the command after this time: 30s, 15m, 2h")->type_name("TIME");
+  command.add_option("--env,-e", options.environment, "environment: KEY=VALUE, or KEY to pass it on")
+      ->type_name("KEY[=VALUE]")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--env-file", options.environment_files, "file of KEY=VALUE lines")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--publish,-p", options.ports, "make a port reachable from this machine: [IP:][PORT:]PORT_INSIDE")
+      ->type_name("PORT")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--user,-u", options.user, "user or uid[:gid] inside (default: the image's)")->type_name("USER");
+  command.add_option("--workdir,-w", options.folder, "folder inside (default: the user's home)")->type_name("PATH");
+  command.add_flag("--interactive,-i", options.interactive, "pass on what is typed");
+  command.add_flag("--tty,-t", options.tty, "give the command a terminal");
+  command.add_flag("--detach,-d", options.detach, "leave it running, print its name");
+  command.add_flag("--keep", options.keep, "keep the sandbox when its command has ended");
+}
+
+spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings) {
+  spec::SandboxSpec spec;
+  spec.name = options.name.empty() ? spec::generate_name(surroundings.random) : options.name;
+  if (!options.image.empty()) spec.image = options.image;
+  if (!options.engine.empty()) spec.engine = options.engine;
+  set_limits(spec, options);
+  spec.environment = read_environment(options.environment_files, options.environment, surroundings.variable);
+  for (const std::string& port : options.ports) spec.ports.push_back(spec::parse_port(port));
+  spec.command = make_command(options, tail, surroundings);
+  spec.remove_at_end = !options.keep && !options.detach;
+  spec::validate(spec);
+  return spec;
+}
+
+std::vector<std::string> read_environment(const std::vector<std::string>& files,
+                                          const std::vector<std::string>& entries,
+                                          const char* (*variable)(const char*)) {
+  std::vector<std::string> environment;
+  for (const std::string& file : files) {
+    const std::string text = for_option("--env-file", [&] { return base::read_file(file, kMaxEnvironmentFileBytes); });
+    for (std::string& entry : spec::parse_environment_file(text, file)) set(environment, std::move(entry));
+  }
+  for (const std::string& text : entries) {
+    if (auto entry = spec::parse_environment(text, variable)) set(environment, std::move(*entry));
+  }
+  return environment;
+}
+
+}  // namespace caisson::cli

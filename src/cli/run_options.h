@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The options of `run` as they were typed, and the spec they make.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "spec/sandbox_spec.h"
+
+namespace caisson::cli {
+
+struct RunOptions {
+  std::string name;
+  std::string image;
+  std::string engine;
+  std::string cpus;
+  std::string memory;
+  std::string disk;
+  std::string pids;
+  std::string timeout;
+  std::vector<std::string> environment;
+  std::vector<std::string> environment_files;
+  std::vector<std::string> ports;
+  std::string user;
+  std::string folder;
+  bool interactive = false;
+  bool tty = false;
+  bool detach = false;
+  bool keep = false;
+};
+
+// Adds the options to `command`; they are written into `options`, which must outlive it.
+void declare_run_options(CLI::App& command, RunOptions& options);
+
+// What the process has besides its options.
+struct Surroundings {
+  bool stdin_is_terminal = false;
+  const char* (*variable)(const char*) = nullptr;  // getenv(3)
+  uint64_t random = 0;                             // for a name, when none was given
+};
+
+// Throws base::Error that names the option.
+spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings);
+
+// "K=V" entries from files and options, in this order; of several values for one key the last counts.
+std::vector<std::string> read_environment(const std::vector<std::string>& files,
+                                          const std::vector<std::string>& entries,
+                                          const char* (*variable)(const char*));
+
+}  // namespace caisson::cli

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A connection that became a command's stream, from its upgrade to the exit code: what `run`, `exec` and `attach`
+// share.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cli/stream.h"
+#include "keeper/client.h"
+
+namespace caisson::cli {
+
+// Signals and resizes by further connections to the sandbox's keeper.
+class KeeperControl final : public CommandControl {
+ public:
+  // `id`: "main", or "" until started() tells it.
+  KeeperControl(std::string sandbox, std::string id) : sandbox_(std::move(sandbox)), id_(std::move(id)) {}
+
+  void started(const link::ExecStarted& started) override;
+  void signal(int number) override;
+  void resize(TerminalSize size) override;
+
+ private:
+  void post(const char* what, const base::Json& body);
+
+  std::string sandbox_;
+  std::string id_;
+};
+
+struct SessionOptions {
+  std::string sandbox;
+  std::string id;  // "main", or "" for a new command
+  bool send_input = false;
+  bool tty = false;
+  TerminalSize size;
+};
+
+// Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is
+// told that the sandbox stays.
+int run_session(keeper::Upgraded upgraded, const SessionOptions& options);
+
+// What a new command with a terminal is started with.
+TerminalSize own_terminal_size();
+
+}  // namespace caisson::cli

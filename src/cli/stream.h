@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The loop between the user and a command in a sandbox: a poll(2) loop over stdin, the exec-frame connection to the
+// keeper (link/message.h), stdout, stderr and signals, for `run`, `exec` and `attach`.
+//
+//   stdin           → kStdin frames, kStdinEnd at its end; the keys ctrl-p ctrl-q leave a TTY
+//   kStdout/kStderr → the descriptors; while one can't take more, nothing is read from the connection (the keeper then
+//                     holds the guest back), and everything else goes on
+//   SIGWINCH        → CommandControl::resize
+//   SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 → CommandControl::signal. A second SIGINT within two seconds
+//                     becomes SIGKILL, a third leaves. Before the command has started, a signal leaves at once.
+//   stdout's reader gone → SIGPIPE to the command, as it would get it on this machine; the rest of its output is
+//   dropped
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/terminal.h"
+#include "keeper/exit.h"
+#include "link/services.h"
+
+namespace caisson::cli {
+
+// The keeper's other requests about the command that the loop serves. A call that fails is no concern of the loop: when
+// the command or the keeper has gone, the connection says so.
+class CommandControl {
+ public:
+  virtual ~CommandControl() = default;
+  virtual void started(const link::ExecStarted& started) = 0;
+  virtual void signal(int number) = 0;
+  virtual void resize(TerminalSize size) = 0;
+};
+
+struct StreamOptions {
+  int connection = -1;      // made non-blocking by the loop
+  std::string early_bytes;  // what was read from the connection behind the HTTP answer
+  int input = 0;
+  int output = 1;
+  int error = 2;
+  bool send_input = false;  // else the command has no stdin from here
+  bool tty = false;         // raw mode from the command's start to the loop's end, when `input` is a terminal and sent
+  TerminalSize size;        // what the command was started with
+};
+
+struct StreamEnd {
+  enum class Kind {
+    kExited,    // `result`
+    kDetached,  // by the keys: the command goes on
+    kLeft,      // by `signal`: before the start, or because the user insisted
+    kFailed,    // the command could not be started, or the sandbox was lost: `error`, `hint`, `exit_code`
+  };
+  Kind kind = Kind::kFailed;
+  keeper::KeeperExit result;
+  int signal = 0;
+  std::string error;
+  std::string hint;
+  int exit_code = 125;
+};
+
+// Blocks until the command's end. Throws base::Error when polling itself fails; what goes wrong on the connection is in
+// the result.
+StreamEnd run_stream(const StreamOptions& options, CommandControl& control);
+
+}  // namespace caisson::cli

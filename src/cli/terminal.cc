@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace caisson::cli {
+namespace {
+
+// What restore_and_die() needs. A signal handler can reach only what has static storage; `g_raw_fd` is -1 when there is
+// nothing to restore.
+termios g_before;
+volatile sig_atomic_t g_raw_fd = -1;
+
+constexpr std::array<int, 7> kDeadlySignals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+
+// tcsetattr(3), signal(2) and raise(3) are async-signal-safe (signal-safety(7)).
+void restore_and_die(int number) {
+  if (g_raw_fd >= 0) tcsetattr(g_raw_fd, TCSANOW, &g_before);
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+// TCSADRAIN lets what was written so far go out in the mode it was written for.
+void set_raw(int fd) {
+  termios raw = g_before;
+  cfmakeraw(&raw);
+  tcsetattr(fd, TCSADRAIN, &raw);
+}
+
+}  // namespace
+
+bool is_terminal(int fd) {
+  return isatty(fd) == 1;
+}
+
+std::optional<TerminalSize> terminal_size(int fd) {
+  winsize size{};
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return std::nullopt;
+  return TerminalSize{size.ws_row, size.ws_col};
+}
+
+bool colours_wanted(int fd) {
+  const char* no_color = getenv("NO_COLOR");
+  const char* term = getenv("TERM");
+  if (no_color != nullptr && no_color[0] != '\0') return false;
+  if (term == nullptr || std::string_view(term) == "dumb") return false;
+  return is_terminal(fd);
+}
+
+RawMode::RawMode(int fd) {
+  if (tcgetattr(fd, &g_before) != 0) throw base::system_error("cannot set up", "the terminal");
+  g_raw_fd = fd;
+  for (int number : kDeadlySignals) signal(number, restore_and_die);
+  set_raw(fd);
+}
+
+RawMode::~RawMode() {
+  tcsetattr(g_raw_fd, TCSADRAIN, &g_before);
+  g_raw_fd = -1;
+  for (int number : kDeadlySignals) signal(number, SIG_DFL);
+}
+
+void RawMode::apply_again() const {
+  set_raw(g_raw_fd);
+}
+
+}  // namespace caisson::cli

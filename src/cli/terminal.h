@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The user's terminal: its size, its raw mode, and which decorations it can take.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace caisson::cli {
+
+bool is_terminal(int fd);
+
+struct TerminalSize {
+  uint16_t rows = 24;
+  uint16_t columns = 80;
+  bool operator==(const TerminalSize&) const = default;
+};
+// Nothing where `fd` is no terminal or does not know its size.
+std::optional<TerminalSize> terminal_size(int fd);
+
+// Whether colours may be written to `fd`: a terminal that is not "dumb", and NO_COLOR (https://no-color.org) is not
+// set.
+bool colours_wanted(int fd);
+
+// Raw mode of a terminal for as long as the object lives: no echo, no line editing, no signals from keys. What was
+// there before is put back by the destructor, and also when this process dies of a signal that it did not expect. One
+// at a time.
+class RawMode {
+ public:
+  // Throws base::Error when `fd` is not a terminal.
+  explicit RawMode(int fd);
+  ~RawMode();
+  RawMode(const RawMode&) = delete;
+  RawMode& operator=(const RawMode&) = delete;
+
+  // Raw again: after SIGCONT, when a shell has set its own mode in the meantime.
+  void apply_again() const;
+};
+
+}  // namespace caisson::cli
