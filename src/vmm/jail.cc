@@ -122,8 +122,7 @@ void raise_oom_score(pid_t child) {
 }
 
 // One try: the child is up to the point where it executes the program, or the host forbade it.
-std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& prepared, Strength strength,
-                                         sys::Cgroup& cgroup) {
+std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& prepared, Strength strength) {
   base::FdPair sockets = base::make_socketpair(SOCK_SEQPACKET);
   JailChild child = child_for(plan, prepared, strength, sockets);
   const unsigned long flags =
@@ -145,7 +144,6 @@ std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& p
     }
   }
   raise_oom_score(cloned.pid);
-  cgroup.add(cloned.pid);
   if (::send(running.socket.get(), "g", 1, MSG_NOSIGNAL) != 1) throw base::system_error("cannot start", plan.program);
 
   auto said = receive_report(running.socket.get());
@@ -167,8 +165,11 @@ std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& p
   throw base::Error(text);
 }
 
-// Answers until the program is executed and has used its grants.
-void serve(const JailPlan& plan, Running& running, Broker& broker, const std::function<std::string()>& explain) {
+// Answers until the program is executed and has used its grants. As soon as it is executed it goes into its cgroup:
+// each hierarchy's move waits for an RCU grace period (5 ms), in which the program loads its libraries; before it gets
+// the guest's memory.
+void serve(const JailPlan& plan, Running& running, Broker& broker, sys::Cgroup& cgroup,
+           const std::function<std::string()>& explain) {
   const auto deadline = Clock::now() + plan.timeout;
   bool executed = false;
   while (!broker.finished() || !executed) {
@@ -188,6 +189,7 @@ void serve(const JailPlan& plan, Running& running, Broker& broker, const std::fu
       if (auto said = receive_report(running.socket.get()))
         throw base::system_error("cannot execute", plan.program, said->first.errnum);
       executed = true;
+      cgroup.add(running.child.pid());
     }
     if ((waits[1].revents & POLLIN) != 0) broker.serve_one();
     if (waits[2].revents != 0) throw_ended(plan, running, broker, explain);
@@ -246,14 +248,14 @@ Jailed start_jailed(JailPlan plan, const std::function<std::string()>& explain) 
   std::string forbidden;
   for (const Strength strength : {Strength::kAll, Strength::kNoUserNamespace, Strength::kMinimum}) {
     if (strength == Strength::kNoUserNamespace && ::geteuid() != 0) continue;
-    auto tried = attempt(plan, prepared, strength, cgroup);
+    auto tried = attempt(plan, prepared, strength);
     if (const Forbidden* no = std::get_if<Forbidden>(&tried)) {
       if (forbidden.empty()) forbidden = no->reason;
       continue;
     }
     Running& running = std::get<Running>(tried);
     Broker broker(std::move(running.listener), std::move(plan.grants));
-    serve(plan, running, broker, explain);
+    serve(plan, running, broker, cgroup, explain);
     sys::Wall wall = describe(prepared, strength, forbidden, cgroup.wall());
     return Jailed{.cgroup = std::move(cgroup), .child = std::move(running.child), .wall = std::move(wall)};
   }

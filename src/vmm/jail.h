@@ -7,9 +7,10 @@
 //   with only the program, its libraries and data; lowered rlimits; no capabilities; no_new_privs; Landlock; a seccomp
 //   filter with a Broker.
 //
-// The parent gives it a cgroup and an oom score before it runs. Where the host doesn't let this user have namespaces
-// (Ubuntu's AppArmor, a sysctl) the program starts without them and the wall says so; without no_new_privs, empty
-// capability sets, Landlock or seccomp it does not start. Root's jailed program is never root outside.
+// The parent gives it an oom score before it is executed, and a cgroup before it uses its last grant. Where the host
+// doesn't let this user have namespaces (Ubuntu's AppArmor, a sysctl) the program starts without them and the wall says
+// so; without no_new_privs, empty capability sets, Landlock or seccomp it does not start. Root's jailed program is
+// never root outside.
 #pragma once
 
 #include <chrono>
