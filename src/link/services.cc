@@ -89,6 +89,16 @@ TtySize read_size(Fields& fields) {
   return {.rows = fields.reader().required<uint16_t>("rows"), .columns = fields.reader().required<uint16_t>("columns")};
 }
 
+// The sender's half of kTextBytes: an error may quote what a user typed, which has no such bound. Cut between
+// characters.
+std::string bounded(std::string text) {
+  if (text.size() <= kTextBytes) return text;
+  size_t end = kTextBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
 bool is_hostname(const std::string& name) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
   return !name.empty() && name.size() <= 63 && name.find_first_not_of(kAllowed) == std::string::npos;
@@ -160,7 +170,7 @@ ExecResult from_json(const Json& json) {
 }
 
 Json to_json(const ExecFailure& failure) {
-  return {{"error", failure.error}, {"hint", failure.hint}, {"exit_code", failure.exit_code}};
+  return {{"error", bounded(failure.error)}, {"hint", bounded(failure.hint)}, {"exit_code", failure.exit_code}};
 }
 
 template <>
@@ -213,7 +223,10 @@ PortRequest from_json(const Json& json) {
 }
 
 Json to_json(const Hello& hello) {
-  return {{"protocol", hello.protocol}, {"version", hello.version}, {"kernel", hello.kernel}, {"docker", hello.docker}};
+  return {{"protocol", hello.protocol},
+          {"version", hello.version},
+          {"kernel", hello.kernel},
+          {"docker", bounded(hello.docker)}};
 }
 
 template <>
@@ -348,7 +361,7 @@ Json ok_answer() {
 }
 
 Json error_answer(const std::string& error) {
-  return {{"ok", false}, {"error", error}};
+  return {{"ok", false}, {"error", bounded(error)}};
 }
 
 Json checked_answer(Json answer, const std::string& doing) {

@@ -85,7 +85,8 @@ struct Configure {
 //   {"op":"freeze"}                      sync, drop caches, forget identity; after the answer the host closes the
 //   session and
 //                                        init waits on the same port for a new one
-//   {"op":"poweroff"}                    orderly: TERM to all, dockerd stopped, sync, unmount, power off
+//   {"op":"poweroff"}                    answered first, then orderly: TERM to all, dockerd stopped, sync, unmount,
+//   power off
 //   {"op":"stats"}                       {"ok":true,"memory_used_bytes":…,"memory_total_bytes":…,"processes":…,
 //                                        "disk_used_bytes":…,"disk_total_bytes":…,"load":…}
 

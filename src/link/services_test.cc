@@ -223,6 +223,14 @@ TEST(Services, AnswersSayYesOrWhyNot) {
   EXPECT_EQ(refused(Json::object()), "answer on the link: the key 'ok' is missing");
 }
 
+TEST(Services, LongErrorsAreCutBetweenCharacters) {
+  std::string text(4095, 'x');
+  text += "\u00fc and more";
+  const ExecFailure failure{.error = text, .exit_code = 126};
+  EXPECT_EQ(from_json<ExecFailure>(to_json(failure)).error, std::string(4095, 'x'));
+  EXPECT_EQ(error_answer(text).at("error"), std::string(4095, 'x'));
+}
+
 TEST(Services, TheFirstMessageNamesTheService) {
   EXPECT_EQ(service_of({{"service", "exec"}, {"argv", {"true"}}}), "exec");
   EXPECT_EQ(error_of([] { service_of({{"x", 1}}); }), "first message of a stream: the key 'service' is missing");
