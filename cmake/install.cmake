@@ -2,8 +2,8 @@
 
 # What an installation holds, and the Debian package.
 #
-# Every executable that a folder of src/ declares is a program: `caisson` goes to bin/, the programs that it starts itself to
-# libexec/caisson/ (base/install.h finds them there). Tests and the benchmark stay in the build tree.
+# Every executable of src/ whose name begins with caisson is a program: `caisson` goes to bin/, the programs that it starts
+# itself to libexec/caisson/ (base/install.h finds them there). The benchmark and the tests' programs stay in the build tree.
 
 function(caisson_executables out)
   set(found)
@@ -15,7 +15,7 @@ function(caisson_executables out)
     get_property(targets DIRECTORY "${folder}" PROPERTY BUILDSYSTEM_TARGETS)
     foreach(target IN LISTS targets)
       get_target_property(type ${target} TYPE)
-      if(type STREQUAL "EXECUTABLE" AND NOT target MATCHES "(_test|_fuzz|-bench|-for-tests)$")
+      if(type STREQUAL "EXECUTABLE" AND target MATCHES "^caisson" AND NOT target MATCHES "-bench$")
         list(APPEND found ${target})
       endif()
     endforeach()
