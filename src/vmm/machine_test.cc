@@ -48,10 +48,10 @@ TEST(Machine, CloneOnOneLine) {
   EXPECT_EQ(
       text_of(config),
       "/q -no-user-config -nodefaults -display none -no-reboot "
-      "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
       "-machine microvm,acpi=on,rtc=on,ioapic2=off,pcie=off,usb=off,graphics=off,mem-merge=off,dump-guest-core=off,"
       "memory-backend=ram "
-      "-accel tcg,thread=multi,tb-size=128 -cpu max -smp 2 -m size=536870912B "
+      "-accel tcg,thread=multi,tb-size=128 -cpu max -smp 2 "
+      "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m size=536870912B "
       "-object memory-backend-file,id=ram,size=536870912B,mem-path=/caisson.ram,share=off "
       "-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control "
       "-add-fd fd=5,set=5 -chardev file,id=console,path=/dev/fdset/5,append=on -serial chardev:console "
@@ -99,6 +99,11 @@ TEST(Machine, KvmTakesTheHostsProcessor) {
   MachineConfig config = base_machine();
   config.accelerator = Accelerator::kKvm;
   EXPECT_THAT(text_of(config), HasSubstr("-accel kvm -cpu host "));
+}
+
+TEST(Machine, TheSmallBinaryKnowsNoSandbox) {
+  EXPECT_THAT(qemu_arguments(base_machine(), "/usr/bin/qemu-system-x86_64-microvm"),
+              Not(testing::Contains("-sandbox")));
 }
 
 TEST(Machine, AQcow2DiskNeverFollowsItsHeader) {
