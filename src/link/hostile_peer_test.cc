@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "link/link_for_test.h"
 
@@ -343,6 +345,28 @@ TEST(WellBehavedPeer, MaySetEveryFlagOnADataFrame) {
     const size_t end = co_await stream->read_some(got);
     EXPECT_EQ(end, 0U);
   }});
+}
+
+TEST(WellBehavedPeer, GetsTheFramesOfBusyStreamsInTurns) {
+  const std::vector<uint8_t> much(2U << 20);
+  Hostile peer;
+  std::vector<StreamPtr> streams;
+  for (const uint32_t id : {2U, 4U}) {
+    peer.loop().run({[&]() -> Task { streams.push_back(co_await peer.session().open()); }});
+    peer.loop().settle();
+    peer.update(id, kAck, 4U << 20);
+    peer.loop().spawn(streams.back()->write(much));
+  }
+  // The first fills the socket before the second begins; from then on they take turns until the first is finished.
+  std::vector<Frame> data;
+  for (auto some = peer.received(); !some.empty(); some = peer.received())
+    std::ranges::copy_if(some, std::back_inserter(data),
+                         [](const Frame& frame) { return frame.type == FrameType::kData; });
+  const auto first_of_4 = std::ranges::find(data, 4U, &Frame::stream);
+  const auto last_of_2 = std::find_if(data.rbegin(), data.rend(), [](const Frame& frame) { return frame.stream == 2; });
+  ASSERT_LT(first_of_4, last_of_2.base());
+  EXPECT_GT(std::distance(first_of_4, last_of_2.base()), 50);
+  for (auto frame = first_of_4; frame + 1 < last_of_2.base(); ++frame) EXPECT_NE(frame->stream, (frame + 1)->stream);
 }
 
 TEST(WellBehavedPeer, GetsAWindowThatIsRaisedAtOnce) {
