@@ -160,7 +160,8 @@ const std::vector<std::string>& base_packages() {
 std::string base_recipe() {
   const base::Json recipe = {{"version", kRecipeVersion},        {"suite", kSuite},
                              {"packages", base_packages()},      {"hooks", hooks()},
-                             {"config", to_json(base_config())}, {"overlay", sha256(overlay_tar())}};
+                             {"dpkg_settings", dpkg_settings()}, {"config", to_json(base_config())},
+                             {"overlay", sha256(overlay_tar())}};
   return sha256(base::to_line(recipe));
 }
 

@@ -142,6 +142,8 @@ UnpackResult run_unpack(const UnpackJob& job, const WorkFolder& work, const RunO
   if (options.input >= 0) spawn.descriptors.emplace_back(options.input, 0);
   // fakeroot's script must live on to stop its daemon; the life pipe ends what runs in it.
   spawn.die_with_parent = false;
+  // So a signal to our whole process group must not reach the script either.
+  spawn.new_session = true;
   base::Child helper = base::spawn(spawn);
   report.second.reset();
   life.first.reset();

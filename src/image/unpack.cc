@@ -33,8 +33,7 @@ std::string text_of(const char* narrow, const char* utf8) {
 class LayerReader {
  public:
   LayerReader(int fd, const std::string& name, Tree& tree, UnpackTotals& totals, const UnpackOptions& options)
-      : name_(name),
-        tree_(tree),
+      : tree_(tree),
         totals_(totals),
         options_(options),
         // Headers and padding come on top of the content.
@@ -174,7 +173,6 @@ class LayerReader {
     }
   }
 
-  const std::string& name_;
   Tree& tree_;
   UnpackTotals& totals_;
   const UnpackOptions& options_;

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +33,8 @@ namespace caisson::image {
 namespace {
 
 constexpr auto kReportEvery = std::chrono::milliseconds(200);
+// mkfs.erofs does not always say why it failed; with less than this free it was the disk.
+constexpr uint64_t kNearlyFull = 32U << 20;
 // All images have the same one: nothing looks an image up by it, and equal trees must make equal files.
 constexpr const char* kUuid = "ca155011-0000-4000-8000-000000000000";
 constexpr const char* kLatestTime = "2147483647";
@@ -103,13 +106,14 @@ void write_erofs(const UnpackJob& job, uint64_t total) {
   // --preserve-mtime loses all times in erofs-utils 1.5.)
   ::setenv("SOURCE_DATE_EPOCH", kLatestTime, 1);
   // Uncompressed: an emulated CPU would pay for each read.
-  base::Child mkfs = base::spawn({.argv = {"mkfs.erofs", "--quiet", "-d0", "-U", kUuid, job.out, job.tree},
+  base::Child mkfs = base::spawn({.argv = {"mkfs.erofs", "--quiet", "-d2", "-U", kUuid, job.out, job.tree},
                                   .descriptors = {{log.get(), 1}, {log.get(), 2}}});
   const base::ExitStatus status = watch_writing(mkfs, job.out, total);
   if (status.ok()) return;
   const std::string text = base::read_file(log_path);
   const std::string_view tail = base::trimmed(text);
-  const bool full = text.find("No space left") != std::string::npos || text.find("[Error 28]") != std::string::npos;
+  struct statvfs space {};
+  const bool full = ::statvfs(log_path.c_str(), &space) == 0 && space.f_bavail * space.f_frsize < kNearlyFull;
   throw base::Error("cannot write the image: mkfs.erofs " + status.text() + ": " +
                         base::escaped(tail.substr(tail.size() > 400 ? tail.size() - 400 : 0)),
                     full ? "free some disk space, or set XDG_CACHE_HOME to a larger disk" : "");
