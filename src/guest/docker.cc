@@ -36,6 +36,7 @@ constexpr const char* kLog = "/var/log/dockerd.log";
 constexpr auto kFirstPause = 500ms;
 constexpr auto kLongestPause = 30s;
 constexpr auto kStableAfter = 60s;
+constexpr int kFailuresThatCount = 3;
 
 std::string find_engine() {
   for (const char* path : {"/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"}) {
@@ -117,6 +118,7 @@ void Docker::stop() {
 }
 
 asio::awaitable<void> Docker::supervise() {
+  int failures = 0;
   auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(kFirstPause);
   while (!stopping_) {
     const auto started = std::chrono::steady_clock::now();
@@ -131,8 +133,10 @@ asio::awaitable<void> Docker::supervise() {
     pid_ = -1;
     ++generation_;
     if (stopping_) break;
-    // An engine that worked and was killed is "starting" again; one that never answered has failed until it does.
-    set_state(was_ready_ ? "starting" : "failed: " + problem);
+    // An engine that worked and was killed is "starting" again. One that never answers has failed, but not at once: on
+    // a busy host its own time limits (15 s for its containerd) can pass before its files are in memory.
+    failures = was_ready_ ? 0 : failures + 1;
+    set_state(failures < kFailuresThatCount ? "starting" : "failed: " + problem);
     if (std::chrono::steady_clock::now() - started > kStableAfter) pause = kFirstPause;
     asio::steady_timer timer(guest_.executor, pause);
     co_await timer.async_wait(asio::use_awaitable);

@@ -57,10 +57,11 @@ asio::awaitable<void> serve_once(Guest& guest, base::Fd in, base::Fd out) {
   ::_exit(reason.empty() ? 0 : 1);
 }
 
-// A descriptor of ours that no child inherits and that is not 0, 1 or 2.
+// A descriptor of ours that no child inherits and that is not 0, 1 or 2, in place of one that we were given.
 base::Fd take(int fd) {
   base::Fd taken(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
   if (!taken) throw base::system_error("cannot take over descriptor", std::to_string(fd));
+  if (fd > 2) ::close(fd);
   return taken;
 }
 

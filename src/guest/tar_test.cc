@@ -62,7 +62,7 @@ class TarTest : public testing::Test {
   }
 
   std::string folder_;
-  const std::string long_name_ = std::string(120, 'n') + "/" + std::string(130, 'm');
+  const std::string long_name_ = std::string(80, 'n') + "/" + std::string(90, 'm');
 };
 
 TarReader reader_of(const std::string& bytes, size_t& at) {
@@ -151,7 +151,8 @@ TEST_F(TarTest, NothingLeavesTheFolder) {
   // A link in the archive, then a file below it.
   fs::create_directories(folder_ + "/outside");
   TarEntry link{.type = TarType::kSymlink, .path = "link", .link = folder_ + "/outside"};
-  TarEntry file{.path = "link/file"};
+  TarEntry file;
+  file.path = "link/file";
   base::write_file_atomic(folder_ + "/evil",
                           encode_tar_header(link) + encode_tar_header(file) + std::string(1024, '\0'));
   EXPECT_THAT(failure(into("/to"), folder_ + "/evil"), HasSubstr("cannot enter the folder 'link'"));
