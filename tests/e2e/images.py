@@ -32,7 +32,7 @@ def make_busybox_root(folder):
 def prepare_tiny(host):
     with tempfile.TemporaryDirectory(prefix="caisson-tiny.") as folder:
         make_busybox_root(folder)
-        host.caisson("image", "import", folder, "--name", "tiny", timeout=600).expect()
+        host.caisson("image", "import", "tiny", folder, timeout=600).expect()
     # The kernel and the template of the default size, so that no case waits for them.
     host.caisson("run", "--image", "tiny", "--", "true", timeout=900).expect(out="")
 

@@ -60,7 +60,9 @@ def _entries(folder):
 def look(home, runtime, data):
     problems = [f"process {pid} ({how}): {_describe(pid)}" for pid, how in sorted(processes(home).items())]
     problems += [f"mount {place}" for place in _mounts(home)]
-    problems += [f"sandbox folder {name}" for name in _entries(os.path.join(data, "caisson", "sandboxes"))]
+    # .lock is the folder's own: names are claimed under it, and it stays.
+    sandboxes = [name for name in _entries(os.path.join(data, "caisson", "sandboxes")) if name != ".lock"]
+    problems += [f"sandbox folder {name}" for name in sandboxes]
     problems += [f"in the runtime folder: {name}" for name in _entries(os.path.join(runtime, "caisson"))]
     problems += [f"beside the runtime folder: {name}" for name in _entries(runtime) if name != "caisson"]
     problems += [f"cgroup {place}" for place in _cgroups(home.rpartition(".")[2])]
