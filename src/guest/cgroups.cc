@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -31,11 +32,15 @@ void set(const base::Fd& group, const char* file, const std::string& value) {
 }
 
 // What `key` has in a file of "key number" lines.
-uint64_t count_of(const base::Fd& group, const char* file, std::string_view key) {
-  const std::string text = read_small(group, file);
-  for (const std::string& line : base::split(text, '\n')) {
+uint64_t count_of(const base::Fd& file, std::string_view key) {
+  char buffer[512];
+  const ssize_t got = ::pread(file.get(), buffer, sizeof buffer, 0);
+  std::string_view text(buffer, got > 0 ? static_cast<size_t>(got) : 0);
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
     if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ')
-      return base::parse_number<uint64_t>(std::string_view(line).substr(key.size() + 1)).value_or(0);
+      return base::parse_number<uint64_t>(line.substr(key.size() + 1)).value_or(0);
   }
   return 0;
 }
@@ -59,6 +64,9 @@ Cgroups Cgroups::make(const char* root_path) {
   set(groups.agent_, "cgroup.subtree_control", "+cpu +io +memory +pids");
   set(groups.agent_, "memory.max", std::to_string(memory_for_agent()));
   groups.exec_ = make_group(groups.agent_, "exec");
+  groups.memory_events_ = base::open_file("memory.events", O_RDONLY, 0, groups.agent_.get());
+  groups.pids_events_ = base::open_file("pids.events", O_RDONLY, 0, groups.agent_.get());
+  groups.exec_pids_events_ = base::open_file("pids.events", O_RDONLY, 0, groups.exec_.get());
   return groups;
 }
 
@@ -70,8 +78,8 @@ Counters Cgroups::counters() const {
   if (!agent_) return {};
   // A refused fork is counted in the group of the process that forked until Linux 6.10, and in the group whose limit it
   // was from 6.11 on.
-  return {.oom_kills = count_of(agent_, "memory.events", "oom_kill"),
-          .pids_refused = count_of(agent_, "pids.events", "max") + count_of(exec_, "pids.events", "max")};
+  return {.oom_kills = count_of(memory_events_, "oom_kill"),
+          .pids_refused = count_of(pids_events_, "max") + count_of(exec_pids_events_, "max")};
 }
 
 uint64_t Cgroups::processes() const {

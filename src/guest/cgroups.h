@@ -35,6 +35,7 @@ class Cgroups {
   int system() const { return system_.get(); }
   // 0: no limit.
   void limit_processes(uint64_t most);
+  // Read before and after each command, so from files that are kept open.
   Counters counters() const;
   uint64_t processes() const;
   // The processes of the commands and all they started, containers not included.
@@ -44,6 +45,9 @@ class Cgroups {
   base::Fd agent_;
   base::Fd exec_;
   base::Fd system_;
+  base::Fd memory_events_;  // agent's
+  base::Fd pids_events_;    // agent's
+  base::Fd exec_pids_events_;
 };
 
 }  // namespace caisson::guest

@@ -3,6 +3,7 @@
 #include "guest/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,10 +22,15 @@ std::string content_of(const char* path) {
 }
 
 bool replace_content(const char* path, std::string_view content) {
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   base::Fd file(::open(path, kFlags, 0644));
   if (!file && errno == ELOOP && ::unlink(path) == 0) file.reset(::open(path, kFlags, 0644));
-  return file && ::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size());
+  if (!file || ::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+    return false;
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return false;
+  const auto size = static_cast<off_t>(content.size());
+  return info.st_size <= size || ::ftruncate(file.get(), size) == 0;
 }
 
 }  // namespace caisson::guest

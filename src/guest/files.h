@@ -11,8 +11,9 @@ namespace caisson::guest {
 // At most 64 KiB; "" when it cannot be read.
 std::string content_of(const char* path);
 
-// Makes `content` the file's content, in place: replacing it by a rename would cost a journal commit, and the caller
-// writes at every start. A link in its place is not followed but removed. False when that is not possible.
+// Makes `content` the file's content, in place and without emptying it first: a rename costs a journal commit, and ext4
+// starts writing out at the close of a file that was emptied; the caller does this at every start of a sandbox. A link
+// in its place is not followed but removed. False when that is not possible.
 bool replace_content(const char* path, std::string_view content);
 
 }  // namespace caisson::guest

@@ -88,7 +88,10 @@ void take_identity(const link::Configure& configuration) {
 }
 
 void forget_identity() {
-  replace_content("/etc/machine-id", "uninitialized\n");
+  // As long as what will take their place at the next start: a file that neither grows nor shrinks is cheapest to
+  // write.
+  replace_content("/etc/machine-id", std::string(32, '0') + "\n");
+  replace_content("/etc/hostname", "caisson\n");
   // The Docker Engine's id: one file until 20.10, the other since.
   ::unlink("/etc/docker/key.json");
   ::unlink("/var/lib/docker/engine-id");

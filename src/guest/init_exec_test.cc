@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -235,7 +237,60 @@ class InitExec : public InitTest {
     }
   }
 
+  // One connection through the port service: "ping" there, "pong" back after the end of the request, then the end.
+  asio::awaitable<void> through_port(int listener, uint16_t port) {
+    link::PortRequest request;
+    request.port = port;
+    const link::StreamPtr stream = co_await client_->port(request);
+    const base::Fd accepted(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    Descriptor server(context_.get_executor(), accepted.duplicate());
+    const std::string ping = "ping";
+    const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(ping.data()), ping.size());
+    co_await stream->write(bytes);
+    co_await stream->close_write();
+    std::string seen;
+    while (true) {
+      char buffer[16];
+      const ssize_t got = ::read(server.get(), buffer, sizeof buffer);
+      if (got == 0) break;
+      if (got > 0) seen.append(buffer, static_cast<size_t>(got));
+      if (got < 0) co_await server.readable();
+    }
+    EXPECT_EQ(seen, ping);
+    EXPECT_EQ(::send(server.get(), "pong", 4, MSG_NOSIGNAL), 4);
+    ::shutdown(server.get(), SHUT_WR);
+    std::array<uint8_t, 4> answer;
+    co_await stream->read_exact(answer);
+    EXPECT_EQ(std::string(answer.begin(), answer.end()), "pong");
+    const size_t end = co_await stream->read_some(answer);
+    EXPECT_EQ(end, 0U);
+  }
+  asio::awaitable<void> refused_port(uint16_t port, std::string* message) {
+    try {
+      link::PortRequest request;
+      request.port = port;
+      co_await client_->port(request);
+    } catch (const base::Error& error) {
+      *message = error.what();
+    }
+  }
+
   link::ExecStarted started_;
+};
+
+// A TCP socket bound to a free port of 127.0.0.1.
+struct BoundSocket {
+  BoundSocket() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port = ntohs(address.sin_port);
+  }
+  base::Fd fd;
+  uint16_t port = 0;
 };
 
 namespace {
@@ -381,6 +436,19 @@ TEST_F(InitExec, CopiesThatCannotBeMadeAreErrors) {
   ASSERT_EQ(messages.size(), 2U);
   EXPECT_THAT(messages[0], HasSubstr("No such file or directory"));
   EXPECT_THAT(messages[1], HasSubstr("cannot copy into the folder"));
+}
+
+TEST_F(InitExec, APortIsCarriedWithHalfClose) {
+  const BoundSocket socket;
+  ASSERT_EQ(::listen(socket.fd.get(), 1), 0);
+  run(through_port(socket.fd.get(), socket.port));
+}
+
+TEST_F(InitExec, APortWhereNobodyListensIsRefused) {
+  const BoundSocket socket;
+  std::string message;
+  run(refused_port(socket.port, &message));
+  EXPECT_THAT(message, HasSubstr("Connection refused"));
 }
 
 TEST_F(InitExec, OtherUsersNeedRoot) {
