@@ -50,6 +50,7 @@ std::vector<std::string> shell() {
 Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& options) {
   const std::unique_ptr<engine::Engine> engine = engine::choose_engine(spec.engine);
   engine::Plan plan = engine->plan(spec);
+  keeper::sandboxes_folder();  // one that cannot be used is told before an image is made for minutes
   if (!options.name_is_made_up) check_name_is_free(spec.name);
   {
     TerminalProgress progress(2);
