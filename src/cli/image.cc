@@ -105,12 +105,17 @@ std::vector<image::ImageCheck> verify_images(TerminalProgress& progress) {
   });
 }
 
+std::string remedy_of(const image::ImageRecord& record) {
+  return record.name == image::kBaseName ? "make it again: caisson image build --again"
+                                         : "remove it and import it again";
+}
+
 void print_checks(const std::vector<image::ImageCheck>& images, const std::vector<image::TemplateCheck>& templates) {
   Table table({"WHAT", "DIGEST", "SIZE", "STATE"});
   for (const image::ImageCheck& check : images) {
     table.add({"image " + (check.record.name.empty() ? "<none>" : check.record.name),
                check.record.digest.substr(0, kShownDigits), base::to_string(check.record.size),
-               check.intact ? "intact" : check.problem});
+               check.intact ? "intact" : check.problem + "; " + remedy_of(check.record)});
   }
   for (const image::TemplateCheck& check : templates) {
     table.add({"template", check.key.substr(0, kShownDigits), base::to_string(check.size),

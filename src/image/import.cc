@@ -83,9 +83,11 @@ class Import {
       if (fs::exists(given_ + "/oci-layout")) return {Source::Kind::kOciLayout, given_, ""};
       return {Source::Kind::kFolder, given_, ""};
     }
-    if (!fs::exists(given_))
+    if (!fs::exists(given_)) {
+      const bool path = given_.starts_with("/") || given_.starts_with(".");
       throw base::Error("cannot import " + base::in_quotes(given_) + ": there is no such file or folder",
-                        "for an image of a registry write docker://" + base::escaped(given_));
+                        path ? "" : "for an image of a registry write docker://" + base::escaped(given_));
+    }
     UnpackJob question;
     question.task = UnpackJob::Task::kKind;
     question.layers = {{.path = fs::absolute(given_), .whiteouts = false, .require_end = false, .diff_id = ""}};
