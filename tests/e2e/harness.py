@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 import leftovers
 
@@ -213,7 +214,7 @@ class Host:
         return self.caisson("ls", "--json").expect().json()
 
     def inspect(self, name):
-        return self.caisson("inspect", "--json", name).expect().json()
+        return self.caisson("inspect", "--json", name).expect().json()[0]
 
     def folder(self, name):
         return os.path.join(self.data, "caisson", "sandboxes", name)
@@ -312,6 +313,10 @@ def run_case(the_case, binary, shared_cache):
         return 77
     except Failed as failed:
         print(f"FAILED {the_case.name}: {failed}", file=sys.stderr)
+        leftovers.print_logs(host.data)
+        return 1
+    except Exception:
+        traceback.print_exc()
         leftovers.print_logs(host.data)
         return 1
     finally:
