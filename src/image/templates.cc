@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,9 +54,11 @@ void copy_data(int from, int to, const struct stat& info, const std::string& nam
     if (data < 0) data = offset;
     off_t hole = ::lseek(from, data, SEEK_HOLE);
     if (hole < 0) hole = info.st_size;
-    off_t target = data;
+    if (::lseek(to, data, SEEK_SET) < 0) throw base::system_error("cannot copy", name);
     while (data < hole) {
-      const ssize_t copied = ::copy_file_range(from, &data, to, &target, static_cast<size_t>(hole - data), 0);
+      // Not copy_file_range(2): between two kinds of file systems (a cache on disk, a sandbox on tmpfs) it fails with
+      // EXDEV.
+      const ssize_t copied = ::sendfile(to, from, &data, static_cast<size_t>(hole - data));
       if (copied < 0) throw base::system_error("cannot copy", name);
       if (copied == 0) return;
     }

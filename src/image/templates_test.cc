@@ -205,5 +205,29 @@ TEST(SparseDigest, HolesAndZerosAreTheSame) {
   EXPECT_NE(sparse_digest(a), sparse_digest(b));
 }
 
+TEST(CopyFile, CrossesFileSystemsAndKeepsHoles) {
+  base::TempFolder here;
+  struct stat first {};
+  struct stat second {};
+  if (::stat("/dev/shm", &second) != 0 || ::stat(here.path().c_str(), &first) != 0 || first.st_dev == second.st_dev)
+    GTEST_SKIP() << "there is only one file system that this user can write to";
+  base::ScopedEnvironment elsewhere("TMPDIR", "/dev/shm");
+  base::TempFolder there;
+  const std::string source = here / "source";
+  write(source, std::string(100'000, 'x'));
+  fs::resize_file(source, 64U << 20);
+  {
+    std::fstream file(source, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(32U << 20);
+    file << "in the middle";
+  }
+  link_or_copy(source, there / "target");
+  EXPECT_EQ(sparse_digest(there / "target"), sparse_digest(source));
+  struct stat copy {};
+  ASSERT_EQ(::stat((there / "target").c_str(), &copy), 0);
+  EXPECT_EQ(copy.st_size, 64 << 20);
+  EXPECT_LT(copy.st_blocks * 512, 4 << 20);
+}
+
 }  // namespace
 }  // namespace caisson::image
