@@ -26,9 +26,9 @@ at() { read -r now rest </proc/uptime; echo "[$now s] $*"; }
 grep -q svm /proc/cpuinfo || fail "no AMD-V in this machine"
 
 at "the probe"
-caisson doctor
-caisson doctor --json >/tmp/doctor || fail "doctor: $?"
-grep -qi kvm /tmp/doctor || fail "doctor does not speak of KVM"
+# Its exit code says that this machine can't make images, which is so.
+caisson doctor --json >/tmp/doctor
+grep -q '"reason": *"KVM"' /tmp/doctor || fail "the microvm engine would not use KVM: $(cat /tmp/doctor)"
 
 at "the first run makes the template"
 out=$(caisson run --image tiny --cpus 1 --memory 256M -- sh -c 'echo first; exit 7')

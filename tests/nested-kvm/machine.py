@@ -80,7 +80,7 @@ def copy_in(root, source, target=None):
     target = os.path.join(root, (target or source).lstrip("/"))
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.isdir(source):
-        subprocess.run(["cp", "-rL", "--sparse=always", source, target], check=True)
+        subprocess.run(["cp", "-rLT", "--sparse=always", source, target], check=True)
     elif not os.path.exists(target):
         shutil.copy(source, target)
 
