@@ -146,17 +146,30 @@ asio::awaitable<bool> serve_request(Connection& connection, ConnectionOptions& o
 
 }  // namespace
 
+namespace {
+
+void count_one_less(const ConnectionOptions& options) {
+  --*options.requests;
+  options.changed->notify_all();
+}
+
+}  // namespace
+
 asio::awaitable<void> serve_connection(ConnectionOptions options) {
   bool became_stream = false;
+  bool expected = options.first;
   try {
     asio::local::stream_protocol::socket socket(options.executor);
     socket.assign(asio::local::stream_protocol(), options.socket.release());
     Connection connection{Stream(std::move(socket))};
-    bool more = true;
+    bool more = co_await serve_request(connection, options, became_stream);
+    if (expected) count_one_less(options);
+    expected = false;
     while (more) more = co_await serve_request(connection, options, became_stream);
   } catch (const std::exception&) {
     // A connection that cannot be served any more ends; its client sees that.
   }
+  if (expected) count_one_less(options);
   if (!became_stream) options.on_gone();
 }
 

@@ -17,7 +17,7 @@ struct ConnectionOptions {
   asio::any_io_executor executor;
   Control* control;
   base::Fd socket;
-  bool first;                     // the one that the keeper was started with
+  bool first;                     // the one that the keeper was started with; its first request is counted already
   std::function<void()> on_gone;  // it ended without having become a stream
   size_t* requests;               // counts those being answered
   link::Event* changed;           // notified when that count falls

@@ -125,7 +125,7 @@ asio::awaitable<void> Life::configure() {
   limit.async_wait([this, &too_slow](boost::system::error_code error) {
     if (error) return;
     too_slow = true;
-    instance_->kill();
+    kill_engine();
   });
   std::optional<base::Error> failed;
   try {
@@ -157,7 +157,7 @@ asio::awaitable<void> Life::configure() {
 
 asio::awaitable<void> Life::start_main() {
   if (options_.wait_for_attach)
-    co_await wait_until([this] { return main_->was_attached() || stop_ || link_ended_ || first_gone_; });
+    co_await wait_until([this] { return attach_asked_ || stop_ || link_ended_ || first_gone_; });
   throw_if_stopped();
   co_await main_->start(*guest_, main_request(plan_.spec.command));
   note("started");
@@ -255,8 +255,13 @@ void Life::request_stop(std::chrono::seconds timeout, const std::string& why) {
   if (!stop_) stop_ = StopRequest{deadline, why};
   if (deadline < stop_->deadline) stop_->deadline = deadline;
   // Nothing of the user's runs yet that would have to be ended in an orderly way.
-  if (!started_ && instance_) instance_->kill();
+  if (!started_ && instance_) kill_engine();
   changed_.notify_all();
+}
+
+void Life::kill_engine() {
+  killed_ = killed_ || !engine_ended_;
+  instance_->kill();
 }
 
 void Life::client_gone(bool first) {

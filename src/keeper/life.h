@@ -101,6 +101,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> deliver_last();
   asio::awaitable<void> drain();
   void client_gone(bool first);
+  void kill_engine();
 
   // Whether the condition came true before the deadline; looked at whenever something changed.
   asio::awaitable<bool> wait_until(std::function<bool()> condition, std::optional<Clock::time_point> deadline = {});
@@ -132,6 +133,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   bool started_ = false;
   bool timed_out_ = false;
   bool owned_ = false;                       // the first client's going ends the sandbox
+  bool attach_asked_ = false;                // a client has asked for the main command
   bool first_gone_ = false;                  // it has gone
   bool killed_ = false;                      // the engine's process did not end by itself
   std::optional<std::string> engine_ended_;  // how

@@ -44,7 +44,10 @@ asio::awaitable<Json> Life::stats() {
 
 StreamHandler Life::attach(bool first) {
   if (!has_main()) throw ApiFailure(409, "the sandbox has no main command", "`caisson exec` runs one in it");
-  return main_->attach(first);
+  StreamHandler handler = main_->attach(first);
+  attach_asked_ = true;
+  changed_.notify_all();
+  return handler;
 }
 
 void Life::detach() {

@@ -51,8 +51,7 @@ asio::awaitable<void> Life::bring_down() {
   } else if (link_ended_ && !stop_) {
     co_await wait_until(engine_ended, Clock::now() + kGrace);
   }
-  killed_ = !engine_ended_;
-  instance_->kill();
+  kill_engine();
   if (will_go) co_return;
   co_await wait_until(engine_ended);
   auto all_is_said = [this] { return link_ended_ || main_result_ || main_error_; };
@@ -160,6 +159,9 @@ asio::awaitable<void> Life::say_goodbye() {
 
 asio::awaitable<void> Life::deliver_last() {
   const auto self = shared_from_this();
+  // A start that failed at once is over before its client has asked for anything.
+  if (options_.wait_for_attach)
+    co_await wait_until([this] { return attach_asked_ || first_gone_; }, Clock::now() + kDrainLimit);
   std::vector<uint8_t> frame = co_await last_frame();
   co_await main_->deliver(std::move(frame));
   delivered_ = true;

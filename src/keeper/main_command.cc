@@ -55,7 +55,6 @@ asio::awaitable<void> MainCommand::serve(ChannelPtr channel, bool first) {
   const auto self = shared_from_this();
   const auto client = std::make_shared<Client>(executor_, std::move(channel), first);
   client_ = client;
-  was_attached_ = true;
   changed_.notify_all();
   asio::co_spawn(executor_, watch(client), asio::detached);
   try {
@@ -68,7 +67,7 @@ asio::awaitable<void> MainCommand::serve(ChannelPtr channel, bool first) {
 }
 
 // Ends the client's part: it has gone, or was detached.
-void MainCommand::drop(const std::shared_ptr<Client>& client) {
+void MainCommand::drop(std::shared_ptr<Client> client) {
   if (client->gone) return;
   client->gone = true;
   client->channel->close();
@@ -124,10 +123,8 @@ asio::awaitable<void> MainCommand::start(link::GuestClient& guest, link::ExecReq
   stream_ = co_await guest.exec(std::move(request));
   reader_ = std::make_unique<FrameReader>(source_of(stream_));
   const FrameBatch first = co_await reader_->next();
-  if (!first.bytes.empty() && first.type == ExecFrame::kError) {
-    ended_ = true;
+  if (!first.bytes.empty() && first.type == ExecFrame::kError)
     throw CommandFailed(command_error_from_guest(first.payload()));
-  }
   if (first.bytes.empty() || first.type != ExecFrame::kStarted)
     throw base::Error("the guest did not say that the command started");
   const auto started =

@@ -40,8 +40,6 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   // Reserves the place of the attached client; throws ApiFailure where there is one.
   StreamHandler attach(bool first);
   void detach();
-  // A client has the place, or had it.
-  bool was_attached() const { return was_attached_; }
 
   // Returns when the guest says that the command runs; throws CommandFailed, or base::Error when the link ends.
   asio::awaitable<void> start(link::GuestClient& guest, link::ExecRequest request);
@@ -64,7 +62,7 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   asio::awaitable<void> watch(std::shared_ptr<Client> client);
   asio::awaitable<void> send(std::shared_ptr<Client> client, std::span<const uint8_t> bytes);
   asio::awaitable<void> pass_on(FrameBatch batch);
-  void drop(const std::shared_ptr<Client>& client);
+  void drop(std::shared_ptr<Client> client);
 
   asio::any_io_executor executor_;
   RotatedFile output_;
@@ -73,7 +71,6 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   Turn input_turn_;
 
   bool reserved_ = false;  // from attach() until the client has gone
-  bool was_attached_ = false;
   std::shared_ptr<Client> client_;
   link::StreamPtr stream_;
   std::unique_ptr<FrameReader> reader_;

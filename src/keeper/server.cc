@@ -131,6 +131,7 @@ void Server::listen(const std::string& socket_path) {
 }
 
 void Server::serve_first(base::Fd connection, std::function<void()> on_gone) {
+  ++state_->requests;  // the one that will come
   ConnectionOptions options{state_->executor,   &state_->control,  std::move(connection), true,
                             std::move(on_gone), &state_->requests, &state_->changed};
   asio::co_spawn(state_->executor, serve(state_, std::move(options), &state_->connections, &state_->changed),

@@ -33,7 +33,7 @@ class Server {
   void serve_first(base::Fd connection, std::function<void()> on_gone);
   // No more connections; the socket and its folder are removed. What is being answered goes on.
   void close();
-  // Waits until the requests under way are answered.
+  // Waits until the requests under way are answered, and the first connection has asked something or gone.
   asio::awaitable<void> drained();
   size_t connection_count() const;
 

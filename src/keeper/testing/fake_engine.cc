@@ -127,6 +127,7 @@ asio::awaitable<void> run_command(MachinePtr machine, StreamPtr stream, std::vec
   if (name == "hits-limits") co_await hit_limits(stream);
   if (name == "wrong-frame") co_await write_text(stream, frame(ExecFrame::kStdin, "x"));
   if (name == "garbage") {
+    while (machine->signalled[id] == 0) co_await machine->changed.wait();
     const std::string bytes(64, '\xee');
     ::send(machine->raw.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }

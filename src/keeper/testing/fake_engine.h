@@ -8,7 +8,7 @@
 //   cat             stdin back on stdout              flood BYTES   that much on stdout
 //   wait            until SIGTERM or SIGKILL          stubborn      until SIGKILL
 //   hits-limits     a result with every limit hit     wrong-frame   a frame that only the host sends
-//   garbage         bytes that are no yamux           break-off     resets the stream
+//   garbage         on a signal, no yamux             break-off     resets the stream
 //   power-off       the machine powers off            anything else: not found (127)
 // Ports: 7 answers each connection with what it got; every other one is refused. Copies: "put" is counted, or refused
 // when the path is

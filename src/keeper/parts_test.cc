@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The small parts: frames, results, files that are bounded.
+
+#include <gmock/gmock.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/temp_folder_for_test.h"
+#include "keeper/exit.h"
+#include "keeper/frames.h"
+#include "keeper/ledger.h"
+#include "keeper/rotated_file.h"
+
+namespace caisson::keeper {
+namespace {
+
+using link::ExecFrame;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::string text_of(const std::vector<uint8_t>& bytes) {
+  return std::string(bytes.begin(), bytes.end());
+}
+
+// A source that gives `text` in pieces of `step` bytes.
+FrameReader::Source pieces(std::string text, size_t step) {
+  auto left = std::make_shared<std::string>(std::move(text));
+  return [left, step](std::span<uint8_t> into) -> asio::awaitable<size_t> {
+    const size_t count = std::min({step, into.size(), left->size()});
+    std::copy_n(left->begin(), count, into.begin());
+    left->erase(0, count);
+    co_return count;
+  };
+}
+
+asio::awaitable<void> collect(FrameReader* reader, std::vector<std::string>* into) {
+  while (true) {
+    const FrameBatch batch = co_await reader->next();
+    if (batch.bytes.empty()) co_return;
+    std::string line = std::to_string(static_cast<int>(batch.type)) + ":";
+    batch.for_each([&](std::string_view payload) { line += std::string(payload) + "|"; });
+    into->push_back(line);
+  }
+}
+
+// The batches, or the error at the end.
+std::vector<std::string> read_frames(const std::string& bytes, size_t step) {
+  std::vector<std::string> batches;
+  const auto source = pieces(bytes, step);
+  FrameReader reader(source);
+  asio::io_context io;
+  asio::co_spawn(io, collect(&reader, &batches), [&](const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const base::Error& error) {
+      batches.push_back(error.problem());
+    }
+  });
+  io.run();
+  return batches;
+}
+
+TEST(FrameReader, JoinsOutputAndNothingElse) {
+  const std::string bytes = text_of(make_frame(ExecFrame::kStarted, std::string_view("s"))) +
+                            text_of(make_frame(ExecFrame::kStdout, std::string_view("a"))) +
+                            text_of(make_frame(ExecFrame::kStderr, std::string_view("b"))) +
+                            text_of(make_frame(ExecFrame::kExit, std::string_view("e")));
+  EXPECT_THAT(read_frames(bytes, 1000), ElementsAre("5:s|", "2:a|b|", "4:e|"));
+  EXPECT_THAT(read_frames(bytes, 1), ElementsAre("5:s|", "2:a|", "3:b|", "4:e|"));
+}
+
+TEST(FrameReader, TakesTheLargestFrameAndRefusesALargerOne) {
+  const std::string largest(link::kMaxExecFrameBytes, 'x');
+  const std::string frame = text_of(make_frame(ExecFrame::kStdout, std::string_view(largest)));
+  EXPECT_THAT(read_frames("" + frame + frame + frame, 50'000),
+              ElementsAre("2:" + largest + "|", "2:" + largest + "|", "2:" + largest + "|"));
+  EXPECT_EQ(read_frames(std::string("\2\0\1\0\1", 5), 100).size(), 1U);
+  EXPECT_EQ(read_frames(std::string("\x63\0\0\0\0", 5), 100).size(), 1U);
+  EXPECT_THAT(read_frames(frame.substr(0, 100), 100), ElementsAre("a frame was cut off"));
+  EXPECT_THAT(read_frames("", 100), IsEmpty());
+}
+
+TEST(KeeperExit, CodesAreTheShells) {
+  link::ExecResult result;
+  result.code = 3;
+  EXPECT_EQ(make_exit(result, {}, {}).code, 3);
+  result = {};
+  result.signal = 9;
+  EXPECT_EQ(make_exit(result, {}, {}).code, 137);
+  EXPECT_EQ(make_exit(result, {}, {}).signal, 9);
+}
+
+TEST(KeeperExit, NotesAreAboutWhatIsNew) {
+  link::ExecResult before;
+  before.oom_kills = 2;
+  link::ExecResult result = before;
+  const LimitWords limits{"1 GiB", "2 GiB", 64};
+  EXPECT_THAT(make_exit(result, before, limits).notes, IsEmpty());
+  result.oom_kills = 4;
+  result.pids_refused = 1;
+  EXPECT_THAT(make_exit(result, before, limits).notes,
+              ElementsAre("memory ran out: the sandbox's kernel ended 2 processes (the limit is 1 GiB, --memory)",
+                          "the process limit of 64 was hit once (--pids)"));
+}
+
+TEST(KeeperExit, IsReadAsItWasWritten) {
+  KeeperExit exit;
+  exit.code = 124;
+  exit.notes = {"n"};
+  exit.stages_us = {{"gone", 1}};
+  EXPECT_EQ(to_json(exit_from_json(to_json(exit))), to_json(exit));
+  base::Json wrong = to_json(exit);
+  wrong["code"] = 256;
+  EXPECT_THROW(exit_from_json(wrong), base::Error);
+}
+
+TEST(RotatedFile, NeverGrowsPastItsBound) {
+  const base::TempFolder folder;
+  const std::string path = folder / "log";
+  {
+    RotatedFile file(path, 10);
+    file.append("0123456789");
+    file.append("abc");
+  }
+  RotatedFile file(path, 10);
+  file.append("defghijKLM");
+  EXPECT_EQ(base::read_file(path), "KLM");
+  EXPECT_EQ(base::read_file(path + ".1"), "abcdefghij");
+  file.append(std::string(1000, 'x'));
+  EXPECT_LE(std::filesystem::file_size(path) + std::filesystem::file_size(path + ".1"), 20U);
+  EXPECT_EQ(file.lost_bytes(), 0U);
+}
+
+TEST(Ledger, ALineThatIsTooLongLosesItsDetails) {
+  const base::TempFolder folder;
+  Ledger ledger(folder.path());
+  ledger.write("exec", base::Json{{"argv", std::string(100'000, 'x')}});
+  const std::string text = base::read_file(folder / "ledger.jsonl");
+  EXPECT_LT(text.size(), 200U);
+  EXPECT_EQ(base::parse_json_object(text, "ledger")["event"], "exec");
+}
+
+}  // namespace
+}  // namespace caisson::keeper
