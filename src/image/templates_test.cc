@@ -91,7 +91,7 @@ TEST_F(TemplatesTest, ChangesAreNoticedWithTheirReason) {
     EXPECT_FALSE(lookup.found);
     return lookup.reason;
   };
-  EXPECT_EQ(reason_after([](const Template& made) { ::truncate(made.ram().c_str(), 1 << 20); }),
+  EXPECT_EQ(reason_after([](const Template& made) { std::filesystem::resize_file(made.ram(), 1 << 20); }),
             "the file 'ram' has changed (its size)");
   EXPECT_EQ(reason_after([](const Template& made) {
               struct stat info {};
@@ -112,8 +112,9 @@ TEST_F(TemplatesTest, ChangesAreNoticedWithTheirReason) {
             "the file 'overlay.qcow2' is missing");
   EXPECT_EQ(reason_after([](const Template& made) { fs::remove(made.folder + "/manifest.json"); }),
             "its manifest is missing");
-  EXPECT_THAT(reason_after([](const Template& made) { ::truncate((made.folder + "/manifest.json").c_str(), 100); }),
-              HasSubstr("manifest"));
+  EXPECT_THAT(
+      reason_after([](const Template& made) { std::filesystem::resize_file(made.folder + "/manifest.json", 100); }),
+      HasSubstr("manifest"));
 }
 
 TEST_F(TemplatesTest, ChangedStateIsNoticedByItsDigestAlone) {
