@@ -32,7 +32,7 @@ int attach(const std::string& name) {
 void add_attach_command(CLI::App& app) {
   CLI::App& command = add_command(app, {"attach", "NAME", "go back to a sandbox's main command", kDetails});
   const auto name = std::make_shared<std::string>();
-  command.add_option("name", *name, "the sandbox")->required()->group("");
+  command.add_option("name", *name, "the sandbox")->required();
   command.callback([name] { throw Exit{attach(*name)}; });
 }
 

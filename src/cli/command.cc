@@ -18,7 +18,10 @@ class CommandHelp final : public CLI::Formatter {
     std::string out = fmt::format("Usage: caisson {} {}\n\n", text_.name, text_.arguments);
     std::string description = text_.description;
     description[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(description[0])));
-    out += description + ".\n" + make_groups(app, mode);
+    out += description + ".\n";
+    if (!app->get_subcommands(nullptr).empty()) out += "\n" + command_list(*app);
+    out += make_groups(app, mode);
+    while (out.ends_with("\n\n")) out.pop_back();
     if (!text_.details.empty()) out += "\n" + text_.details + "\n";
     return out;
   }
@@ -53,6 +56,14 @@ const std::vector<CommandEntry>& all_commands() {
       {"completion", [](CLI::App& app, Tail&) { add_completion_command(app); }, -1},
   };
   return commands;
+}
+
+std::string command_list(const CLI::App& app) {
+  std::string out = "Commands:\n";
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    out += fmt::format("  {:12}{}\n", command->get_name(), command->get_description());
+  }
+  return out;
 }
 
 void warn(std::string_view line) {

@@ -35,6 +35,9 @@ struct CommandText {
 // A sub-command of `app` whose help has docker's shape.
 CLI::App& add_command(CLI::App& app, const CommandText& text);
 
+// The commands of `app` with their descriptions, for help.
+std::string command_list(const CLI::App& app);
+
 // The commands, one file each; a command's work is its callback.
 void add_run_command(CLI::App& app, Tail& tail);
 void add_exec_command(CLI::App& app, Tail& tail);

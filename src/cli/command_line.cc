@@ -21,10 +21,8 @@ using base::in_quotes;
 class OverviewHelp final : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string /*name*/, CLI::AppFormatMode /*mode*/) const override {
-    std::string out = "Usage: caisson COMMAND [OPTIONS] …\n\nA computer of its own for an AI agent.\n\nCommands:\n";
-    for (const CLI::App* command : app->get_subcommands(nullptr)) {
-      out += fmt::format("  {:12}{}\n", command->get_name(), command->get_description());
-    }
+    std::string out =
+        "Usage: caisson COMMAND [OPTIONS] …\n\nA computer of its own for an AI agent.\n\n" + command_list(*app);
     return out +
            "\nOptions:\n  -h, --help  what a command does: caisson COMMAND --help\n  --version   same as 'caisson "
            "version'\n"
@@ -80,6 +78,12 @@ std::vector<std::string> command_names() {
   return names;
 }
 
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  return names;
+}
+
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
   const std::string near = closest(word, candidates);
   return near.empty() ? "" : fmt::format("did you mean {}? ", near);
@@ -99,15 +103,17 @@ std::string full_name(const CLI::App& app) {
 base::Error explain(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App& command = deepest(root);
   const std::string see = fmt::format("see '{} --help'", full_name(command));
-  const std::vector<std::string> rest = root.remaining(true);
-  if (error.get_name() == "ExtrasError" && !rest.empty()) {
+  const bool has_commands = !command.get_subcommands(nullptr).empty();
+  if (const std::vector<std::string> rest = command.remaining(); !rest.empty()) {
     const std::string& word = rest.front();
     if (word.size() > 1 && word[0] == '-') {
       const std::string flag = word.substr(0, word.find('='));
       return base::Error("unknown flag " + in_quotes(flag), did_you_mean(flag, option_names(command)) + see);
     }
-    return base::Error("unexpected argument " + in_quotes(word), see);
+    if (!has_commands) return base::Error("unexpected argument " + in_quotes(word), see);
+    return base::Error("unknown command " + in_quotes(word), did_you_mean(word, command_names(command)) + see);
   }
+  if (has_commands) return base::Error("which one of its commands is missing", see);
   std::string text = error.what();
   if (const size_t line = text.find('\n'); line != std::string::npos) text.resize(line);
   return base::Error(base::escaped(text), see);
@@ -120,7 +126,7 @@ void print_error(const base::Error& error) {
 int run_command(const CommandEntry& entry, std::vector<std::string> words) {
   CLI::App root{"", "caisson"};
   root.formatter(std::make_shared<OverviewHelp>());
-  root.require_subcommand(1);
+  root.set_help_flag("--help,-h", "show this help");
   Tail tail;
   entry.add(root, tail);
   if (entry.words_before_tail >= 0) {

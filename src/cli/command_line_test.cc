@@ -94,6 +94,60 @@ TEST(CutTail, WordsOfItsOwnComeBefore) {
   EXPECT_THAT(cut_tail(app, 1, words).words, IsEmpty());
 }
 
+struct Outcome {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+Outcome outcome(Words words) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int code = run_command_line(std::move(words));
+  std::string out = testing::internal::GetCapturedStdout();
+  return {code, std::move(out), testing::internal::GetCapturedStderr()};
+}
+
+TEST(RunCommandLine, MistakesAreOneLineWithARemedy) {
+  const std::vector<std::pair<Words, std::string>> mistakes = {
+      {{"exce", "x"}, "unknown command 'exce' (did you mean exec? see 'caisson --help')"},
+      {{"\x1b[2J"}, "unknown command '\\x1b[2J' (see 'caisson --help')"},
+      {{"--frob"}, "unknown flag '--frob' (see 'caisson --help')"},
+      {{"run", "--nmae=x", "--", "true"}, "unknown flag '--nmae' (did you mean --name? see 'caisson run --help')"},
+      {{"rm", "--fource", "x"}, "unknown flag '--fource' (did you mean --force? see 'caisson rm --help')"},
+      {{"ls", "web"}, "unexpected argument 'web' (see 'caisson ls --help')"},
+      {{"stop"}, "names is required (see 'caisson stop --help')"},
+      {{"image"}, "which one of its commands is missing (see 'caisson image --help')"},
+      {{"image", "lss"}, "unknown command 'lss' (did you mean ls? see 'caisson image --help')"},
+      {{"completion", "tcsh"}, "there is no completion for the shell 'tcsh' (the shells are: bash, zsh, fish)"},
+  };
+  for (const auto& [words, text] : mistakes) {
+    const Outcome result = outcome(words);
+    EXPECT_EQ(result.err, "caisson: " + text + "\n");
+    EXPECT_EQ(result.code, 125) << text;
+    EXPECT_EQ(result.out, "") << text;
+  }
+}
+
+TEST(RunCommandLine, EveryCommandHasHelp) {
+  for (const CommandEntry& entry : all_commands()) {
+    const Outcome result = outcome({std::string(entry.name), "--help"});
+    EXPECT_EQ(result.code, 0);
+    EXPECT_EQ(result.err, "");
+    EXPECT_THAT(result.out, testing::StartsWith("Usage: caisson " + std::string(entry.name) + " "));
+    EXPECT_THAT(result.out, testing::Not(HasSubstr("\n\n\n")));
+  }
+  EXPECT_THAT(outcome({"image", "ls", "--help"}).out, testing::StartsWith("Usage: caisson image ls "));
+  EXPECT_THAT(outcome({"image", "--help"}).out, HasSubstr("\n  import "));
+  EXPECT_THAT(outcome({"--help"}).out, HasSubstr("\n  doctor "));
+  EXPECT_EQ(outcome({}).code, 125);
+}
+
+TEST(RunCommandLine, VersionBeginsWithTheName) {
+  EXPECT_THAT(outcome({"version"}).out, testing::StartsWith("caisson " CAISSON_VERSION "\n"));
+  EXPECT_EQ(outcome({"--version"}).out, outcome({"version"}).out);
+}
+
 TEST(RunOptions, DefaultsMakeAGoodSpec) {
   const spec::SandboxSpec spec = spec_of({"--", "true"});
   EXPECT_EQ(spec.name, spec::generate_name(5));

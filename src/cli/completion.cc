@@ -91,7 +91,7 @@ void add_completion_command(CLI::App& app) {
                                         "  source <(caisson completion bash)\n"
                                         "  caisson completion fish > ~/.config/fish/completions/caisson.fish"});
   const auto shell = std::make_shared<std::string>();
-  command.add_option("shell", *shell, "bash, zsh or fish")->required()->group("");
+  command.add_option("shell", *shell, "bash, zsh or fish")->required();
   command.callback([shell] { fmt::print("{}", completion_script(*shell)); });
 }
 

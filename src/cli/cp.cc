@@ -155,8 +155,8 @@ void add_cp_command(CLI::App& app) {
                         "  caisson cp web:/work/result.txt .\n"
                         "  caisson cp web:/work - | tar t"});
   const auto options = std::make_shared<CopyOptions>();
-  command.add_option("source", options->from, "")->required()->group("");
-  command.add_option("target", options->to, "")->required()->group("");
+  command.add_option("source", options->from, "")->required();
+  command.add_option("target", options->to, "")->required();
   command.add_flag("--follow-link,-L", options->follow_link, "when SOURCE is a symbolic link: what it points to");
   command.callback([options] { copy(*options); });
 }

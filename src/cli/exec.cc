@@ -69,7 +69,7 @@ void add_exec_command(CLI::App& app, Tail& tail) {
   CLI::App& command =
       add_command(app, {"exec", "[OPTIONS] NAME COMMAND [ARGUMENT…]", "run a command in a running sandbox", kDetails});
   const auto options = std::make_shared<ExecOptions>();
-  command.add_option("name", options->name, "the sandbox")->required()->group("");
+  command.add_option("name", options->name, "the sandbox")->required();
   command.add_option("--env,-e", options->environment, "environment: KEY=VALUE, or KEY to pass it on")
       ->type_name("KEY[=VALUE]")
       ->expected(1)

@@ -20,7 +20,7 @@ void add_inspect_command(CLI::App& app) {
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
-  command.add_option("names", options->names, "the sandboxes")->required()->group("");
+  command.add_option("names", options->names, "the sandboxes")->required();
   command.add_flag("--json", options->json, "as JSON, which is what it always is");
   command.callback([options] {
     base::Json all = base::Json::array();

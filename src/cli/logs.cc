@@ -70,7 +70,7 @@ void add_logs_command(CLI::App& app) {
                                         "  caisson logs -f web\n"
                                         "  caisson logs --console web     the messages of its kernel"});
   const auto options = std::make_shared<LogsOptions>();
-  command.add_option("name", options->name, "the sandbox")->required()->group("");
+  command.add_option("name", options->name, "the sandbox")->required();
   command.add_flag("--follow,-f", options->follow, "go on until the sandbox stops");
   command.add_flag("--console", options->console, "the kernel's console instead");
   command.add_option("--tail,-n", options->tail, "only the last N lines")->type_name("N");

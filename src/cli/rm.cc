@@ -46,7 +46,7 @@ void add_rm_command(CLI::App& app) {
     bool force = false;
   };
   const auto options = std::make_shared<Options>();
-  command.add_option("names", options->names, "the sandboxes")->required()->group("");
+  command.add_option("names", options->names, "the sandboxes")->required();
   command.add_flag("--force,-f", options->force, "running ones, too: they are ended at once");
   command.callback([options] {
     throw Exit{for_each_name(options->names, [&](const std::string& name) { remove(name, options->force); })};

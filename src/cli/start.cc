@@ -26,7 +26,7 @@ void add_start_command(CLI::App& app) {
                         "The sandbox boots with the disk it had. Its first command is not run again: use\n"
                         "'caisson exec NAME COMMAND'."});
   const auto names = std::make_shared<std::vector<std::string>>();
-  command.add_option("names", *names, "the sandboxes")->required()->group("");
+  command.add_option("names", *names, "the sandboxes")->required();
   command.callback([names] { throw Exit{for_each_name(*names, start)}; });
 }
 

@@ -20,7 +20,7 @@ void add_stop_command(CLI::App& app) {
     std::string time = "10s";
   };
   const auto options = std::make_shared<Options>();
-  command.add_option("names", options->names, "the sandboxes")->required()->group("");
+  command.add_option("names", options->names, "the sandboxes")->required();
   command.add_option("--time,-t", options->time, "how long to wait before SIGKILL (default: 10s)")->type_name("TIME");
   command.callback([options] {
     const std::chrono::seconds patience = spec::parse_duration(options->time);
