@@ -122,8 +122,8 @@ TEST(ListText, ShowsEachState) {
   broken.problem = "the record cannot be read";
   broken.spec.image = "";
   EXPECT_EQ(list_text({running, stopped, broken}, now),
-            "NAME   STATUS                       IMAGE   ENGINE    COMMAND                                    PORTS\n"
-            "web    running for 5 minutes        base    microvm   sh -c a very long command line that ha...   "
+            "NAME   STATUS                         IMAGE   ENGINE    COMMAND                                    PORTS\n"
+            "web    running for 5 minutes          base    microvm   sh -c a very long command line that h...   "
             "127.0.0.1:8080->80, [::1]:443->443\n"
             "old    stopped 3 hours ago (exit 3)   base    microvm\n"
             "bad    broken\n");
