@@ -52,7 +52,7 @@ def _cgroups(tag):
 
 
 def _entries(folder):
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return sorted(os.listdir(folder))
     return []
 
