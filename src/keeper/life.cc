@@ -49,6 +49,7 @@ Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions o
       ledger_(options_.folder),
       ports_(executor),
       server_(executor, *this),
+      main_(std::make_shared<MainCommand>(executor, options_.folder, [this](bool first) { client_gone(first); })),
       changed_(executor) {
   sandbox_.state.stages_us = options_.stages_us;
   owned_ = options_.end_with_client && plan_.spec.remove_at_end;
@@ -58,7 +59,6 @@ Life::~Life() = default;
 
 asio::awaitable<void> Life::run() {
   const auto self = shared_from_this();
-  main_ = std::make_shared<MainCommand>(executor_, options_.folder, [this](bool first) { client_gone(first); });
   if (options_.first_connection)
     server_.serve_first(std::move(options_.first_connection), [this] { client_gone(true); });
   try {

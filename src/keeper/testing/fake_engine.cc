@@ -92,8 +92,8 @@ asio::awaitable<void> flood(MachinePtr machine, StreamPtr stream, uint64_t total
 }
 
 asio::awaitable<void> wait_for_signal(MachinePtr machine, StreamPtr stream, uint64_t id, bool stubborn) {
-  while (machine->signalled[id] != SIGKILL && (stubborn || machine->signalled[id] != SIGTERM))
-    co_await machine->changed.wait();
+  auto heard = [&] { return machine->signalled[id] == SIGKILL || (!stubborn && machine->signalled[id] == SIGTERM); };
+  while (!heard() && !machine->how) co_await machine->changed.wait();
   link::ExecResult result;
   result.signal = machine->signalled[id];
   co_await write_text(stream, exit_frame(result));
@@ -127,7 +127,7 @@ asio::awaitable<void> run_command(MachinePtr machine, StreamPtr stream, std::vec
   if (name == "hits-limits") co_await hit_limits(stream);
   if (name == "wrong-frame") co_await write_text(stream, frame(ExecFrame::kStdin, "x"));
   if (name == "garbage") {
-    while (machine->signalled[id] == 0) co_await machine->changed.wait();
+    while (machine->signalled[id] == 0 && !machine->how) co_await machine->changed.wait();
     const std::string bytes(64, '\xee');
     ::send(machine->raw.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }

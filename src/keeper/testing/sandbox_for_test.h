@@ -128,9 +128,16 @@ class RunningKeeper {
     life_ = std::make_shared<Life>(io_.get_executor(), engine_, std::move(life));
     asio::co_spawn(io_, life_->run(), [this](const std::exception_ptr&) { io_.stop(); });
   }
+  // Ends what still runs, as a keeper's process would, so that the sanitizers see what a keeper leaves behind.
   ~RunningKeeper() {
-    io_.stop();
-    if (thread_.joinable()) thread_.join();
+    first_.reset();
+    if (!ended_) {
+      asio::post(io_, [this] { life_->request_stop(std::chrono::seconds(0), "the test is over"); });
+      if (!thread_.joinable()) start();
+      thread_.join();
+    }
+    io_.restart();
+    settle();
   }
 
   // The loop runs in a thread from here on. Before that a test can drive it by hand.
@@ -144,7 +151,10 @@ class RunningKeeper {
     }
   }
   // The keeper's process would have ended.
-  void join() { thread_.join(); }
+  void join() {
+    thread_.join();
+    ended_ = true;
+  }
   // In the loop's thread.
   template <typename Function>
   auto in_loop(Function function) {
@@ -177,6 +187,7 @@ class RunningKeeper {
   base::Fd first_;
   std::shared_ptr<Life> life_;
   std::thread thread_;
+  bool ended_ = false;
 };
 
 // The names in the sandboxes' folder, hidden ones too, but for the lock.
