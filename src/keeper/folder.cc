@@ -152,6 +152,9 @@ void remove_sandbox(const Sandbox& sandbox) {
     throw base::Error(
         "cannot remove " + base::in_quotes(sandbox.name) + ": it is running",
         "`caisson stop " + sandbox.name + "` stops it, `caisson rm --force " + sandbox.name + "` does both");
+  // A killed keeper leaves its socket.
+  ::unlink(sandbox.socket.c_str());
+  ::rmdir(parent_of(sandbox.socket).c_str());
   const std::string hidden = hide_folder(sandbox.folder);
   destroy_by_record(hidden);
   delete_hidden(hidden, nullptr);

@@ -86,6 +86,8 @@ asio::awaitable<void> Life::start() {
   if (has_main()) co_await start_main();
   started_ = true;
   changed_.notify_all();
+  // Only the stages are new, which a crash may lose.
+  write_state(options_.folder, sandbox_.state, Durability::kNotSynced);
   if (plan_.spec.timeout) asio::co_spawn(executor_, enforce_timeout(), asio::detached);
 }
 

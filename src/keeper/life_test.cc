@@ -76,6 +76,7 @@ TEST_F(LifeTest, ARunningSandboxSaysWhatItIs) {
   EXPECT_EQ(sandbox.state.status, Status::kRunning);
   EXPECT_EQ(sandbox.state.accelerator, "fake");
   EXPECT_EQ(sandbox.state.engine_pid, 4242);
+  EXPECT_TRUE(sandbox.state.stages_us.contains("configured"));
   EXPECT_EQ(sandbox.image_digest, "sha256:0");
   ASSERT_EQ(sandbox.state.ports.size(), 1U);
   EXPECT_NE(sandbox.state.ports[0].host_port, 0);

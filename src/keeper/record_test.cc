@@ -109,8 +109,12 @@ TEST_F(RecordTest, AKilledKeeperReadsAsStopped) {
   EXPECT_EQ(sandbox.state.status, Status::kStopped);
   EXPECT_EQ(sandbox.state.reason, "the sandbox's keeper was killed");
   EXPECT_EQ(sandbox.state.keeper_pid, 0);
+  base::make_folders(sandbox.socket);
+  std::filesystem::remove(sandbox.socket);
+  base::write_file_atomic(sandbox.socket, "what a killed keeper leaves");
   remove_sandbox(sandbox);
   EXPECT_THAT(names_in_state_folder(), IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(sandbox.socket.substr(0, sandbox.socket.rfind('/'))));
 }
 
 TEST_F(RecordTest, OnlyTheKeeperOfThatSandboxIsKilled) {
