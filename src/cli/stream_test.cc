@@ -331,7 +331,11 @@ class StreamTerminalTest : public StreamTest {
     options_.size = {30, 100};
     tcgetattr(program, &before_);
   }
-  void type(std::string_view keys) { base::write_all(user_.get(), keys, "terminal"); }
+  // Once the loop listens: what is typed before is the terminal's, as a Ctrl-C before the start is a signal.
+  void type(std::string_view keys) {
+    while (!is_raw()) std::this_thread::yield();
+    base::write_all(user_.get(), keys, "terminal");
+  }
   bool is_restored() const {
     termios now{};
     tcgetattr(program_.get(), &now);

@@ -17,17 +17,17 @@ namespace caisson::spec {
 
 struct PortPublish {
   std::string host_address = "127.0.0.1";
-  uint16_t host_port = 0;   // 0: any free one
+  uint16_t host_port = 0;  // 0: any free one
   uint16_t guest_port = 0;
 };
 
 struct Command {
-  std::vector<std::string> argv;    // empty: the sandbox just runs until it is stopped
-  std::string user;                 // "" = the image's default
-  std::string folder;               // "" = the user's home
+  std::vector<std::string> argv;  // empty: the sandbox just runs until it is stopped
+  std::string user;               // "" = the image's default
+  std::string folder;             // "" = the user's home
   bool tty = false;
-  bool keep_stdin = false;          // -i, or stdin that is not a terminal in a foreground run
-  uint16_t rows = 24;               // of the terminal at the start, when tty
+  bool keep_stdin = false;  // -i, or stdin that is not a terminal in a foreground run
+  uint16_t rows = 24;       // of the terminal at the start, when tty
   uint16_t columns = 80;
 };
 
@@ -38,16 +38,16 @@ struct SandboxSpec {
   unsigned cpus = 2;
   base::Bytes memory = base::gibibytes(2);
   base::Bytes disk = base::gibibytes(16);
-  unsigned pids = 4096;                                // 0: no limit
-  std::optional<std::chrono::seconds> timeout;         // wall clock of the main command
-  std::vector<std::string> environment;                // "K=V"
+  unsigned pids = 4096;                         // 0: no limit
+  std::optional<std::chrono::seconds> timeout;  // wall clock of the main command
+  std::vector<std::string> environment;         // "K=V"
   std::vector<PortPublish> ports;
   Command command;
-  bool remove_at_end = true;                           // the sandbox goes away when its command ends
+  bool remove_at_end = true;  // the sandbox goes away when its command ends
 };
 
-// Throws base::Error that names the option and the remedy. Bounds: cpus 1–64, memory 128 MiB–1 TiB, disk 64 MiB–16 TiB, pids 0
-// or 16–4194304, timeout 1 s–365 d, at most 256 ports, 1024 environment entries, 128 KiB a string.
+// Throws base::Error that names the option and the remedy. Bounds: cpus 1–64, memory 128 MiB–1 TiB, disk 64 MiB–16 TiB,
+// pids 0 or 16–4194304, timeout 1 s–365 d, at most 256 ports, 1024 environment entries, 128 KiB a string.
 void validate(const SandboxSpec& spec);
 
 // Letters, digits, '_', '.', '-', 1 to 63 bytes, the first a letter or digit (docker's rule and a bound). Throws.
