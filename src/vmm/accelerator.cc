@@ -35,7 +35,7 @@ std::string_view to_string(Accelerator accelerator) {
 }
 
 bool cpu_virtualises(std::string_view cpuinfo) {
-  // "flags\t	: fpu vme …", the same for each processor: the first line is enough. (The lines "vmx flags" are
+  // "flags\t\t: fpu vme …", the same for each processor: the first line is enough. (The lines "vmx flags" are
   // others.)
   for (size_t start = 0; start < cpuinfo.size();) {
     const size_t end = std::min(cpuinfo.find('\n', start), cpuinfo.size());
