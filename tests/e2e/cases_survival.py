@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import images
 from harness import Skipped, case, equal, true, wait_until
 
 TINY = ("run", "--image", "tiny")
@@ -70,11 +71,7 @@ def a_killed_client_leaves_nothing(host):
 @case(own_cache=True, timeout=900, processors=2)
 def ten_at_once_make_one_template(host):
     """An empty cache (but for the image and the kernel) and ten commands: all end well, one template is there."""
-    shared = os.path.join(os.environ["CAISSON_TEST_CACHE"], "caisson")
-    subprocess.run(["mkdir", "-p", f"{host.cache}/caisson"], check=True)
-    for entry in os.listdir(shared):
-        if entry != "templates":
-            subprocess.run(["cp", "-a", "--reflink=auto", f"{shared}/{entry}", f"{host.cache}/caisson/"], check=True)
+    images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache)
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         runs = [pool.submit(host.caisson, *TINY, "--cpus", "1", "--memory", "256M", "--", "echo", str(i), timeout=600) for i in range(10)]
         for i, one in enumerate(runs):
@@ -85,11 +82,7 @@ def ten_at_once_make_one_template(host):
 
 def own_templates(host):
     """A cache of the case's own whose image and kernel are the shared ones: (template folder, its options)."""
-    shared = os.path.join(os.environ["CAISSON_TEST_CACHE"], "caisson")
-    os.makedirs(f"{host.cache}/caisson")
-    for entry in os.listdir(shared):
-        if entry != "templates":
-            subprocess.run(["cp", "-a", "--reflink=auto", f"{shared}/{entry}", f"{host.cache}/caisson/"], check=True)
+    images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache)
     options = (*TINY, "--cpus", "1", "--memory", "256M")
     host.caisson(*options, "--", "true", timeout=600).expect()
     return os.path.dirname(glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")[0]), options

@@ -41,4 +41,19 @@ def prepare_base(host):
     host.caisson("run", "--", "true", timeout=3000).expect(out="")
 
 
+def copy_cache(source, target):
+    """What a run of the image "tiny" needs of a cache, but templates: those are what the callers want to be made anew.
+    Other tests work in that cache at the same time, so only finished things are taken."""
+    source, target = os.path.join(source, "caisson"), os.path.join(target, "caisson")
+    with open(f"{source}/images/names/tiny.json", encoding="utf-8") as file:
+        record = file.read()
+    names = ["images/names/tiny.json"]
+    names += [f"images/{name}" for name in os.listdir(f"{source}/images") if name.endswith(".erofs") and name[:-6] in record]
+    names += [f"{folder}/{name}" for folder in ("kernels", "initramfs") for name in os.listdir(f"{source}/{folder}")]
+    for name in names:
+        place = os.path.join(target, os.path.dirname(name))
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", f"{source}/{name}", place], check=True)
+
+
 PREPARE = {"tiny": prepare_tiny, "base": prepare_base}

@@ -8,14 +8,14 @@ usage: caisson_test.py BIN_FOLDER CACHE_FOLDER      (of the fixture setup.tiny: 
 
 import glob
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Larger files of the cache are images that this test does not use.
-MAX_CACHE_FILE_BYTES = 200 << 20
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+import images  # noqa: E402
 
 # Runs in L1. Every step says what it checks, because the output is all there is to find out more.
 SCRIPT = r"""
@@ -53,18 +53,6 @@ at "done"
 """
 
 
-def copy_cache(cache, target):
-    """All of the shared cache that a run needs, but templates: those are what is to be made here."""
-    for folder, below, files in os.walk(cache):
-        below[:] = [name for name in below if name != "templates"]
-        inside = os.path.join(target, os.path.relpath(folder, cache))
-        os.makedirs(inside, mode=0o700, exist_ok=True)
-        for name in files:
-            path = os.path.join(folder, name)
-            if os.path.islink(path) or os.path.getsize(path) <= MAX_CACHE_FILE_BYTES:
-                shutil.copy2(path, os.path.join(inside, name), follow_symlinks=False)
-
-
 def newest(pattern):
     found = sorted(glob.glob(pattern, recursive=True), key=os.path.getmtime)
     if not found:
@@ -77,7 +65,7 @@ def main():
     kernel = newest(f"{cache}/caisson/kernels/**/vmlinuz*")
     modules = newest(f"{cache}/caisson/kernels/**/lib/modules/*")
     with tempfile.TemporaryDirectory(prefix="caisson-nested-cache.") as staged:
-        copy_cache(cache, staged)
+        images.copy_cache(cache, staged)
         argv = [f"{HERE}/machine.py", "--kernel", kernel, "--modules", modules, "--script", SCRIPT, "--add", f"{staged}=/cache"]
         for name in sorted(os.listdir(binaries)):
             if not name.startswith("caisson") or name.endswith(("_test", "_fuzz", "-bench")):
