@@ -39,7 +39,7 @@ CLI::App& add_command(CLI::App& app, const CommandText& text) {
 }
 
 const std::vector<CommandEntry>& all_commands() {
-  static const std::vector<CommandEntry> commands = {
+  static const std::vector<CommandEntry> kCommands = {
       {"run", add_run_command, 0},
       {"exec", add_exec_command, 1},
       {"attach", [](CLI::App& app, Tail&) { add_attach_command(app); }, -1},
@@ -55,7 +55,7 @@ const std::vector<CommandEntry>& all_commands() {
       {"version", [](CLI::App& app, Tail&) { add_version_command(app); }, -1},
       {"completion", [](CLI::App& app, Tail&) { add_completion_command(app); }, -1},
   };
-  return commands;
+  return kCommands;
 }
 
 std::string command_list(const CLI::App& app) {

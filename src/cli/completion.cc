@@ -73,8 +73,8 @@ complete -c caisson -f -a '(__caisson_complete)'
 }  // namespace
 
 const std::vector<std::string>& completion_shells() {
-  static const std::vector<std::string> shells = {"bash", "zsh", "fish"};
-  return shells;
+  static const std::vector<std::string> kShells = {"bash", "zsh", "fish"};
+  return kShells;
 }
 
 std::string_view completion_script(std::string_view shell) {

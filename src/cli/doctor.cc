@@ -61,9 +61,9 @@ base::Json to_json(const Report& report) {
 }
 
 void print_line(Verdict verdict, const std::string& name, const std::string& detail, const std::string& remedy) {
-  static const bool colours = colours_wanted(1);
+  static const bool kColours = colours_wanted(1);
   const char* colour = verdict == Verdict::kOk ? "\x1b[32m" : verdict == Verdict::kWarn ? "\x1b[33m" : "\x1b[31m";
-  fmt::print("  {}{:4}{}  {:20} {}\n", colours ? colour : "", to_string(verdict), colours ? "\x1b[0m" : "", name,
+  fmt::print("  {}{:4}{}  {:20} {}\n", kColours ? colour : "", to_string(verdict), kColours ? "\x1b[0m" : "", name,
              base::escaped(detail));
   if (!remedy.empty()) fmt::print("        {:20} -> {}\n", "", base::escaped(remedy));
 }

@@ -14,7 +14,7 @@ namespace caisson::cli {
 
 class SignalQueue {
  public:
-  explicit SignalQueue(std::initializer_list<int> numbers);
+  SignalQueue(std::initializer_list<int> numbers);
   ~SignalQueue();
   SignalQueue(const SignalQueue&) = delete;
   SignalQueue& operator=(const SignalQueue&) = delete;
