@@ -7,7 +7,7 @@ target_include_directories(caisson_flags INTERFACE "${PROJECT_SOURCE_DIR}/src")
 target_compile_definitions(caisson_flags INTERFACE
   _GNU_SOURCE CAISSON_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 target_compile_options(caisson_flags INTERFACE
-  -Wall -Wextra -Wshadow -Werror -fstack-protector-strong -fno-omit-frame-pointer
+  -Wall -Wextra -Wshadow -Werror -fstack-protector-strong -fno-omit-frame-pointer -ffunction-sections -fdata-sections
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # -Wrestrict: false alarms on std::string in g++ 12 (its bug 105651).

@@ -6,7 +6,6 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/random.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "cli/unpack_target.h"
@@ -280,9 +280,7 @@ class Unpacker {
   }
 
   static std::string temporary_name() {
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof random, 0) != sizeof random) throw base::system_error("cannot read", "random bytes");
-    return fmt::format(".caisson-cp-{:016x}", random);
+    return ".caisson-cp-" + base::random_hex(8);
   }
 
   const UnpackOptions& options_;

@@ -2,14 +2,15 @@
 
 #include "cli/prepare.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/paths.h"
+#include "base/random.h"
 #include "cli/progress.h"
 #include "engine/registry.h"
 #include "image/store.h"
@@ -85,7 +86,7 @@ void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config) {
 
 uint64_t random_bits() {
   uint64_t bits = 0;
-  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) throw base::system_error("cannot read", "random bytes");
+  std::memcpy(&bits, base::random_bytes(sizeof bits).data(), sizeof bits);
   return bits;
 }
 

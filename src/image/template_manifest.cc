@@ -16,7 +16,7 @@ namespace caisson::image {
 namespace {
 
 // Raised when the meaning of a template's files changes: older templates are then made again.
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr size_t kMaxStateBytes = 64U << 20;
 
 int64_t nanoseconds(const timespec& time) {
@@ -37,7 +37,7 @@ FileRecord stat_record(const struct stat& info, std::string_view name) {
   record.size_bytes = static_cast<uint64_t>(info.st_size);
   record.inode = info.st_ino;
   record.mtime_ns = nanoseconds(info.st_mtim);
-  if (name != "disk.qcow2") record.ctime_ns = nanoseconds(info.st_ctim);
+  if (name != "disk.raw") record.ctime_ns = nanoseconds(info.st_ctim);
   return record;
 }
 

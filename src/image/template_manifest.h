@@ -15,7 +15,7 @@ namespace caisson::image {
 
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr size_t kMaxManifestBytes = 1U << 20;
-inline constexpr const char* kTemplateFiles[] = {"ram", "state", "disk.qcow2", "overlay.qcow2"};
+inline constexpr const char* kTemplateFiles[] = {"ram", "state", "disk.raw", "overlay.qcow2"};
 
 struct FileRecord {
   uint64_t size_bytes = 0;

@@ -6,7 +6,7 @@
 //   cache/templates/KEY/manifest.json   written last; a folder without it is not a template
 //   cache/templates/KEY/ram             guest memory, sparse; mapped copy-on-write by each sandbox
 //   cache/templates/KEY/state           device state
-//   cache/templates/KEY/disk.qcow2      the writable disk as it was when frozen; the base of each sandbox's overlay
+//   cache/templates/KEY/disk.raw        the writable disk as it was when frozen; the base of each sandbox's overlay
 //   cache/templates/KEY/overlay.qcow2   an empty overlay, to be copied
 //   cache/templates/locks/KEY           held by the process that makes or removes the template
 //
@@ -58,7 +58,7 @@ struct Template {
 
   std::string ram() const { return folder + "/ram"; }
   std::string state() const { return folder + "/state"; }
-  std::string disk() const { return folder + "/disk.qcow2"; }
+  std::string disk() const { return folder + "/disk.raw"; }
   std::string overlay() const { return folder + "/overlay.qcow2"; }
   std::string image_digest() const { return inputs.value("image_digest", ""); }
 };
@@ -75,7 +75,7 @@ struct TemplateCheck {
   std::string problem;       // "" when intact
 };
 
-// A template that is being made: the maker writes ram, state, disk.qcow2 and overlay.qcow2 into folder() and commits.
+// A template that is being made: the maker writes ram, state, disk.raw and overlay.qcow2 into folder() and commits.
 // The destructor of one that was not committed removes the folder.
 class TemplateDraft {
  public:

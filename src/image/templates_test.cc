@@ -34,7 +34,7 @@ class TemplatesTest : public ::testing::Test {
     write(draft.folder() + "/ram", "memory");
     fs::resize_file(draft.folder() + "/ram", 4U << 20);
     write(draft.folder() + "/state", std::string(100'000, 's'));
-    write(draft.folder() + "/disk.qcow2", "disk");
+    write(draft.folder() + "/disk.raw", "disk");
     write(draft.folder() + "/overlay.qcow2", "overlay");
     return store.commit(std::move(draft), key, what, {{"note", 7}});
   }
@@ -107,7 +107,7 @@ TEST_F(TemplatesTest, ChangesAreNoticedWithTheirReason) {
               fs::copy_file(made.disk(), made.disk() + ".new");
               fs::rename(made.disk() + ".new", made.disk());
             }),
-            "the file 'disk.qcow2' has changed (its inode)");
+            "the file 'disk.raw' has changed (its inode)");
   EXPECT_EQ(reason_after([](const Template& made) { fs::remove(made.overlay()); }),
             "the file 'overlay.qcow2' is missing");
   EXPECT_EQ(reason_after([](const Template& made) { fs::remove(made.folder + "/manifest.json"); }),

@@ -2,7 +2,6 @@
 
 #include "keeper/life.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -11,6 +10,7 @@
 #include <csignal>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "keeper/clock.h"
 
@@ -19,14 +19,6 @@ namespace {
 
 constexpr std::chrono::seconds kPowerOffLimit{10};
 constexpr std::chrono::seconds kTermGrace{2};
-
-std::string random_hex(size_t bytes) {
-  std::string random(bytes, '\0');
-  // Up to 256 bytes come whole (getrandom(2)).
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-    throw base::system_error("cannot read", "random bytes");
-  return base::hex(random);
-}
 
 link::ExecRequest main_request(const spec::Command& command) {
   link::ExecRequest request;
@@ -46,6 +38,7 @@ Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions o
       options_(std::move(options)),
       plan_(read_plan(options_.folder)),
       sandbox_(read_sandbox_folder(options_.folder)),
+      first_start_(!sandbox_.state.started),
       ledger_(options_.folder),
       ports_(executor),
       server_(executor, *this),
@@ -135,8 +128,8 @@ asio::awaitable<void> Life::configure() {
     note("hello");
     link::Configure configuration;
     configuration.hostname = sandbox_.name;
-    configuration.machine_id = random_hex(16);
-    configuration.entropy = random_hex(64);
+    configuration.machine_id = base::random_hex(16);
+    configuration.entropy = base::random_hex(64);
     configuration.pids_max = plan_.spec.pids;
     configuration.environment = plan_.spec.environment;
     timespec realtime{};

@@ -108,7 +108,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void note(const char* stage);
   void write_record();
   void throw_if_stopped() const;
-  bool has_main() const { return !plan_.spec.command.argv.empty(); }
+  // The main command runs once, at the sandbox's first start.
+  bool has_main() const { return first_start_ && !plan_.spec.command.argv.empty(); }
   link::GuestClient& guest();
   uint64_t guest_id(CommandId command) const;
   asio::awaitable<std::vector<uint8_t>> last_frame();
@@ -120,6 +121,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   LifeOptions options_;
   engine::Plan plan_;
   Sandbox sandbox_;
+  const bool first_start_;
   Ledger ledger_;
   Ports ports_;
   Server server_;

@@ -43,7 +43,9 @@ asio::awaitable<Json> Life::stats() {
 }
 
 StreamHandler Life::attach(bool first) {
-  if (!has_main()) throw ApiFailure(409, "the sandbox has no main command", "`caisson exec` runs one in it");
+  if (!has_main())
+    throw ApiFailure(409, first_start_ ? "the sandbox has no main command" : "its main command has run before",
+                     "`caisson exec` runs one in it");
   StreamHandler handler = main_->attach(first);
   attach_asked_ = true;
   changed_.notify_all();

@@ -61,10 +61,29 @@ TEST_F(LifeTest, AKeptSandboxIsStoppedAndCanBeStartedAtOnce) {
   EXPECT_EQ(sandbox.state.reason, "the command exited with 3");
   EXPECT_EQ(sandbox.state.keeper_pid, 0);
   EXPECT_FALSE(keeper.guest.killed) << "its disk was not unmounted";
-  RunningKeeper again(claim_sandbox(sandbox), {}, {});
-  FrameConnection second = again.start().attach();
-  second.expect(ExecFrame::kStarted);
-  EXPECT_EQ(second.expect_exit().code, 3);
+  RunningKeeper again(claim_sandbox(sandbox), {.wait_for_attach = false}, {});
+  again.start().first().request("GET", "/v1/ready");
+  EXPECT_EQ(read_sandbox("kt-web").state.status, Status::kRunning);
+}
+
+TEST_F(LifeTest, TheMainCommandRunsOnlyOnce) {
+  RunningKeeper keeper(kept({"exit", "3"}));
+  FrameConnection client = keeper.start().attach();
+  client.expect(ExecFrame::kStarted);
+  client.expect_exit();
+  RunningKeeper again(claim_sandbox(read_sandbox("kt-web")), {.wait_for_attach = false}, {});
+  again.start().first().request("GET", "/v1/ready");
+  FrameConnection exec = again.exec({"echo", "still up"});
+  exec.expect(ExecFrame::kStarted);
+  EXPECT_EQ(exec.expect(ExecFrame::kStdout), "still up");
+  EXPECT_EQ(exec.expect_exit().code, 0);
+  EXPECT_EQ(again.in_loop([&] { return again.guest.requests.size(); }), 1U) << "only what exec asked for";
+  try {
+    again.another().upgrade("POST", "/v1/attach");
+    FAIL() << "attached";
+  } catch (const ApiError& error) {
+    EXPECT_EQ(error.problem(), "its main command has run before");
+  }
 }
 
 TEST_F(LifeTest, ARunningSandboxSaysWhatItIs) {

@@ -102,7 +102,7 @@ JailPlan jail_plan(MachineConfig& config, const VmmOptions& options) {
   if (config.initramfs) plan.reopened.push_back(kInitramfsFd);
   plan.grants = grants_for(config);
   plan.pretend_fallocate_fd = kRamFd;
-  plan.cgroup_name = options.name;
+  plan.cgroup_name = options.cgroup;
   plan.limits = {.memory = base::Bytes{config.memory.size.count + options.overhead.count},
                  .pids = config.vcpus + kExtraThreads,
                  .cpu_percent = (config.vcpus + 1) * 100};
@@ -221,8 +221,8 @@ const sys::Wall& Vmm::wall() const {
   return state_->jailed.wall;
 }
 
-void remove_leftovers(const std::string& name) {
-  sys::Cgroup::remove(name);
+void remove_leftovers(const std::string& cgroup) {
+  sys::Cgroup::remove(cgroup);
 }
 
 }  // namespace caisson::vmm

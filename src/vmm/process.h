@@ -23,8 +23,9 @@ namespace caisson::vmm {
 namespace asio = boost::asio;
 
 struct VmmOptions {
-  // Names the cgroup (caisson-NAME); letters, digits, '_', '.', '-'.
-  std::string name;
+  // Names the cgroup (caisson-CGROUP), for one virtual machine only: what is in a group of that name is killed. Letters,
+  // digits, '_', '.', '-'; "" for none.
+  std::string cgroup;
   // What QEMU itself may take beyond the guest's memory: its own data, the translated code under TCG, disk caches. The
   // cgroup limits memory to the guest's plus this.
   base::Bytes overhead = base::mebibytes(512);
@@ -66,7 +67,7 @@ class Vmm {
   std::shared_ptr<State> state_;
 };
 
-// Removes the cgroup that a Vmm of this name has left when its owner was killed. Idempotent.
-void remove_leftovers(const std::string& name);
+// Removes the cgroup of that name which a Vmm has left when its owner was killed. Idempotent.
+void remove_leftovers(const std::string& cgroup);
 
 }  // namespace caisson::vmm

@@ -60,7 +60,7 @@ class VmmTest : public testing::Test {
     config.memory.size = kMemory;
     return config;
   }
-  VmmOptions options() { return {.name = "vmmtest-" + std::to_string(::getpid())}; }
+  VmmOptions options() { return {.cgroup = "vmmtest-" + std::to_string(::getpid())}; }
 
   asio::io_context io_;
 };
@@ -120,7 +120,7 @@ TEST_F(VmmTest, DiesWithTheThreadThatStartedIt) {
   ASSERT_GE(owner, 0);
   if (owner == 0) {
     asio::io_context io;
-    auto vmm = Vmm::start(io.get_executor(), machine(), {.name = ""});
+    auto vmm = Vmm::start(io.get_executor(), machine(), {.cgroup = ""});
     const pid_t pid = vmm->pid();
     [[maybe_unused]] const ssize_t sent = ::write(said.second.get(), &pid, sizeof pid);
     ::kill(::getpid(), SIGKILL);

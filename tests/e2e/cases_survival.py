@@ -4,6 +4,8 @@
 import concurrent.futures
 import contextlib
 import glob
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -88,6 +90,23 @@ def own_templates(host):
     return os.path.dirname(glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")[0]), options
 
 
+@case()
+def equal_names_in_other_state_folders_do_not_meet(host):
+    """Two users, or two HOMEs, may have sandboxes of one name: starting, killing and removing one leaves the other alone."""
+    name = detached(host, "twin")
+    other = {"XDG_DATA_HOME": f"{host.home}/other"}
+    host.caisson(*TINY, "-d", "--name", name, "--", "sleep", "100000", env=other).expect(out=f"{name}\n")
+    machine = host.inspect(name)["engine_pid"]
+    twin = host.caisson("inspect", name, env=other).expect().json()[0]
+    true(machine != twin["engine_pid"], "one machine for both")
+    os.kill(twin["keeper_pid"], signal.SIGKILL)
+    wait_until(lambda: ended(twin["engine_pid"]), "the end of the twin's machine")
+    host.caisson("rm", name, env=other).expect()
+    true(not ended(machine), "the machine ended with its twin")
+    host.caisson("exec", name, "--", "echo", "here").expect(out="here\n")
+    host.caisson("rm", "-f", name).expect()
+
+
 @case(own_cache=True, timeout=1200)
 def a_damaged_template_is_made_again(host):
     """K2: truncated, changed, missing, half-written. Each time the run ends well, on a template that was made again."""
@@ -103,7 +122,7 @@ def a_damaged_template_is_made_again(host):
             file.seek(-1, os.SEEK_CUR)
             file.write(bytes([byte[0] ^ 1]))
 
-    for damage, name in ((truncate, "ram"), (os.remove, "ram"), (change, "state"), (truncate, "state"), (os.remove, "disk.qcow2"),
+    for damage, name in ((truncate, "ram"), (os.remove, "ram"), (change, "state"), (truncate, "state"), (os.remove, "disk.raw"),
                          (os.remove, "manifest.json"), (truncate, "manifest.json")):
         damage(os.path.join(folder, name))
         verify = host.caisson("image", "verify")
@@ -111,6 +130,25 @@ def a_damaged_template_is_made_again(host):
         host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
         host.caisson(*options, "--", "true").expect(err="")
         host.caisson("image", "verify").expect()
+
+
+@case(own_cache=True, timeout=900)
+def a_template_that_qemu_refuses_is_made_again(host):
+    """The device state is what its manifest says, and yet no state: the start fails with the reason, the next one is well."""
+    folder, options = own_templates(host)
+    with open(f"{folder}/state", "r+b") as file:
+        file.write(b"none")  # in place of the magic number
+    with open(f"{folder}/state", "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    with open(f"{folder}/manifest.json", encoding="utf-8") as file:
+        manifest = json.load(file)
+    record, info = manifest["files"]["state"], os.stat(f"{folder}/state")
+    record["digest"] = digest
+    record["mtime_ns"], record["ctime_ns"] = info.st_mtime_ns, info.st_ctime_ns
+    with open(f"{folder}/manifest.json", "w", encoding="utf-8") as file:
+        json.dump(manifest, file)
+    host.caisson(*options, "--", "true").error(125, "load of migration failed", "its template was unusable and is removed")
+    host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
 
 
 @case(own_cache=True, timeout=900)

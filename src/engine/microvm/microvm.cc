@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/process.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "engine/microvm/instance.h"
 #include "engine/microvm/machine.h"
@@ -31,6 +32,10 @@ constexpr const char* kOverlay = "/vm/disk.qcow2";
 constexpr const char* kBaseDisk = "/vm/base.raw";
 // There from create() until the first start: the disk still fits the template's memory.
 constexpr const char* kFresh = "/vm/fresh";
+// Its VMM's cgroup. The name of the sandbox alone would not do: sandboxes of other state folders have the same names, and
+// a group's remains are killed.
+constexpr const char* kGroup = "/vm/cgroup";
+constexpr size_t kGroupRandomBytes = 6;
 
 image::TemplateInputs inputs_of(const Plan& plan, const image::ImageRecord& image, const image::Kernel& kernel,
                                 const std::string& initramfs, vmm::Accelerator accelerator) {
@@ -149,6 +154,8 @@ void MicrovmEngine::create(const Plan& plan, const std::string& folder) {
   base::make_folders(folder + kFolder);
   image::link_or_copy(lookup.found->disk(), folder + kBaseDisk);
   image::copy_file(lookup.found->overlay(), folder + kOverlay);
+  const std::string group = plan.spec.name + "-" + base::random_hex(kGroupRandomBytes);
+  base::write_file_atomic(folder + kGroup, group);
   base::open_file(folder + kFresh, O_WRONLY | O_CREAT | O_EXCL);
 }
 
@@ -157,21 +164,22 @@ std::unique_ptr<Instance> MicrovmEngine::start(const Plan& plan, const StartCont
   parts.disk = context.folder + kOverlay;
   parts.base_disk = context.folder + kBaseDisk;
   const bool fresh = ::unlink((context.folder + kFresh).c_str()) == 0;
+  const std::string key = fresh ? plan.details.at("template").get<std::string>() : "";
   if (fresh) {
     image::Template files;
-    files.folder = base::cache_folder() + "/templates/" + plan.details.at("template").get<std::string>();
+    files.folder = base::cache_folder() + "/templates/" + key;
     parts.ram = files.ram();
     parts.device_state = files.state();
   }
   vmm::VmmOptions options;
-  options.name = plan.spec.name;
+  options.cgroup = base::read_file(context.folder + kGroup);
   auto machine = vmm::Vmm::start(context.executor, fresh ? thawed_machine(parts) : booting_machine(parts), options);
-  return make_instance(context.executor, std::move(machine), parts.accelerator, context.console_path);
+  return make_instance(context.executor, std::move(machine), parts.accelerator, key, context.console_path);
 }
 
 void MicrovmEngine::destroy(const std::string& folder) {
-  const std::string name = folder.substr(folder.rfind('/') + 1);
-  vmm::remove_leftovers(name);
+  // Without that file no VMM was started.
+  if (const auto group = base::read_file_if_exists(folder + kGroup)) vmm::remove_leftovers(*group);
 }
 
 }  // namespace caisson::engine::microvm

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "engine/microvm/console.h"
 #include "engine/microvm/disk.h"
@@ -101,7 +102,7 @@ class Maker {
   asio::awaitable<void> boot_and_freeze() {
     progress_.step("booting the template machine (" + std::string(vmm::to_string(parts_.accelerator)) + ")");
     vmm::VmmOptions options;
-    options.name = "template-" + std::to_string(::getpid());
+    options.cgroup = "template-" + base::random_hex(6);
     std::unique_ptr<vmm::Vmm> machine = vmm::Vmm::start(context_.get_executor(), booting_machine(parts_), options);
     keep_console(context_.get_executor(), machine->take_console(), console_);
     link::GuestClient guest(context_.get_executor(),
