@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The result as a Markdown table (which reads well on a terminal too) and as JSON with every single value.
+// The results as text for a terminal, as the Markdown of docs/numbers.md, and as JSON with every single value. Pure.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "base/json_reader.h"
-#include "bench/measure.h"
+#include "bench/machine.h"
+#include "bench/results.h"
+#include "bench/targets.h"
 
 namespace caisson::bench {
 
-// Processor, cores, memory, kernel, accelerator: what the numbers were measured on.
-base::Json describe_machine();
+struct Report {
+  Facts machine;
+  Results results;
+  std::vector<Verdict> verdicts;
+};
 
-std::string as_markdown(const base::Json& machine, const std::vector<Row>& rows);
-base::Json as_json(const base::Json& machine, const std::vector<Row>& rows);
+std::string as_text(const Report& report);
+std::string as_markdown(const Report& report);
+base::Json as_json(const Report& report);
+
+// `page` with what is between its two marker lines replaced by `tables`; an Error when they are not there.
+inline constexpr const char* kBeginMarker = "<!-- caisson-bench: begin -->";
+inline constexpr const char* kEndMarker = "<!-- caisson-bench: end -->";
+std::string with_tables(const std::string& page, const std::string& tables);
 
 }  // namespace caisson::bench

@@ -2,34 +2,48 @@
 
 #include "bench/sandboxes.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/json_reader.h"
-#include "base/process.h"
+#include "base/scope.h"
+#include "base/text.h"
 
 namespace caisson::bench {
 namespace {
-
-using Argv = std::vector<std::string>;
 
 void append(Argv& argv, const Argv& more) {
   argv.insert(argv.end(), more.begin(), more.end());
 }
 
-base::Json inspect(const std::string& program, const std::string& name) {
-  return base::Json::parse(base::run_checked({program, "inspect", name})).at(0);
-}
-
 }  // namespace
 
-Caisson::Caisson(std::string program, Argv options) : program_(std::move(program)), options_(std::move(options)) {}
+Inspection parse_inspection(std::string_view text) {
+  try {
+    const base::Json sandbox = base::Json::parse(text).at(0);
+    return {.accelerator = sandbox.at("accelerator").get<std::string>(),
+            .keeper_pid = sandbox.at("keeper_pid").get<int64_t>(),
+            .engine_pid = sandbox.at("engine_pid").get<int64_t>(),
+            .stages_us = sandbox.at("stages_us").get<std::map<std::string, int64_t>>()};
+  } catch (const base::Json::exception& error) {
+    throw base::Error(std::string("cannot read what `caisson inspect` printed: ") + base::escaped(error.what()));
+  }
+}
+
+Caisson::Caisson(const Runner& runner, std::string program, Argv options)
+    : runner_(runner), program_(std::move(program)), options_(std::move(options)) {}
 
 Argv Caisson::run(const Argv& command, const Argv& more) const {
   Argv argv{program_, "run"};
   append(argv, options_);
   append(argv, more);
-  argv.push_back("--");
+  argv.emplace_back("--");
   append(argv, command);
   return argv;
+}
+
+Argv Caisson::run_idle(const std::string& name) const {
+  return run({"sleep", "infinity"}, {"-d", "--name", name});
 }
 
 Argv Caisson::exec(const std::string& name, const Argv& command) const {
@@ -42,27 +56,31 @@ Argv Caisson::stop(const std::string& name) const {
   return {program_, "stop", name};
 }
 
-void Caisson::start_idle(const std::string& name) const {
-  Argv argv{program_, "run", "-d", "--name", name};
-  append(argv, options_);
-  base::run_checked(argv);
+Inspection Caisson::inspect(const std::string& name) const {
+  return parse_inspection(runner_.run({program_, "inspect", name}).out);
 }
 
-void Caisson::remove(const std::string& name) const {
-  base::run_program({.argv = {program_, "rm", "-f", name}});
+std::string Caisson::version() const {
+  const std::string text = runner_.run({program_, "version"}).out;
+  return base::escaped(text.substr(0, text.find('\n')));
 }
 
-std::map<std::string, double> Caisson::stages(const std::string& name) const {
-  return inspect(program_, name).at("stages").get<std::map<std::string, double>>();
+void Caisson::remove(const std::string& name) const noexcept {
+  runner_.clean_up({program_, "rm", "-f", name});
 }
 
-std::vector<long> Caisson::processes(const std::string& name) const {
-  const base::Json sandbox = inspect(program_, name);
-  return {sandbox.at("keeper_pid").get<long>(), sandbox.at("engine_pid").get<long>()};
+std::string Caisson::new_name() const {
+  return "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++names_);
 }
 
-std::string Caisson::accelerator(const std::string& name) const {
-  return inspect(program_, name).at("accelerator").get<std::string>();
+IdleSandbox::IdleSandbox(const Caisson& caisson) : caisson_(caisson), name_(caisson.new_name()) {
+  base::Scope undo([this] { caisson_.remove(name_); });
+  caisson_.runner().run(caisson_.run_idle(name_));
+  undo.dismiss();
+}
+
+IdleSandbox::~IdleSandbox() {
+  caisson_.remove(name_);
 }
 
 }  // namespace caisson::bench

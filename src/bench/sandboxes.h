@@ -3,44 +3,58 @@
 // The `caisson` commands that are measured, and what they say of a sandbox.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
+#include <string_view>
+
+#include "bench/runner.h"
 
 namespace caisson::bench {
+
+// What is needed of `caisson inspect`.
+struct Inspection {
+  std::string accelerator;
+  int64_t keeper_pid = 0;
+  int64_t engine_pid = 0;
+  std::map<std::string, int64_t> stages_us;  // CLOCK_MONOTONIC
+};
+
+// From the list that `caisson inspect NAME` prints; throws base::Error.
+Inspection parse_inspection(std::string_view text);
 
 class Caisson {
  public:
   // `program`: the caisson executable; `options`: put behind `run` (for example --image).
-  Caisson(std::string program, std::vector<std::string> options);
+  Caisson(const Runner& runner, std::string program, Argv options);
 
-  std::vector<std::string> run(const std::vector<std::string>& command,
-                               const std::vector<std::string>& more = {}) const;
-  std::vector<std::string> exec(const std::string& name, const std::vector<std::string>& command) const;
-  std::vector<std::string> stop(const std::string& name) const;
+  Argv run(const Argv& command, const Argv& more = {}) const;
+  // One that stays, with a command that does nothing: without a command it would be the image's, which may end.
+  Argv run_idle(const std::string& name) const;
+  Argv exec(const std::string& name, const Argv& command) const;
+  Argv stop(const std::string& name) const;
 
-  // Starts a sandbox that idles; the caller removes it.
-  void start_idle(const std::string& name) const;
-  void remove(const std::string& name) const;
+  Inspection inspect(const std::string& name) const;
+  std::string version() const;
+  // Ends and removes it, if there is one.
+  void remove(const std::string& name) const noexcept;
+  // A name that no other run of the benchmark takes: "bench-PID-N".
+  std::string new_name() const;
 
-  // From `inspect`: microseconds since the keeper's start, by stage.
-  std::map<std::string, double> stages(const std::string& name) const;
-  // Process ids of the keeper and of the engine's process.
-  std::vector<long> processes(const std::string& name) const;
-  std::string accelerator(const std::string& name) const;
+  const Runner& runner() const { return runner_; }
 
  private:
+  const Runner& runner_;
   std::string program_;
-  std::vector<std::string> options_;
+  Argv options_;
+  mutable int names_ = 0;
 };
 
-// Removes a sandbox at the end of a scope, however that is left.
+// A sandbox that idles, and is removed at the end of a scope, however that is left.
 class IdleSandbox {
  public:
-  IdleSandbox(const Caisson& caisson, std::string name) : caisson_(caisson), name_(std::move(name)) {
-    caisson_.start_idle(name_);
-  }
-  ~IdleSandbox() { caisson_.remove(name_); }
+  explicit IdleSandbox(const Caisson& caisson);
+  ~IdleSandbox();
   IdleSandbox(const IdleSandbox&) = delete;
   IdleSandbox& operator=(const IdleSandbox&) = delete;
   const std::string& name() const { return name_; }

@@ -3,7 +3,7 @@
 // The figures that a row of measurements is summed up in. Pure.
 #pragma once
 
-#include <string>
+#include <cstddef>
 #include <vector>
 
 namespace caisson::bench {

@@ -98,8 +98,9 @@ void become_user(const Prepared& prepared) {
 }
 
 void default_signals() {
-  // CLONE_CLEAR_SIGHAND resets handlers; what init ignores would stay ignored in the program.
-  ::signal(SIGPIPE, SIG_DFL);
+  // CLONE_CLEAR_SIGHAND resets handlers; what is ignored would stay so over execve(2): by init, or by who started it (a
+  // shell's background job ignores SIGINT).
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -122,9 +122,12 @@ def the_terminal_is_a_terminal(host):
     terminal.resize(50, 120)
     terminal.send("sleep 0; stty size\n")
     terminal.read_until(r"50 120")
-    # What is typed while the shell edits its line would not be a signal: cat has to be there first.
-    terminal.send("sh -c 'echo g''o; cat'\n")
-    terminal.read_until(r"go\r\n")
+    # Typed while the shell edits its line it would be no signal, and between the shell's fork and exec it is lost: cat has to
+    # be there first.
+    terminal.send("cat\n")
+    terminal.read_until(r"cat\r\n")
+    terminal.send("there\n")
+    terminal.read_until(r"there\r\nthere\r\n")
     terminal.send("\x03")
     # The signal throws away what was typed and not yet read, so only after the next prompt.
     terminal.read_until(r"\^C[^$]*\$ ")
