@@ -122,12 +122,10 @@ def the_terminal_is_a_terminal(host):
     terminal.resize(50, 120)
     terminal.send("sleep 0; stty size\n")
     terminal.read_until(r"50 120")
-    # Typed while the shell edits its line it would be no signal, and between the shell's fork and exec it is lost: cat has to
-    # be there first.
-    terminal.send("cat\n")
-    terminal.read_until(r"cat\r\n")
-    terminal.send("there\n")
-    terminal.read_until(r"there\r\nthere\r\n")
+    # Typed while the shell edits its line it would be no signal, and between the shell's fork and exec it may be lost: so not
+    # before the command itself has said that it is there.
+    terminal.send("""awk 'BEGIN { print "g" "o"; fflush(); getline }'\n""")
+    terminal.read_until(r"go\r\n")
     terminal.send("\x03")
     # The signal throws away what was typed and not yet read, so only after the next prompt.
     terminal.read_until(r"\^C[^$]*\$ ")
