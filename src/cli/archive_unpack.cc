@@ -279,9 +279,7 @@ class Unpacker {
     }
   }
 
-  static std::string temporary_name() {
-    return ".caisson-cp-" + base::random_hex(8);
-  }
+  static std::string temporary_name() { return ".caisson-cp-" + base::random_hex(8); }
 
   const UnpackOptions& options_;
   std::vector<char> buffer_ = std::vector<char>(kReadBytes);

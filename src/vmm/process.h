@@ -23,8 +23,8 @@ namespace caisson::vmm {
 namespace asio = boost::asio;
 
 struct VmmOptions {
-  // Names the cgroup (caisson-CGROUP), for one virtual machine only: what is in a group of that name is killed. Letters,
-  // digits, '_', '.', '-'; "" for none.
+  // Names the cgroup (caisson-CGROUP), for one virtual machine only: what is in a group of that name is killed.
+  // Letters, digits, '_', '.', '-'; "" for none.
   std::string cgroup;
   // What QEMU itself may take beyond the guest's memory: its own data, the translated code under TCG, disk caches. The
   // cgroup limits memory to the guest's plus this.

@@ -11,7 +11,8 @@
 
 namespace caisson::engine::microvm {
 
-// Takes over a started VMM; its console goes to a bounded file at `console_path`. `template_key`: what it was thawed from,
+// Takes over a started VMM; its console goes to a bounded file at `console_path`. `template_key`: what it was thawed
+// from,
 // "" for one that boots. A template whose device state QEMU does not take is removed, so that the next run makes it
 // again.
 std::unique_ptr<Instance> make_instance(asio::any_io_executor executor, std::unique_ptr<vmm::Vmm> vmm,

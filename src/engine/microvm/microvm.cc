@@ -32,8 +32,8 @@ constexpr const char* kOverlay = "/vm/disk.qcow2";
 constexpr const char* kBaseDisk = "/vm/base.raw";
 // There from create() until the first start: the disk still fits the template's memory.
 constexpr const char* kFresh = "/vm/fresh";
-// Its VMM's cgroup. The name of the sandbox alone would not do: sandboxes of other state folders have the same names, and
-// a group's remains are killed.
+// Its VMM's cgroup. The name of the sandbox alone would not do: sandboxes of other state folders have the same names,
+// and a group's remains are killed.
 constexpr const char* kGroup = "/vm/cgroup";
 constexpr size_t kGroupRandomBytes = 6;
 
