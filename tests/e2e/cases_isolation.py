@@ -135,6 +135,25 @@ def limits_hold(host):
     true(any(line.startswith("caisson: ") and "memory" in line for line in hog.err.splitlines()), f"nothing says why: {hog.err!r}")
 
 
+@case()
+def freed_memory_goes_back_to_the_host(host):
+    """The guest reports its free pages, and QEMU gives them back."""
+    name = detached(host, "sponge", "--cpus", "1", "--memory", "512M")
+    machine = host.inspect(name)["engine_pid"]
+
+    def private_mib():
+        with open(f"/proc/{machine}/smaps_rollup", encoding="utf-8") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("Private_")) // 1024
+
+    before = private_mib()
+    host.caisson("exec", "-u", "root", name, "--", "dd", "if=/dev/zero", "of=/dev/shm/big", "bs=1M", "count=150").expect()
+    full = private_mib()
+    true(full > before + 140, f"a file of 150 MiB in memory: {before} MiB before, {full} MiB after")
+    host.caisson("exec", "-u", "root", name, "--", "rm", "/dev/shm/big").expect()
+    wait_until(lambda: private_mib() < full - 100, f"memory given back; {before} MiB before, {full} MiB with the file")
+    host.caisson("rm", "-f", name).expect()
+
+
 @case(timeout=600)
 def a_fork_bomb_and_a_memory_hog_stay_inside(host):
     """R3."""
