@@ -10,6 +10,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/image_command.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "image/base_image.h"
@@ -20,9 +21,6 @@
 
 namespace caisson::cli {
 namespace {
-
-constexpr size_t kShownDigits = 12;
-constexpr int kSomethingIsWrong = 1;
 
 image::ImageStore open_store() {
   return image::ImageStore(base::cache_folder());
@@ -86,80 +84,6 @@ void prune() {
   }
 }
 
-// A template whose content has changed is removed: the next start makes it again.
-std::vector<image::TemplateCheck> verify_templates() {
-  const image::TemplateStore store(base::cache_folder());
-  std::vector<image::TemplateCheck> checks = store.verify_all();
-  for (const image::TemplateCheck& check : checks) {
-    if (check.problem.empty()) continue;
-    const base::FileLock lock = store.lock(check.key);
-    store.discard(check.key);
-  }
-  return checks;
-}
-
-std::vector<image::ImageCheck> verify_images(TerminalProgress& progress) {
-  return open_store().verify([&](const image::ImageRecord& record, uint64_t so_far) {
-    const auto size = static_cast<double>(std::max<uint64_t>(record.size.count, 1));
-    progress.update(static_cast<double>(so_far) / size, record.name.empty() ? record.digest : record.name);
-  });
-}
-
-std::string remedy_of(const image::ImageRecord& record) {
-  return record.name == image::kBaseName ? "make it again: caisson image build --again"
-                                         : "remove it and import it again";
-}
-
-void print_checks(const std::vector<image::ImageCheck>& images, const std::vector<image::TemplateCheck>& templates) {
-  Table table({"WHAT", "DIGEST", "SIZE", "STATE"});
-  for (const image::ImageCheck& check : images) {
-    table.add({"image " + (check.record.name.empty() ? "<none>" : check.record.name),
-               check.record.digest.substr(0, kShownDigits), base::to_string(check.record.size),
-               check.intact ? "intact" : check.problem + "; " + remedy_of(check.record)});
-  }
-  for (const image::TemplateCheck& check : templates) {
-    table.add({"template", check.key.substr(0, kShownDigits), base::to_string(check.size),
-               check.problem.empty() ? "intact" : check.problem + "; removed, the next start makes it again"});
-  }
-  fmt::print("{}", table.text());
-}
-
-void verify(bool json) {
-  std::vector<image::ImageCheck> images;
-  std::vector<image::TemplateCheck> templates;
-  {
-    TerminalProgress progress(2);
-    progress.step("computing digests");
-    images = verify_images(progress);
-    progress.update(-1, "templates");
-    templates = verify_templates();
-    progress.done();
-  }
-  bool intact = true;
-  base::Json all = {{"images", base::Json::array()}, {"templates", base::Json::array()}};
-  for (const image::ImageCheck& check : images) {
-    intact = intact && check.intact;
-    all["images"].push_back({{"name", check.record.name},
-                             {"digest", check.record.digest},
-                             {"intact", check.intact},
-                             {"problem", check.problem}});
-  }
-  for (const image::TemplateCheck& check : templates) {
-    intact = intact && check.problem.empty();
-    all["templates"].push_back({{"key", check.key},
-                                {"image_digest", check.image_digest},
-                                {"size_bytes", check.size.count},
-                                {"intact", check.problem.empty()},
-                                {"problem", check.problem}});
-  }
-  if (json) {
-    fmt::print("{}\n", all.dump(2));
-  } else {
-    print_checks(images, templates);
-  }
-  if (!intact) throw Exit{kSomethingIsWrong};
-}
-
 void add_build(CLI::App& image) {
   CLI::App& command =
       add_command(image, {"image build", "[OPTIONS]", "make the base image, if it is missing or outdated",
@@ -211,15 +135,6 @@ void add_prune(CLI::App& image) {
   command.callback([] { prune(); });
 }
 
-void add_verify(CLI::App& image) {
-  CLI::App& command =
-      add_command(image, {"image verify", "[OPTIONS]", "read all images and templates and compare their digests",
-                          "Ends with 1 when something has changed."});
-  const auto json = std::make_shared<bool>(false);
-  command.add_flag("--json", *json, "as JSON");
-  command.callback([json] { verify(*json); });
-}
-
 }  // namespace
 
 void add_image_command(CLI::App& app) {
@@ -230,7 +145,7 @@ void add_image_command(CLI::App& app) {
   add_ls(image);
   add_rm(image);
   add_prune(image);
-  add_verify(image);
+  add_image_verify_command(image);
 }
 
 }  // namespace caisson::cli

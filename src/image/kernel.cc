@@ -15,6 +15,7 @@
 #include "base/paths.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "image/boot_files.h"
 #include "image/digest.h"
 #include "image/work_folder.h"
 
@@ -92,7 +93,9 @@ std::optional<Kernel> load(const std::string& kernels, const Offer& offer) {
   kernel.release = offer.release();
   kernel.modules_folder = folder + "/lib/modules/" + kernel.release;
   kernel.digest = std::string(base::trimmed(*digest));
-  if (!is_digest(kernel.digest) || ::access(kernel.vmlinuz.c_str(), R_OK) != 0) return std::nullopt;
+  if (!is_digest(kernel.digest) || ::access(kernel.vmlinuz.c_str(), R_OK) != 0 ||
+      ::access((folder + "/modules-digest").c_str(), R_OK) != 0)
+    return std::nullopt;
   return kernel;
 }
 
@@ -143,6 +146,7 @@ void make(const std::string& cache, const std::string& kernels, const Offer& off
   // Since the merge of /usr the modules may be in either place.
   const std::string modules = "/lib/modules/" + offer.release();
   fs::rename(unpacked + (fs::exists(unpacked + modules) ? "" : "/usr") + modules, made + modules);
+  base::write_file_atomic(made + "/modules-digest", modules_digest(made + "/lib/modules") + "\n");
   base::write_file_atomic(made + "/digest", sha256_file(made + "/vmlinuz") + "\n");
 
   const std::string target = kernels + "/" + offer.folder_name();

@@ -133,6 +133,20 @@ def a_damaged_template_is_made_again(host):
 
 
 @case(own_cache=True, timeout=900)
+def a_damaged_initramfs_is_found_and_made_again(host):
+    _, options = own_templates(host)
+    # The sandboxes of this template have it in their memory already; what is booted from now on would not.
+    path = max(glob.glob(f"{host.cache}/caisson/initramfs/*.cpio"), key=os.path.getmtime)
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        file.write(b"damage")
+    host.caisson("image", "verify").expect(code=1, out_has="its content has changed; removed, the next start makes it again")
+    host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
+    host.caisson("image", "verify").expect()
+    true(os.path.exists(path), "the initramfs was not made again")
+
+
+@case(own_cache=True, timeout=900)
 def a_template_that_qemu_refuses_is_made_again(host):
     """The device state is what its manifest says, and yet no state: the start fails with the reason, the next one is well."""
     folder, options = own_templates(host)
