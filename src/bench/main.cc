@@ -102,13 +102,25 @@ Report make_report(const Runner& runner, const Options& options) {
   return report;
 }
 
+// However it ends, nothing is left of what was started.
+Report make_report_and_clean_up(Runner& runner, const Options& options) {
+  try {
+    Report report = make_report(runner, options);
+    wait_for_keepers(runner);
+    return report;
+  } catch (...) {
+    runner.ignore_signals();
+    wait_for_keepers(runner);
+    throw;
+  }
+}
+
 int run(const Options& options) {
   // Told before minutes of measuring, not after.
   const std::string page = options.page.empty() ? "" : with_tables(base::read_file(options.page), "");
   adopt_keepers();
-  const Runner runner;
-  const Report report = make_report(runner, options);
-  wait_for_keepers(runner);
+  Runner runner;
+  const Report report = make_report_and_clean_up(runner, options);
   const std::string tables = as_markdown(report);
   std::fputs((options.markdown ? tables : as_text(report)).c_str(), stdout);
   if (!options.json_file.empty()) base::write_file_atomic(options.json_file, as_json(report).dump(2) + "\n", 0644);
