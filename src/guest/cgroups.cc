@@ -60,6 +60,7 @@ Cgroups Cgroups::make(const char* root_path) {
   groups.system_ = make_group(root, "system");
   set(groups.system_, "cgroup.procs", "0");
   set(root, "cgroup.subtree_control", "+cpu +io +memory +pids");
+  groups.engine_ = make_group(root, "engine");
   groups.agent_ = make_group(root, "agent");
   set(groups.agent_, "cgroup.subtree_control", "+cpu +io +memory +pids");
   set(groups.agent_, "memory.max", std::to_string(memory_for_agent()));
@@ -68,6 +69,18 @@ Cgroups Cgroups::make(const char* root_path) {
   groups.pids_events_ = base::open_file("pids.events", O_RDONLY, 0, groups.agent_.get());
   groups.exec_pids_events_ = base::open_file("pids.events", O_RDONLY, 0, groups.exec_.get());
   return groups;
+}
+
+bool Cgroups::freeze_engine(bool frozen) const {
+  return engine_ && write_small(engine_, "cgroup.freeze", frozen ? "1" : "0");
+}
+
+bool Cgroups::engine_is_frozen() const {
+  return engine_ && read_small(engine_, "cgroup.events").find("frozen 1") != std::string::npos;
+}
+
+void Cgroups::kill_engine() const {
+  if (engine_) write_small(engine_, "cgroup.kill", "1");
 }
 
 void Cgroups::limit_processes(uint64_t most) {

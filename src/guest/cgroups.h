@@ -2,7 +2,8 @@
 
 // The sandbox's control groups (cgroup v2, Linux Documentation/admin-guide/cgroup-v2.rst):
 //
-//   /system        init, the Docker Engine and its shims: no limit of their own
+//   /system        init: no limit of its own
+//   /engine        the Docker Engine and its shims: the same; apart, so that it can be frozen
 //   /agent         everything of the user's: pids.max, memory.max
 //   /agent/exec    the commands
 //   /agent/docker  the containers (the engine's --cgroup-parent)
@@ -33,6 +34,12 @@ class Cgroups {
 
   int exec() const { return exec_.get(); }
   int system() const { return system_.get(); }
+  int engine() const { return engine_.get(); }
+  // The engine's processes stand still (cgroup.freeze), or run on. False without groups.
+  bool freeze_engine(bool frozen) const;
+  bool engine_is_frozen() const;
+  // SIGKILL to all of them, frozen or not.
+  void kill_engine() const;
   // 0: no limit.
   void limit_processes(uint64_t most);
   // Read before and after each command, so from files that are kept open.
@@ -45,6 +52,7 @@ class Cgroups {
   base::Fd agent_;
   base::Fd exec_;
   base::Fd system_;
+  base::Fd engine_;
   base::Fd memory_events_;  // agent's
   base::Fd pids_events_;    // agent's
   base::Fd exec_pids_events_;

@@ -103,6 +103,7 @@ asio::awaitable<base::Json> answer_to(Guest& guest, base::Json message) {
   try {
     link::ControlRequest request = link::from_json<link::ControlRequest>(message);
     if (request.operation == Operation::kWaitDocker) co_await guest.docker.settled();
+    if (request.operation == Operation::kFreeze) co_await guest.docker.rest();
     answer = perform(guest, std::move(request));
   } catch (const base::Error& error) {
     answer = link::error_answer(error.what());
@@ -115,11 +116,15 @@ asio::awaitable<base::Json> answer_to(Guest& guest, base::Json message) {
 asio::awaitable<void> serve_control(Guest& guest, link::StreamPtr stream) {
   while (true) {
     const base::Json message = co_await link::read_message(*stream);
-    const bool ends = message.value("op", std::string()) == "poweroff";
+    const std::string operation = message.value("op", std::string());
     const base::Json answer = co_await answer_to(guest, message);
     co_await link::write_message(*stream, answer);
     // Answered before it begins: the host waits for the machine's end, not for a stream that goes with it.
-    if (ends) co_await power_off(guest);
+    if (operation == "poweroff") co_await power_off(guest);
+    // The frozen machine wakes up with another host: whatever comes from here on belongs to the next session.
+    if (operation == "freeze" && answer.value("ok", false)) {
+      if (const auto session = guest.session.lock()) session->close();
+    }
   }
 }
 

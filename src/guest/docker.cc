@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,6 +21,7 @@
 #include "base/text.h"
 #include "guest/guest.h"
 #include "guest/spawn.h"
+#include "guest/users.h"
 #include "guest/waiting.h"
 
 namespace caisson::guest {
@@ -37,6 +37,9 @@ constexpr auto kFirstPause = 500ms;
 constexpr auto kLongestPause = 30s;
 constexpr auto kStableAfter = 60s;
 constexpr int kFailuresThatCount = 3;
+constexpr auto kAskAgain = 200ms;
+constexpr auto kFreezeLimit = 2s;
+constexpr auto kFreezePoll = 2ms;
 
 std::string find_engine() {
   for (const char* path : {"/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"}) {
@@ -58,16 +61,43 @@ std::string last_log_line() {
   return base::escaped(text.substr(text.rfind('\n') + 1));
 }
 
-base::Fd connect_socket() {
-  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+sockaddr_un socket_address() {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strcpy(address.sun_path, kSocket);
-  if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return {};
+  return address;
+}
+
+gid_t docker_group() {
+  try {
+    return find_user("0:docker").gid;
+  } catch (const base::Error&) {
+    return 0;  // an image without the group: root alone
+  }
+}
+
+// A socket of an earlier engine would still take connections that nobody answers.
+base::Fd make_listener() {
+  ::mkdir(kSocketFolder, 0755);
+  ::unlink(kSocket);
+  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sockaddr_un address = socket_address();
+  const mode_t before = ::umask(0117);
+  const bool bound = socket && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::umask(before);
+  if (!bound || ::chown(kSocket, 0, docker_group()) != 0 || ::listen(socket.get(), SOMAXCONN) != 0)
+    throw base::system_error("cannot listen on", kSocket);
   return socket;
 }
 
-// Asks once. The engine listens long before it serves, so the answer, or the connection's end, is the event to wait
+base::Fd connect_socket() {
+  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sockaddr_un address = socket_address();
+  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  return socket;
+}
+
+// Asks once. The socket listens before the engine runs, so the answer, or the connection's end, is the event to wait
 // for.
 asio::awaitable<bool> ping(asio::any_io_executor executor, base::Fd socket) {
   constexpr std::string_view kRequest = "GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n";
@@ -114,7 +144,39 @@ asio::awaitable<std::string> Docker::settled() {
 
 void Docker::stop() {
   stopping_ = true;
-  if (pid_ > 0) ::kill(pid_, SIGTERM);
+  if (resting_) {
+    guest_.cgroups.kill_engine();
+  } else if (pid_ > 0) {
+    ::kill(pid_, SIGTERM);
+  }
+}
+
+asio::awaitable<void> Docker::rest() {
+  if (state_ != "ready" || !guest_.cgroups.freeze_engine(true)) co_return;
+  const auto end = std::chrono::steady_clock::now() + kFreezeLimit;
+  asio::steady_timer timer(guest_.executor);
+  while (!guest_.cgroups.engine_is_frozen() && std::chrono::steady_clock::now() < end) {
+    timer.expires_after(kFreezePoll);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  if (!guest_.cgroups.engine_is_frozen() || state_ != "ready") {
+    guest_.cgroups.freeze_engine(false);
+    co_return;
+  }
+  resting_ = std::make_shared<Descriptor>(guest_.executor, listener_.duplicate());
+  asio::co_spawn(guest_.executor, wake_on_use(resting_), asio::detached);
+}
+
+asio::awaitable<void> Docker::wake_on_use(std::shared_ptr<Descriptor> listener) {
+  co_await listener->readable();
+  if (resting_ == listener) wake();
+}
+
+void Docker::wake() {
+  if (!resting_) return;
+  resting_->close();
+  resting_.reset();
+  guest_.cgroups.freeze_engine(false);
 }
 
 asio::awaitable<void> Docker::supervise() {
@@ -148,14 +210,22 @@ asio::awaitable<void> Docker::supervise() {
 asio::awaitable<void> Docker::run_once() {
   // A pid file left by a killed engine may name a process that is something else by now; it would refuse to start.
   ::unlink(kPidFile);
-  ::unlink(kSocket);
-  ::mkdir(kSocketFolder, 0755);
+  listener_ = make_listener();
+  const base::Scope closed([this] {
+    wake();
+    listener_.reset();
+    ::unlink(kSocket);
+  });
   ::mkdir("/var/log", 0755);
   base::Fd log(::open(kLog, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));
   if (!log) log = guest_.anchors.null.duplicate();
 
   SpawnPlan plan;
-  plan.argv = {program_, "--log-level=warn", "--storage-driver=overlay2", "--shutdown-timeout=5",
+  plan.argv = {program_,
+               "--host=fd://",
+               "--log-level=warn",
+               "--storage-driver=overlay2",
+               "--shutdown-timeout=5",
                "--exec-opt=native.cgroupdriver=cgroupfs"};
   if (guest_.cgroups.exec() >= 0) plan.argv.push_back("--cgroup-parent=/agent/docker");
   plan.candidates = {program_};
@@ -164,7 +234,8 @@ asio::awaitable<void> Docker::run_once() {
   plan.in = guest_.anchors.null.get();
   plan.out = log.get();
   plan.err = log.get();
-  plan.cgroup = guest_.cgroups.system();
+  plan.listener = listener_.get();
+  plan.cgroup = guest_.cgroups.engine();
   plan.oom_score_adj = -999;
   plan.all_files = true;
   Spawned engine = spawn(guest_.anchors, plan);
@@ -177,15 +248,8 @@ asio::awaitable<void> Docker::run_once() {
 // Ends when the engine answered, or when it is not this one any more.
 asio::awaitable<void> Docker::watch_readiness() {
   const uint64_t mine = generation_;
-  base::Fd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  // The file appears at bind(2), and its owner and mode are set after listen(2): the last of these events comes when a
-  // connection can be made.
-  if (!inotify || ::inotify_add_watch(inotify.get(), kSocketFolder, IN_CREATE | IN_ATTRIB | IN_MOVED_TO) < 0) co_return;
-  Descriptor events(guest_.executor, std::move(inotify));
+  asio::steady_timer timer(guest_.executor);
   while (mine == generation_ && !stopping_) {
-    char buffer[4096];
-    while (::read(events.get(), buffer, sizeof buffer) > 0) {
-    }
     if (base::Fd socket = connect_socket()) {
       const bool answered = co_await ping(guest_.executor, std::move(socket));
       if (mine != generation_) co_return;
@@ -195,7 +259,9 @@ asio::awaitable<void> Docker::watch_readiness() {
         co_return;
       }
     }
-    co_await events.readable();
+    // It answered that it is not ready, or the user removed its socket.
+    timer.expires_after(kAskAgain);
+    co_await timer.async_wait(asio::use_awaitable);
   }
 }
 

@@ -2,6 +2,11 @@
 
 // The sandbox's own Docker Engine: started when the image has one, watched until it answers, started again when it
 // dies.
+//
+// Its socket is init's (sd_listen_fds(3)), so that an engine that nobody uses can stand still: in a template it is
+// frozen, and it runs on when the first client connects. Two dozen threads that wake up for their timers cost every
+// start time under an emulated CPU, and every idle sandbox memory. Who talks to its containerd directly must wake it
+// first.
 #pragma once
 
 #include <sys/types.h>
@@ -19,6 +24,7 @@ namespace caisson::guest {
 namespace asio = boost::asio;
 
 struct Guest;
+class Descriptor;
 
 class Docker {
  public:
@@ -31,7 +37,10 @@ class Docker {
   const std::string& state() const { return state_; }
   // Until it is not "starting": the state then.
   asio::awaitable<std::string> settled();
-  // SIGTERM, and no new start. Its end is not waited for.
+  // Freezes a ready engine until somebody connects to its socket. Returns when it stands still, or after two seconds
+  // without that, running.
+  asio::awaitable<void> rest();
+  // SIGTERM (SIGKILL to one that rests: it has nothing to save), and no new start. Its end is not waited for.
   void stop();
   // Whether its process runs.
   bool running() const { return pid_ > 0; }
@@ -40,6 +49,8 @@ class Docker {
   asio::awaitable<void> supervise();
   asio::awaitable<void> run_once();
   asio::awaitable<void> watch_readiness();
+  asio::awaitable<void> wake_on_use(std::shared_ptr<Descriptor> listener);
+  void wake();
   void set_state(std::string state);
 
   Guest& guest_;
@@ -47,6 +58,8 @@ class Docker {
   std::string state_ = "absent";
   bool stopping_ = false;
   bool was_ready_ = false;
+  base::Fd listener_;
+  std::shared_ptr<Descriptor> resting_;  // the listener, while a frozen engine is to be woken by it
   pid_t pid_ = -1;
   uint64_t generation_ = 0;  // counts the starts: an old readiness watch must not speak for a new engine
   link::Event changed_;

@@ -13,6 +13,7 @@
 #include "guest/executions.h"
 #include "guest/reaper.h"
 #include "link/services.h"
+#include "link/session.h"
 
 namespace caisson::guest {
 
@@ -28,6 +29,8 @@ struct Guest {
   Executions executions;
   // What the host said after the last start or thaw; no command runs before.
   std::optional<link::Configure> configuration;
+  // The one that is served now.
+  std::weak_ptr<link::Session> session;
   // PID 1 of a machine of its own: may set its clock, name and entropy, and switch it off.
   bool owns_machine = false;
 };

@@ -55,6 +55,7 @@ asio::awaitable<void> accept_streams(Guest& guest, std::shared_ptr<link::Session
 
 asio::awaitable<std::string> serve(Guest& guest, std::unique_ptr<link::Transport> transport) {
   const auto session = std::make_shared<link::Session>(guest.executor, std::move(transport), link::Role::kServer);
+  guest.session = session;
   asio::co_spawn(guest.executor, accept_streams(guest, session), asio::detached);
   std::string reason = co_await session->run();
   // Nobody can see or stop them any more.

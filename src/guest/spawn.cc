@@ -51,6 +51,8 @@ struct Prepared {
   std::vector<const char*> candidates;
   char oom_score[12];
   size_t oom_score_length = 0;
+  char listen_pid[24] = "LISTEN_PID=";
+  char listen_fds[16] = "LISTEN_FDS=1";
   Report* report = nullptr;
 };
 
@@ -89,6 +91,20 @@ void place_descriptors(const Prepared& prepared) {
     check(prepared, ::dup2(sources[target], target) == target, "set up its streams");
 }
 
+// The listener becomes 3, whatever was there: the child's copy of one of init's own.
+void place_listener(Prepared& prepared) {
+  const int listener = prepared.plan.listener;
+  // dup2 of a descriptor onto itself would leave it close-on-exec.
+  const bool placed = listener == 3 ? ::fcntl(3, F_SETFD, 0) == 0 : ::dup2(listener, 3) == 3;
+  check(prepared, placed, "set up its socket");
+  char digits[12];
+  size_t count = 0;
+  for (pid_t pid = ::getpid(); pid > 0; pid /= 10) digits[count++] = static_cast<char>('0' + pid % 10);
+  char* end = prepared.listen_pid + std::strlen(prepared.listen_pid);
+  while (count > 0) *end++ = digits[--count];
+  *end = '\0';
+}
+
 // The raw system calls: glibc's wrappers make every thread of the process follow, with signals and locks.
 void become_user(const Prepared& prepared) {
   const SpawnPlan& plan = prepared.plan;
@@ -125,10 +141,11 @@ void default_signals() {
   fail(prepared, SpawnError::Step::kExecute, "execute", seen);
 }
 
-[[noreturn]] void run_child(const Prepared& prepared) {
+[[noreturn]] void run_child(Prepared& prepared) {
   const SpawnPlan& plan = prepared.plan;
   check(prepared, ::setsid() >= 0, "start its session");
   place_descriptors(prepared);
+  if (plan.listener >= 0) place_listener(prepared);
   if (plan.terminal) check(prepared, ::ioctl(0, TIOCSCTTY, 0) == 0, "take its terminal");
   set_oom_score(prepared);
   if (!plan.all_files) {
@@ -146,7 +163,7 @@ void default_signals() {
   execute(prepared);
 }
 
-[[noreturn]] void enter_child(const Prepared* prepared) {
+[[noreturn]] void enter_child(Prepared* prepared) {
   run_child(*prepared);
 }
 
@@ -156,7 +173,7 @@ long clone_with_stack(clone_args* arguments, Prepared* prepared) {
 #if defined(__x86_64__)
   long result;
   register void* child_argument asm("r12") = prepared;
-  register void (*child_function)(const Prepared*) asm("r13") = &enter_child;
+  register void (*child_function)(Prepared*) asm("r13") = &enter_child;
   asm volatile(
       "syscall\n\t"
       "test %%rax, %%rax\n\t"
@@ -199,6 +216,8 @@ Spawned spawn(const Anchors& anchors, const SpawnPlan& plan) {
                     .candidates = {},
                     .oom_score = {},
                     .report = &report};
+  if (plan.listener >= 0)
+    prepared.environment.insert(prepared.environment.begin(), {prepared.listen_pid, prepared.listen_fds});
   for (const std::string& candidate : plan.candidates) prepared.candidates.push_back(candidate.c_str());
   const std::string score = std::to_string(plan.oom_score_adj);
   prepared.oom_score_length = score.copy(prepared.oom_score, sizeof prepared.oom_score);

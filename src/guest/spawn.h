@@ -30,6 +30,7 @@ struct SpawnPlan {
   int in = -1;  // become 0, 1 and 2
   int out = -1;
   int err = -1;
+  int listener = -1;      // becomes 3, with LISTEN_FDS and LISTEN_PID as of sd_listen_fds(3)
   bool terminal = false;  // `in` is the terminal that becomes the controlling one
   int cgroup = -1;        // the folder of the cgroup (v2) it is born in
   int oom_score_adj = 0;

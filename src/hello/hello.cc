@@ -58,7 +58,7 @@ new_utsname names;
 
 }  // namespace
 
-extern "C" [[noreturn]] void _start() {
+extern "C" [[noreturn]] void _start() {  // NOLINT(readability-identifier-naming): the linker's name
   system_call(kUname, reinterpret_cast<long>(&names), 0, 0);
   say("Hello from Caisson!\n\n");
   say("This ran in a container, and the container in a sandbox of its own:\n");

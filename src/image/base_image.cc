@@ -60,7 +60,6 @@ ImageConfig base_config() {
   config.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"};
   config.user = kBaseUser;
   config.working_dir = "/home/agent";
-  config.command = {"/bin/bash", "-l"};
   return config;
 }
 

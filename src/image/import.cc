@@ -117,7 +117,7 @@ class Import {
 
   std::string fetch(const std::string& reference) {
     require_program("skopeo", "skopeo");
-    const std::string layout = work_.path() + "/layout";
+    std::string layout = work_.path() + "/layout";
     progress_.update(-1, "fetching");
     LineReader lines([&](std::string_view line) { progress_.update(-1, base::escaped(line.substr(0, 60))); });
     const base::ExitStatus status = follow_program(

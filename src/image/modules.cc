@@ -72,7 +72,7 @@ struct Visit {
 }  // namespace
 
 const std::vector<std::string>& wanted_modules() {
-  static const std::vector<std::string> modules = {
+  static const std::vector<std::string> kModules = {
       // the machine: disks, the link's port, memory given back, entropy; virtio over PCI for the engines with a q35
       "virtio_mmio", "virtio_pci", "virtio_blk", "virtio_console", "virtio_balloon", "virtio_rng",
       // file systems
@@ -93,7 +93,7 @@ const std::vector<std::string>& wanted_modules() {
       "xt_statistic", "xt_recent", "xt_physdev", "ip_set", "ip_set_hash_ip", "ip_set_hash_net",
       // `ss` and friends
       "tcp_diag", "udp_diag", "unix_diag"};
-  return modules;
+  return kModules;
 }
 
 std::vector<std::string> module_dependencies(std::string_view elf, std::string_view name) {

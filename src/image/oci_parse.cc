@@ -21,9 +21,9 @@ constexpr size_t kMaxString = 128U << 10;
 constexpr std::string_view kTagKey = "org.opencontainers.image.ref.name";
 
 const base::Json& member(const base::Json& object, const char* key) {
-  static const base::Json missing;
+  static const base::Json kMissing;
   const auto found = object.find(key);
-  return found == object.end() ? missing : *found;
+  return found == object.end() ? kMissing : *found;
 }
 
 std::string string_of(const base::Json& value, const char* what) {

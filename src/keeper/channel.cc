@@ -44,7 +44,7 @@ base::Error broken(const char* doing, const error_code& error) {
 // Shared with the operations under way: they may outlive the Channel by one turn of the loop.
 struct Channel::State {
   State(asio::any_io_executor executor, base::Fd fd, std::string early_bytes)
-      : socket(std::move(executor)), early(std::move(early_bytes)) {
+      : socket(executor), early(std::move(early_bytes)) {
     const int family = family_of(fd.get());
     socket.assign(asio::generic::stream_protocol(family, 0), fd.get());
     static_cast<void>(fd.release());

@@ -164,7 +164,7 @@ std::string hide_folder(const std::string& folder) {
   const std::string parent = parent_of(folder);
   const base::FileLock moving = base::FileLock::acquire(parent + "/.lock");
   const std::string gone = make_hidden(parent, ".gone-");
-  const std::string hidden = gone + "/" + name_of(folder);
+  std::string hidden = gone + "/" + name_of(folder);
   if (::rename(folder.c_str(), hidden.c_str()) != 0) {
     const int errnum = errno;
     ::rmdir(gone.c_str());

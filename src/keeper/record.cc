@@ -80,7 +80,7 @@ Time now() {
 }
 
 std::string sandboxes_folder() {
-  const std::string folder = base::data_folder() + "/sandboxes";
+  std::string folder = base::data_folder() + "/sandboxes";
   base::make_folders(folder);
   return folder;
 }

@@ -20,10 +20,14 @@ using Operation = ControlRequest::Operation;
 // Shared with the coroutines that are under way, which may outlive the client.
 struct GuestClient::State {
   State(asio::any_io_executor executor, std::unique_ptr<Transport> transport, std::function<void(std::string)> end)
-      : session(executor, std::move(transport), Role::kClient), on_end(std::move(end)), next_turn(executor) {}
+      : session(executor, std::move(transport), Role::kClient),
+        on_end(std::move(end)),
+        ended(executor),
+        next_turn(executor) {}
 
   Session session;
   std::function<void(std::string)> on_end;
+  Event ended;
 
   // The control stream belongs to one request at a time, the first in `turns`.
   StreamPtr control;
@@ -39,6 +43,7 @@ struct GuestClient::State {
 
 asio::awaitable<void> GuestClient::State::run(std::shared_ptr<State> self) {
   const std::string reason = co_await self->session.run();
+  self->ended.notify_all();
   if (self->on_end) std::exchange(self->on_end, {})(reason);
 }
 
@@ -135,7 +140,9 @@ asio::awaitable<std::string> GuestClient::wait_docker() {
 asio::awaitable<void> GuestClient::freeze() {
   ControlRequest request;
   request.operation = Operation::kFreeze;
-  co_await State::ask(state_, std::move(request), "cannot make the sandbox ready to be frozen");
+  const std::shared_ptr<State> state = state_;
+  co_await State::ask(state, std::move(request), "cannot make the sandbox ready to be frozen");
+  while (!state->session.ended()) co_await state->ended.wait();
 }
 
 asio::awaitable<void> GuestClient::poweroff() {

@@ -28,7 +28,7 @@ class GuestClient {
   asio::awaitable<Hello> hello();  // refuses another protocol version
   asio::awaitable<void> configure(Configure configure);
   asio::awaitable<std::string> wait_docker();  // the docker state
-  asio::awaitable<void> freeze();
+  asio::awaitable<void> freeze();              // returns when init has ended the session
   asio::awaitable<void> poweroff();
   asio::awaitable<void> signal(uint64_t exec_id, int signal);
   asio::awaitable<void> resize(uint64_t exec_id, TtySize size);

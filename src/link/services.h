@@ -81,12 +81,11 @@ struct Configure {
 // Other control operations (ControlRequest), answered by {"ok":true, …} or {"ok":false,"error":"…"}:
 //   {"op":"signal","id":N,"signal":N}   {"op":"resize","id":N,"rows":N,"columns":N}
 //   {"op":"wait-docker"}                 answered when docker is "ready", "failed…" or "absent":
-//   {"ok":true,"docker":"…"}
-//   {"op":"freeze"}                      sync, drop caches, forget identity; after the answer the host closes the
-//   session and
-//                                        init waits on the same port for a new one
+//                                        {"ok":true,"docker":"…"}
+//   {"op":"freeze"}                      the Docker Engine stands still until it is used, sync, forget identity; after
+//                                        the answer init ends the session: what comes then begins a new one
 //   {"op":"poweroff"}                    answered first, then orderly: TERM to all, dockerd stopped, sync, unmount,
-//   power off
+//                                        power off
 //   {"op":"stats"}                       {"ok":true,"memory_used_bytes":…,"memory_total_bytes":…,"processes":…,
 //                                        "disk_used_bytes":…,"disk_total_bytes":…,"load":…}
 

@@ -155,7 +155,7 @@ int main(int count, char** arguments) {
   say("brokered-execute-again", execve(arguments[0], arguments, environ));
   try_granted();
   try_files(arguments[1], arguments[3]);
-  try_others(static_cast<pid_t>(atol(arguments[2])));
+  try_others(static_cast<pid_t>(strtol(arguments[2], nullptr, 10)));
   try_network();
   try_kernel();
   try_memory();

@@ -112,6 +112,28 @@ def a_kept_sandbox_starts_again_with_its_files(host):
     host.caisson("rm", "-f", name).expect()
 
 
+@case(image="base", timeout=600)
+def a_sandbox_without_a_command_stays(host):
+    name = host.name("idle")
+    host.caisson("run", "-d", "--name", name).expect(out=f"{name}\n")
+    host.caisson("exec", name, "--", "id", "-un").expect(out="agent\n")
+    # The Docker Engine of a sandbox that has not used it stands still, and runs as soon as it is asked.
+    host.caisson("exec", name, "--", "cat", "/sys/fs/cgroup/engine/cgroup.freeze").expect(out="1\n")
+    host.caisson("exec", name, "--", "docker", "version", "--format", "{{.Server.Os}}").expect(out="linux\n")
+    host.caisson("exec", name, "--", "cat", "/sys/fs/cgroup/engine/cgroup.freeze").expect(out="0\n")
+    equal(host.inspect(name)["status"], "running", "status")
+    host.caisson("run", "--name", host.name("none")).error(125, "no command was given", "caisson run -d for none")
+    host.caisson("stop", name).expect()
+    host.caisson("start", name).expect()
+    host.caisson("exec", name, "--", "docker", "version", "--format", "{{.Server.Os}}").expect(out="linux\n")
+    host.caisson("rm", "-f", name).expect()
+    # It can be ended while it stands still.
+    host.caisson("run", "-d", "--name", name).expect()
+    host.caisson("stop", name).expect()
+    equal(host.inspect(name)["reason"], "the sandbox was stopped: by request", "reason")
+    host.caisson("rm", name).expect()
+
+
 @case()
 def the_terminal_is_a_terminal(host):
     terminal = host.terminal(*TINY, "-i", "-t", "--", "sh")
