@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/json_reader.h"
-#include "keeper/rotated_file.h"
+#include "base/rotated_file.h"
 
 namespace caisson::keeper {
 
@@ -17,7 +17,7 @@ class Ledger {
   void write(std::string_view event, const base::Json& details);
 
  private:
-  RotatedFile file_;
+  base::RotatedFile file_;
 };
 
 }  // namespace caisson::keeper

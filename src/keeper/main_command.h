@@ -12,9 +12,9 @@
 #include <optional>
 #include <string>
 
+#include "base/rotated_file.h"
 #include "keeper/control.h"
 #include "keeper/frames.h"
-#include "keeper/rotated_file.h"
 #include "keeper/turn.h"
 #include "link/event.h"
 #include "link/guest_client.h"
@@ -65,7 +65,7 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   void drop(std::shared_ptr<Client> client);
 
   asio::any_io_executor executor_;
-  RotatedFile output_;
+  base::RotatedFile output_;
   std::function<void(bool)> on_gone_;
   link::Event changed_;
   Turn input_turn_;

@@ -10,11 +10,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/rotated_file.h"
 #include "base/temp_folder_for_test.h"
 #include "keeper/exit.h"
 #include "keeper/frames.h"
 #include "keeper/ledger.h"
-#include "keeper/rotated_file.h"
 
 namespace caisson::keeper {
 namespace {
@@ -124,11 +124,11 @@ TEST(RotatedFile, NeverGrowsPastItsBound) {
   const base::TempFolder folder;
   const std::string path = folder / "log";
   {
-    RotatedFile file(path, 10);
+    base::RotatedFile file(path, 10);
     file.append("0123456789");
     file.append("abc");
   }
-  RotatedFile file(path, 10);
+  base::RotatedFile file(path, 10);
   file.append("defghijKLM");
   EXPECT_EQ(base::read_file(path), "KLM");
   EXPECT_EQ(base::read_file(path + ".1"), "abcdefghij");

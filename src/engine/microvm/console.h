@@ -10,7 +10,7 @@
 
 namespace caisson::engine::microvm {
 
-// Once the file has grown past this, it is renamed to `path`.1 (over an older one) and a new one is begun.
+// Once the file has grown to this, it is renamed to `path`.1 (over an older one) and a new one is begun.
 inline constexpr size_t kMaxConsoleBytes = 1U << 20;
 
 // Reads `console` to its end and appends it to the file at `path`, on `executor`. Returns at once; a file that cannot

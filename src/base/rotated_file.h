@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 
-namespace caisson::keeper {
+namespace caisson::base {
 
 class RotatedFile {
  public:
@@ -26,9 +26,9 @@ class RotatedFile {
 
   std::string path_;
   size_t max_bytes_;
-  base::Fd file_;
+  Fd file_;
   size_t size_ = 0;
   uint64_t lost_ = 0;
 };
 
-}  // namespace caisson::keeper
+}  // namespace caisson::base

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "keeper/rotated_file.h"
+#include "base/rotated_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,18 +10,18 @@
 
 #include "base/error.h"
 
-namespace caisson::keeper {
+namespace caisson::base {
 
 RotatedFile::RotatedFile(std::string path, size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {
-  file_ = base::open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
+  file_ = open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   struct stat info {};
-  if (::fstat(file_.get(), &info) != 0) throw base::system_error("cannot look at", path_);
+  if (::fstat(file_.get(), &info) != 0) throw system_error("cannot look at", path_);
   size_ = static_cast<size_t>(info.st_size);
 }
 
 void RotatedFile::rotate() {
-  if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) throw base::system_error("cannot rename", path_);
-  file_ = base::open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
+  if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) throw system_error("cannot rename", path_);
+  file_ = open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   size_ = 0;
 }
 
@@ -30,14 +30,14 @@ void RotatedFile::append(std::string_view bytes) noexcept {
     try {
       if (size_ >= max_bytes_) rotate();
       const size_t part = std::min(bytes.size(), max_bytes_ - size_);
-      base::write_all(file_.get(), {bytes.data(), part}, path_);
+      write_all(file_.get(), {bytes.data(), part}, path_);
       size_ += part;
       bytes.remove_prefix(part);
-    } catch (const base::Error&) {
+    } catch (const Error&) {
       lost_ += bytes.size();
       return;
     }
   }
 }
 
-}  // namespace caisson::keeper
+}  // namespace caisson::base
