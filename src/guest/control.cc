@@ -35,7 +35,8 @@ base::Json hello(const Guest& guest) {
 }
 
 void configure(Guest& guest, link::Configure configuration) {
-  if (guest.owns_machine) take_identity(configuration);
+  if (guest.owns_machine && !take_identity(configuration) && guest.was_frozen)
+    throw base::Error("cannot write the sandbox's identity to /etc/hostname, /etc/machine-id and /etc/hosts");
   guest.cgroups.limit_processes(configuration.pids_max);
   guest.configuration = std::move(configuration);
 }

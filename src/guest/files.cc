@@ -11,13 +11,19 @@
 #include "base/fd.h"
 
 namespace caisson::guest {
+namespace {
 
-std::string content_of(const char* path) {
+constexpr size_t kMaxContentBytes = 64U << 10;
+
+}  // namespace
+
+std::optional<std::string> content_of(const char* path) {
   // O_NONBLOCK: it might be a pipe that nobody writes to.
   const base::Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  std::string content(64U << 10, '\0');
-  const ssize_t got = file ? ::read(file.get(), content.data(), content.size()) : 0;
-  content.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  std::string content(kMaxContentBytes + 1, '\0');
+  const ssize_t got = file ? ::read(file.get(), content.data(), content.size()) : -1;
+  if (got < 0 || static_cast<size_t>(got) > kMaxContentBytes) return std::nullopt;
+  content.resize(static_cast<size_t>(got));
   return content;
 }
 

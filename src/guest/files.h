@@ -3,13 +3,14 @@
 // Small configuration files of the root file system, which belongs to the user: what is found there may be anything.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace caisson::guest {
 
-// At most 64 KiB; "" when it cannot be read.
-std::string content_of(const char* path);
+// The whole content; nothing when it cannot be read or is longer than 64 KiB.
+std::optional<std::string> content_of(const char* path);
 
 // Makes `content` the file's content, in place and without emptying it first: a rename costs a journal commit, and ext4
 // starts writing out at the close of a file that was emptied; the caller does this at every start of a sandbox. A link

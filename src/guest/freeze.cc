@@ -13,6 +13,7 @@ void freeze(Guest& guest) {
   if (!guest.executions.empty()) throw base::Error("cannot freeze: a command runs");
   if (guest.owns_machine) forget_identity();
   guest.configuration.reset();
+  guest.was_frozen = true;
   ::sync();
 }
 

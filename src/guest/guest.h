@@ -31,6 +31,8 @@ struct Guest {
   std::optional<link::Configure> configuration;
   // The one that is served now.
   std::weak_ptr<link::Session> session;
+  // A clone of a template, or the template itself: its identity is not its own until it is configured.
+  bool was_frozen = false;
   // PID 1 of a machine of its own: may set its clock, name and entropy, and switch it off.
   bool owns_machine = false;
 };

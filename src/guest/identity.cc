@@ -77,14 +77,17 @@ std::string hosts_with(std::string_view hosts, std::string_view hostname) {
   return out;
 }
 
-void take_identity(const link::Configure& configuration) {
+bool take_identity(const link::Configure& configuration) {
   stir(from_hex(configuration.entropy));
   set_clock(configuration.realtime_ns);
   if (::sethostname(configuration.hostname.data(), configuration.hostname.size()) != 0)
     throw base::system_error("cannot set the host name to", configuration.hostname);
-  replace_content("/etc/hostname", configuration.hostname + "\n");
-  replace_content("/etc/machine-id", configuration.machine_id + "\n");
-  replace_content("/etc/hosts", hosts_with(content_of("/etc/hosts"), configuration.hostname));
+  bool written = replace_content("/etc/hostname", configuration.hostname + "\n");
+  written = replace_content("/etc/machine-id", configuration.machine_id + "\n") && written;
+  // One that is too long or cannot be read is left as it is: only what was read whole may be written back.
+  if (const auto hosts = content_of("/etc/hosts"))
+    written = replace_content("/etc/hosts", hosts_with(*hosts, configuration.hostname)) && written;
+  return written;
 }
 
 void forget_identity() {

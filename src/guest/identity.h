@@ -11,9 +11,10 @@
 namespace caisson::guest {
 
 // Applies it to the running machine, randomness first; everything is a write to a file that exists or a system call, no
-// program is run. Throws base::Error for what would make two sandboxes alike (entropy, clock, name); a file that cannot
-// be written (a full disk) does not keep the sandbox from starting.
-void take_identity(const link::Configure& configuration);
+// program is run. Throws base::Error for entropy, clock and name; false when a file cannot be written, which in a fresh
+// clone would make two sandboxes alike, and in a sandbox that ran before is its user's doing (a full disk, a folder in
+// its place).
+bool take_identity(const link::Configure& configuration);
 
 // Removes what names this machine in files, before a template is frozen.
 void forget_identity();

@@ -102,6 +102,10 @@ bool asks_upgrade(const Parser::value_type& message) {
          beast::iequals(message[http::field::upgrade], kUpgradeName);
 }
 
+void notify(ConnectionOptions& options) {
+  options.traffic->changed.notify_all();
+}
+
 // From here the connection speaks something else; what the parser has read too much comes first.
 asio::awaitable<void> become_stream(Connection& connection, ConnectionOptions& options, StreamHandler handler) {
   std::string early = beast::buffers_to_string(connection.buffer.data());
@@ -124,12 +128,17 @@ asio::awaitable<bool> serve_request(Connection& connection, ConnectionOptions& o
   request.upgrade = asks_upgrade(message);
   request.first = options.first;
 
-  ++*options.requests;
+  ++options.traffic->requests;
   base::Scope answered([&] {
-    --*options.requests;
-    options.changed->notify_all();
+    --options.traffic->requests;
+    notify(options);
   });
-  ApiAnswer result = co_await answer(*options.control, std::move(request));
+  ApiAnswer result;
+  if (request.upgrade && options.traffic->streams >= kMaxStreams) {
+    result = failure(503, "the sandbox has too many commands and copies under way", "try again when one has ended");
+  } else {
+    result = co_await answer(*options.control, std::move(request));
+  }
   if (!result.stream) {
     Response response = make_response(result, keep_alive);
     const bool written = co_await write_response(connection, std::move(response));
@@ -137,6 +146,9 @@ asio::awaitable<bool> serve_request(Connection& connection, ConnectionOptions& o
   }
   Response response = make_upgrade_response();
   became_stream = true;
+  --options.traffic->connections;
+  ++options.traffic->streams;
+  notify(options);
   const bool written = co_await write_response(connection, std::move(response));
   // The handler runs also when the client has gone: it is the handler that knows what its going means.
   static_cast<void>(written);
@@ -148,9 +160,9 @@ asio::awaitable<bool> serve_request(Connection& connection, ConnectionOptions& o
 
 namespace {
 
-void count_one_less(const ConnectionOptions& options) {
-  --*options.requests;
-  options.changed->notify_all();
+void count_one_less(ConnectionOptions& options) {
+  --options.traffic->requests;
+  notify(options);
 }
 
 }  // namespace
@@ -158,6 +170,11 @@ void count_one_less(const ConnectionOptions& options) {
 asio::awaitable<void> serve_connection(ConnectionOptions options) {
   bool became_stream = false;
   bool expected = options.first;
+  ++options.traffic->connections;
+  const base::Scope leave([&] {
+    --(became_stream ? options.traffic->streams : options.traffic->connections);
+    notify(options);
+  });
   try {
     asio::local::stream_protocol::socket socket(options.executor);
     socket.assign(asio::local::stream_protocol(), options.socket.release());

@@ -13,17 +13,29 @@
 
 namespace caisson::keeper {
 
+// What the connections of one server are at; `changed` is notified when a number falls.
+struct Traffic {
+  explicit Traffic(asio::any_io_executor executor) : changed(std::move(executor)) {}
+
+  size_t connections = 0;  // that are no streams
+  size_t streams = 0;      // commands, copies: they last
+  size_t requests = 0;     // being answered
+  link::Event changed;
+};
+
 struct ConnectionOptions {
   asio::any_io_executor executor;
   Control* control;
   base::Fd socket;
   bool first;                     // the one that the keeper was started with; its first request is counted already
   std::function<void()> on_gone;  // it ended without having become a stream
-  size_t* requests;               // counts those being answered
-  link::Event* changed;           // notified when that count falls
+  Traffic* traffic;               // outlives the connection
 };
 
-// Returns when the connection has ended, streams included. Never throws.
+// Streams of one server at once; more are refused with 503, so that the requests that stop a sandbox always have room.
+inline constexpr size_t kMaxStreams = 512;
+
+// Counts itself in options.traffic. Returns when the connection has ended, streams included. Never throws.
 asio::awaitable<void> serve_connection(ConnectionOptions options);
 
 }  // namespace caisson::keeper

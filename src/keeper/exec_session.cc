@@ -69,9 +69,7 @@ asio::awaitable<void> take_input(SessionPtr session) {
 
 std::vector<uint8_t> exit_frame(Session& session, std::string_view payload) {
   const auto result = link::from_json<link::ExecResult>(base::parse_json_object(payload, "the guest's result"));
-  link::ExecResult& counters = *session.environment.counters;
-  const KeeperExit exit = make_exit(result, counters, session.environment.limits);
-  counters = result;
+  const KeeperExit exit = make_exit(result, session.environment.limits);
   return make_frame(ExecFrame::kExit, to_json(exit));
 }
 

@@ -16,8 +16,6 @@ namespace caisson::keeper {
 struct ExecEnvironment {
   link::GuestClient* guest = nullptr;
   LimitWords limits;
-  // The counters that the guest reported last, for what of them is new.
-  std::shared_ptr<link::ExecResult> counters;
   // The link has ended under the command: waits until it is known why, and makes its client's last frame.
   std::function<asio::awaitable<std::vector<uint8_t>>()> last_frame;
   // The guest broke the rules.

@@ -30,19 +30,19 @@ KeeperExit exit_from_json(const base::Json& json) {
   return exit;
 }
 
-KeeperExit make_exit(const link::ExecResult& result, const link::ExecResult& before, const LimitWords& limits) {
+KeeperExit make_exit(const link::ExecResult& result, const LimitWords& limits) {
   KeeperExit exit;
   exit.signal = result.signal;
   // Both come from the guest.
   exit.code = result.signal != 0 ? 128 + (result.signal & 127) : result.code & 255;
-  if (result.oom_kills > before.oom_kills) {
-    const uint64_t kills = result.oom_kills - before.oom_kills;
-    exit.notes.push_back("memory ran out: the sandbox's kernel ended " + std::to_string(kills) +
-                         (kills == 1 ? " process" : " processes") + " (the limit is " + limits.memory + ", --memory)");
+  if (result.oom_kills != 0) {
+    exit.notes.push_back("memory ran out: the sandbox's kernel ended " + std::to_string(result.oom_kills) +
+                         (result.oom_kills == 1 ? " process" : " processes") + " (the limit is " + limits.memory +
+                         ", --memory)");
   }
-  if (result.pids_refused > before.pids_refused && limits.pids != 0)
+  if (result.pids_refused != 0 && limits.pids != 0)
     exit.notes.push_back("the process limit of " + std::to_string(limits.pids) + " was hit " +
-                         times(result.pids_refused - before.pids_refused) + " (--pids)");
+                         times(result.pids_refused) + " (--pids)");
   if (result.disk_full) exit.notes.push_back("the sandbox's disk is full (the limit is " + limits.disk + ", --disk)");
   return exit;
 }

@@ -41,8 +41,8 @@ struct LimitWords {
   unsigned pids = 0;
 };
 
-// What the guest reported about its end, made into a KeeperExit: notes are made for counters that rose over `before`,
-// what the guest had reported when the command started.
-KeeperExit make_exit(const link::ExecResult& result, const link::ExecResult& before, const LimitWords& limits);
+// What the guest reported about a command's end, made into a KeeperExit: notes name the limits that were hit while it
+// ran.
+KeeperExit make_exit(const link::ExecResult& result, const LimitWords& limits);
 
 }  // namespace caisson::keeper

@@ -114,12 +114,14 @@ void Life::start_engine() {
 }
 
 asio::awaitable<void> Life::configure() {
+  // Shared with the timer's handler, which may be due already when this ends.
+  enum class Phase { kWaiting, kDone, kTooSlow };
+  const auto phase = std::make_shared<Phase>(Phase::kWaiting);
   asio::steady_timer limit(executor_);
   limit.expires_after(options_.start_limit);
-  bool too_slow = false;
-  limit.async_wait([this, &too_slow](boost::system::error_code error) {
-    if (error) return;
-    too_slow = true;
+  limit.async_wait([this, self = shared_from_this(), phase](boost::system::error_code error) {
+    if (error || *phase == Phase::kDone) return;
+    *phase = Phase::kTooSlow;
     kill_engine();
   });
   std::optional<base::Error> failed;
@@ -141,7 +143,8 @@ asio::awaitable<void> Life::configure() {
     failed = error;
   }
   limit.cancel();
-  if (too_slow)
+  if (*phase == Phase::kWaiting) *phase = Phase::kDone;
+  if (*phase == Phase::kTooSlow)
     throw base::Error("the guest did not come up within " + std::to_string(options_.start_limit.count()) + " s",
                       "`caisson logs --console " + sandbox_.name + "` shows its kernel's messages");
   if (failed) throw *failed;
@@ -203,15 +206,21 @@ asio::awaitable<void> Life::enforce_timeout() {
     co_return;
   }
   for (const int number : {SIGTERM, SIGKILL}) {
-    try {
-      co_await guest_->signal(*main_->id(), number);
-    } catch (const std::exception&) {
-      // The command has ended in this moment, or the guest is past answering: the kill below is for that.
-    }
+    // Not waited for: a guest that does not answer is ended all the same.
+    asio::co_spawn(executor_, send_signal(*main_->id(), number), asio::detached);
     const bool obeyed = co_await wait_until(over, Clock::now() + kTermGrace);
     if (obeyed) co_return;
   }
   request_stop(std::chrono::seconds(0), "the time limit was reached");
+}
+
+asio::awaitable<void> Life::send_signal(uint64_t id, int number) {
+  const auto self = shared_from_this();
+  try {
+    co_await guest_->signal(id, number);
+  } catch (const std::exception&) {
+    // The command has ended in this moment, or the guest is past answering.
+  }
 }
 
 // --- what it stands on

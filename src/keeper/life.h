@@ -97,6 +97,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> watch_engine();
   asio::awaitable<void> run_main();
   asio::awaitable<void> enforce_timeout();
+  asio::awaitable<void> send_signal(uint64_t id, int number);
   asio::awaitable<void> power_off();
   asio::awaitable<void> deliver_last();
   asio::awaitable<void> drain();
@@ -126,7 +127,6 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   Ports ports_;
   Server server_;
   std::shared_ptr<MainCommand> main_;
-  std::shared_ptr<link::ExecResult> counters_ = std::make_shared<link::ExecResult>();
   std::unique_ptr<engine::Instance> instance_;
   std::unique_ptr<link::GuestClient> guest_;
 

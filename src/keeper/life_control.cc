@@ -65,7 +65,6 @@ StreamHandler Life::exec(link::ExecRequest request) {
     ExecEnvironment environment;
     environment.guest = self->guest_.get();
     environment.limits = self->limits();
-    environment.counters = self->counters_;
     environment.last_frame = [self] { return self->exec_last_frame(); };
     environment.on_violation = [self](const std::string& what) {
       self->violation_ = base::escaped(what);

@@ -83,7 +83,7 @@ Life::Ending Life::decide() const {
 // The command's own end, or the one that a stop or the time limit has made.
 Life::Ending Life::decide_exit() const {
   KeeperExit exit{.code = 128 + SIGKILL, .signal = SIGKILL, .notes = {}, .stages_us = {}};
-  if (main_result_) exit = make_exit(*main_result_, {}, limits());
+  if (main_result_) exit = make_exit(*main_result_, limits());
   std::string reason = main_result_ ? in_words(exit) : "";
   if (timed_out_) {
     exit.code = kExitTimedOut;

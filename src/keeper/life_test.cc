@@ -324,6 +324,17 @@ TEST_F(LifeTest, TheTimeLimitEndsACommandThatTakesNone) {
   EXPECT_EQ(exit.signal, SIGKILL);
 }
 
+TEST_F(LifeTest, TheTimeLimitEndsAGuestThatDoesNotAnswer) {
+  spec::SandboxSpec spec = passing({"wait"});
+  spec.timeout = std::chrono::seconds(1);
+  FakeGuest deaf;
+  deaf.answers_signals = false;
+  RunningKeeper keeper(spec, {}, deaf);
+  FrameConnection client = keeper.start().attach();
+  client.expect(ExecFrame::kStarted);
+  EXPECT_EQ(client.expect_exit().code, 124);
+}
+
 TEST_F(LifeTest, AClientThatDisappearsTakesAPassingSandboxWithIt) {
   RunningKeeper keeper(passing({"wait"}), {.end_with_client = true});
   FrameConnection client = keeper.start().attach();

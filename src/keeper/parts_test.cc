@@ -89,22 +89,20 @@ TEST(FrameReader, TakesTheLargestFrameAndRefusesALargerOne) {
 TEST(KeeperExit, CodesAreTheShells) {
   link::ExecResult result;
   result.code = 3;
-  EXPECT_EQ(make_exit(result, {}, {}).code, 3);
+  EXPECT_EQ(make_exit(result, {}).code, 3);
   result = {};
   result.signal = 9;
-  EXPECT_EQ(make_exit(result, {}, {}).code, 137);
-  EXPECT_EQ(make_exit(result, {}, {}).signal, 9);
+  EXPECT_EQ(make_exit(result, {}).code, 137);
+  EXPECT_EQ(make_exit(result, {}).signal, 9);
 }
 
-TEST(KeeperExit, NotesAreAboutWhatIsNew) {
-  link::ExecResult before;
-  before.oom_kills = 2;
-  link::ExecResult result = before;
+TEST(KeeperExit, NotesNameTheLimitsThatWereHit) {
+  link::ExecResult result;
   const LimitWords limits{"1 GiB", "2 GiB", 64};
-  EXPECT_THAT(make_exit(result, before, limits).notes, IsEmpty());
-  result.oom_kills = 4;
+  EXPECT_THAT(make_exit(result, limits).notes, IsEmpty());
+  result.oom_kills = 2;
   result.pids_refused = 1;
-  EXPECT_THAT(make_exit(result, before, limits).notes,
+  EXPECT_THAT(make_exit(result, limits).notes,
               ElementsAre("memory ran out: the sandbox's kernel ended 2 processes (the limit is 1 GiB, --memory)",
                           "the process limit of 64 was hit once (--pids)"));
 }

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "keeper/accept_pause.h"
 #include "link/event.h"
 
 namespace caisson::keeper {
@@ -159,9 +160,10 @@ asio::awaitable<void> accept_loop(std::shared_ptr<State> state, std::shared_ptr<
     tcp::socket socket(state->executor);
     co_await listener->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (state->closed || error == asio::error::operation_aborted) co_return;
-    // Out of descriptors: what ends next frees one, and until then nothing else is to be done.
-    if (error == asio::error::no_descriptors && state->connections != 0) co_await state->fewer.wait();
-    if (error) continue;
+    if (error) {
+      co_await pause_after_failed_accept(state->executor);
+      continue;
+    }
     asio::co_spawn(state->executor, serve_connection(state, std::move(socket), listener->port.guest_port),
                    asio::detached);
   }

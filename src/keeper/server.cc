@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "keeper/accept_pause.h"
 #include "keeper/connection.h"
 #include "link/event.h"
 
@@ -69,26 +70,18 @@ bool is_trusted_peer(int fd) {
 
 struct Server::State : std::enable_shared_from_this<Server::State> {
   State(asio::any_io_executor on, Control& controlled)
-      : executor(std::move(on)), control(controlled), acceptor(executor), changed(executor) {}
+      : executor(std::move(on)), control(controlled), acceptor(executor), traffic(executor) {}
 
   asio::any_io_executor executor;
   Control& control;
   stream_protocol::acceptor acceptor;
   std::string socket_path;
-  size_t connections = 0;
-  size_t requests = 0;  // being answered
-  link::Event changed;
+  Traffic traffic;
 };
 
 namespace {
 
-asio::awaitable<void> serve([[maybe_unused]] std::shared_ptr<void> alive, ConnectionOptions options,
-                            size_t* connections, link::Event* changed) {
-  ++*connections;
-  base::Scope leave([&] {
-    --*connections;
-    changed->notify_all();
-  });
+asio::awaitable<void> serve([[maybe_unused]] std::shared_ptr<void> alive, ConnectionOptions options) {
   co_await serve_connection(std::move(options));
 }
 
@@ -108,16 +101,19 @@ void nothing() {}
 template <typename State>
 asio::awaitable<void> accept_loop(std::shared_ptr<State> state) {
   while (state->acceptor.is_open()) {
-    while (state->connections >= kMaxConnections) co_await state->changed.wait();
+    while (state->traffic.connections >= kMaxConnections) co_await state->traffic.changed.wait();
     error_code error;
     stream_protocol::socket socket(state->executor);
     co_await state->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (error == asio::error::operation_aborted || !state->acceptor.is_open()) co_return;
-    if (error || !is_trusted_peer(socket.native_handle())) continue;
-    ConnectionOptions options{state->executor,  &state->control, base::Fd(socket.release()), false, nothing,
-                              &state->requests, &state->changed};
-    asio::co_spawn(state->executor, serve(state, std::move(options), &state->connections, &state->changed),
-                   asio::detached);
+    if (error) {
+      co_await pause_after_failed_accept(state->executor);
+      continue;
+    }
+    if (!is_trusted_peer(socket.native_handle())) continue;
+    ConnectionOptions options{state->executor, &state->control, base::Fd(socket.release()),
+                              false,           nothing,         &state->traffic};
+    asio::co_spawn(state->executor, serve(state, std::move(options)), asio::detached);
   }
 }
 
@@ -131,11 +127,10 @@ void Server::listen(const std::string& socket_path) {
 }
 
 void Server::serve_first(base::Fd connection, std::function<void()> on_gone) {
-  ++state_->requests;  // the one that will come
-  ConnectionOptions options{state_->executor,   &state_->control,  std::move(connection), true,
-                            std::move(on_gone), &state_->requests, &state_->changed};
-  asio::co_spawn(state_->executor, serve(state_, std::move(options), &state_->connections, &state_->changed),
-                 asio::detached);
+  ++state_->traffic.requests;  // the one that will come
+  ConnectionOptions options{state_->executor,   &state_->control, std::move(connection), true,
+                            std::move(on_gone), &state_->traffic};
+  asio::co_spawn(state_->executor, serve(state_, std::move(options)), asio::detached);
 }
 
 void Server::close() {
@@ -144,16 +139,12 @@ void Server::close() {
   state_->acceptor.close(ignored);
   ::unlink(state_->socket_path.c_str());
   ::rmdir(state_->socket_path.substr(0, state_->socket_path.rfind('/')).c_str());
-  state_->changed.notify_all();
+  state_->traffic.changed.notify_all();
 }
 
 asio::awaitable<void> Server::drained() {
   const std::shared_ptr<State> state = state_;
-  while (state->requests != 0) co_await state->changed.wait();
-}
-
-size_t Server::connection_count() const {
-  return state_->connections;
+  while (state->traffic.requests != 0) co_await state->traffic.changed.wait();
 }
 
 }  // namespace caisson::keeper

@@ -3,8 +3,8 @@
 // The API's transport: HTTP/1.1 (Boost.Beast) on a unix socket in a folder of mode 0700, and on connections that were
 // inherited.
 //
-// Bounds: 64 connections, 16 KiB of header, 1 MiB of body, 30 s for a request from its first byte and for an answer, 60
-// s idle. A peer of another user than this one or root is closed without an answer (SO_PEERCRED).
+// Bounds: 64 connections and 512 streams, 16 KiB of header, 1 MiB of body, 30 s for a request from its first byte and
+// for an answer, 60 s idle. A peer of another user than this one or root is closed without an answer (SO_PEERCRED).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -35,7 +35,6 @@ class Server {
   void close();
   // Waits until the requests under way are answered, and the first connection has asked something or gone.
   asio::awaitable<void> drained();
-  size_t connection_count() const;
 
  private:
   struct State;

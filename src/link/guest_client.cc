@@ -18,9 +18,12 @@ namespace caisson::link {
 using Operation = ControlRequest::Operation;
 
 // Shared with the coroutines that are under way, which may outlive the client.
+// Nothing that init opens is served by the host.
+constexpr Limits kHostLimits{.max_waiting_accepts = 0};
+
 struct GuestClient::State {
   State(asio::any_io_executor executor, std::unique_ptr<Transport> transport, std::function<void(std::string)> end)
-      : session(executor, std::move(transport), Role::kClient),
+      : session(executor, std::move(transport), Role::kClient, kHostLimits),
         on_end(std::move(end)),
         ended(executor),
         next_turn(executor) {}

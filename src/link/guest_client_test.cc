@@ -53,6 +53,24 @@ std::string exec_frame(ExecFrame type, const std::string& payload) {
   return std::string(header.begin(), header.end()) + payload;
 }
 
+TEST(GuestClient, WhatTheGuestOpensIsReset) {
+  Loop loop;
+  Pair pair(loop);
+  loop.run({[&]() -> Task {
+    for (int i = 0; i < 1000; ++i) {
+      const StreamPtr stream = co_await pair.init.session.open();
+      const std::string error = co_await error_of([&]() -> Task {
+        std::array<uint8_t, 1> byte{};
+        co_await stream->read_some(byte);
+      });
+      EXPECT_EQ(error, "the other end of the link reset the stream");
+    }
+  }});
+  EXPECT_EQ(pair.client->session().stream_count(), 0U);
+  EXPECT_EQ(pair.client->session().buffered_bytes(), 0U);
+  EXPECT_FALSE(pair.end) << *pair.end;
+}
+
 TEST(Message, HasALengthAndBounds) {
   Loop loop;
   SessionPair pair(loop);

@@ -27,7 +27,8 @@ enum class Role { kClient, kServer };  // the client opens odd stream ids, the s
 struct Limits {
   uint32_t window_bytes = 256U << 10;   // receive window of each stream; the spec's initial window, MUST be >= that
   uint32_t max_streams = 8192;          // open at once: open() throws; more from the other end end the session
-  uint32_t max_waiting_accepts = 256;   // opened by the other end and not yet accepted; more are reset
+  uint32_t max_waiting_accepts = 256;   // opened by the other end and not yet accepted; more are reset. 0: none ever
+  uint32_t max_unacknowledged = 256;    // opened here and not yet acknowledged; open() then waits
   uint32_t max_frame_bytes = 1U << 20;  // a larger data frame ends the session
 };
 
@@ -75,7 +76,7 @@ class Session {
   asio::awaitable<std::string> run();
 
   // A new outgoing stream. Throws when the session has ended or its limit of streams is reached; waits while as many as
-  // max_waiting_accepts were opened and not acknowledged yet.
+  // max_unacknowledged were opened and not acknowledged yet.
   asio::awaitable<StreamPtr> open();
   // The next stream that the other end opened. Throws when the session has ended.
   asio::awaitable<StreamPtr> accept();

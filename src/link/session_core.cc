@@ -55,7 +55,7 @@ asio::awaitable<StreamPtr> SessionCore::open(Alive alive) {
       throw base::Error("cannot open a stream on the link: " + std::to_string(limits_.max_streams) +
                         " are open already");
     if (next_id_ > UINT32_MAX - 2) throw base::Error("cannot open a stream on the link: all stream ids are used up");
-    if (unacknowledged_ >= limits_.max_waiting_accepts) {
+    if (unacknowledged_ >= limits_.max_unacknowledged) {
       co_await openable_.wait();
     } else if (writer_.control_bytes() > max_control_bytes_) {
       co_await writer_.progress().wait();

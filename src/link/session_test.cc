@@ -307,7 +307,7 @@ TEST(Session, OpeningBeyondTheLimitThrows) {
 TEST(Session, OpeningWaitsForAcknowledgements) {
   Loop loop;
   Limits limits;
-  limits.max_waiting_accepts = 4;
+  limits.max_unacknowledged = 4;
   SessionPair pair(loop, limits);
   std::vector<StreamPtr> opened;
   const auto open_ten = [&]() -> Task {

@@ -235,6 +235,7 @@ asio::awaitable<void> serve_control(MachinePtr machine, StreamPtr stream) {
     const base::Json message = co_await link::read_message(*stream);
     const auto request = link::from_json<link::ControlRequest>(message);
     if (request.operation == Operation::kHello && !machine->guest.answers_hello) continue;
+    if (request.operation == Operation::kSignal && !machine->guest.answers_signals) continue;
     const base::Json answer = obey(*machine, request);
     co_await link::write_message(*stream, answer);
     if (request.operation == Operation::kPoweroff && machine->guest.obeys_power_off) co_await power_off(machine);

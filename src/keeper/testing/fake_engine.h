@@ -35,6 +35,7 @@ namespace asio = boost::asio;
 struct FakeGuest {
   bool answers_hello = true;
   bool obeys_power_off = true;
+  bool answers_signals = true;
   std::string start_error;  // engine.start() throws it
 
   std::optional<link::Configure> configured;
