@@ -21,6 +21,15 @@ std::string home_folder() {
   throw Error("cannot find the home folder", "set HOME");
 }
 
+// Whoever can write to it decides what sandboxes are made of.
+void check_own(const std::string& folder, const char* variable) {
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0) throw system_error("cannot look at", folder);
+  if (info.st_uid != ::geteuid() || (info.st_mode & 022) != 0)
+    throw Error("will not use " + in_quotes(folder) + ": another user owns it or may write to it",
+                std::string("take it over, or set ") + variable + " to a folder of your own");
+}
+
 // An XDG path that is not absolute is ignored, as the specification asks.
 std::string xdg_folder(const char* variable, const char* below_home) {
   const char* set = std::getenv(variable);
@@ -31,6 +40,7 @@ std::string xdg_folder(const char* variable, const char* below_home) {
   } catch (const Error& error) {
     throw Error(error.problem(), std::string("set ") + variable + " to a folder that can be written", error.errnum());
   }
+  check_own(folder, variable);
   return folder;
 }
 

@@ -35,6 +35,23 @@ unsigned mode_of(const std::string& path) {
   return info.st_mode & 07777;
 }
 
+TEST_F(Paths, AFolderThatOthersMayWriteToIsRefused) {
+  ScopedEnvironment data("XDG_DATA_HOME", home_.path().c_str());
+  const std::string folder = data_folder();
+  for (const mode_t mode : {0770, 0707, 0777}) {
+    ASSERT_EQ(::chmod(folder.c_str(), mode), 0);
+    try {
+      data_folder();
+      FAIL() << "used";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.problem(), HasSubstr("another user owns it or may write to it"));
+      EXPECT_THAT(error.hint(), HasSubstr("XDG_DATA_HOME"));
+    }
+  }
+  ASSERT_EQ(::chmod(folder.c_str(), 0755), 0);
+  EXPECT_EQ(data_folder(), folder);
+}
+
 TEST_F(Paths, AreBelowHomeByDefaultAndPrivate) {
   EXPECT_EQ(data_folder(), home_ / ".local/share/caisson");
   EXPECT_EQ(cache_folder(), home_ / ".cache/caisson");

@@ -40,6 +40,15 @@ bool is_c1_control(std::string_view sequence) {
   return sequence.size() == 2 && static_cast<uint8_t>(sequence[0]) == 0xC2 && static_cast<uint8_t>(sequence[1]) < 0xA0;
 }
 
+// Marks that turn the direction of what follows (U+202A to U+202E, U+2066 to U+2069) make a text read as another one,
+// and U+2028 and U+2029 are line ends.
+bool is_disguise(std::string_view sequence) {
+  if (sequence.size() != 3 || static_cast<uint8_t>(sequence[0]) != 0xE2) return false;
+  const auto second = static_cast<uint8_t>(sequence[1]);
+  const auto third = static_cast<uint8_t>(sequence[2]);
+  return (second == 0x80 && third >= 0xA8 && third <= 0xAE) || (second == 0x81 && third >= 0xA6 && third <= 0xA9);
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
@@ -51,7 +60,7 @@ std::string escaped(std::string_view text) {
     const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
     if (byte == '\n') {
       out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7F || length == 0 || is_c1_control(sequence)) {
+    } else if (byte < 0x20 || byte == 0x7F || length == 0 || is_c1_control(sequence) || is_disguise(sequence)) {
       for (char c : sequence) append_hex_escape(out, static_cast<uint8_t>(c));
     } else {
       out += sequence;

@@ -27,7 +27,9 @@ TEST(Escaped, DefusesEverythingThatSteersATerminal) {
   EXPECT_EQ(escaped("a\nb"), "a\\nb");
   EXPECT_EQ(escaped("\r\t\b\a\0\x7f"s), "\\x0d\\x09\\x08\\x07\\x00\\x7f");
   EXPECT_EQ(escaped("\u009b31m"), "\\xc2\\x9b31m");  // CSI as a C1 control
-  EXPECT_EQ(escaped("\u00a0"), "\u00a0");            // the first code point after the C1 controls
+  EXPECT_EQ(escaped("a\u202eb\u2066c\u2028d"), "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6c\\xe2\\x80\\xa8d");
+  EXPECT_EQ(escaped("\u2027\u2030\u206a"), "\u2027\u2030\u206a");
+  EXPECT_EQ(escaped("\u00a0"), "\u00a0");  // the first code point after the C1 controls
 }
 
 TEST(Escaped, DefusesInvalidUtf8ByteByByte) {

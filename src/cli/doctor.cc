@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/host_check.h"
+#include "cli/json_output.h"
 #include "cli/terminal.h"
 #include "engine/registry.h"
 
@@ -63,9 +64,9 @@ base::Json to_json(const Report& report) {
 void print_line(Verdict verdict, const std::string& name, const std::string& detail, const std::string& remedy) {
   static const bool kColours = colours_wanted(1);
   const char* colour = verdict == Verdict::kOk ? "\x1b[32m" : verdict == Verdict::kWarn ? "\x1b[33m" : "\x1b[31m";
-  fmt::print("  {}{:4}{}  {:20} {}\n", kColours ? colour : "", to_string(verdict), kColours ? "\x1b[0m" : "", name,
+  fmt::print("  {}{:4}{}  {:22} {}\n", kColours ? colour : "", to_string(verdict), kColours ? "\x1b[0m" : "", name,
              base::escaped(detail));
-  if (!remedy.empty()) fmt::print("        {:20} -> {}\n", "", base::escaped(remedy));
+  if (!remedy.empty()) fmt::print("        {:22} -> {}\n", "", base::escaped(remedy));
 }
 
 void print(const Report& report) {
@@ -92,7 +93,7 @@ void add_doctor_command(CLI::App& app) {
   command.callback([json] {
     const Report report = examine();
     if (*json) {
-      fmt::print("{}\n", to_json(report).dump(2));
+      fmt::print("{}\n", printable_json(to_json(report)));
     } else {
       print(report);
     }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/image_command.h"
+#include "cli/json_output.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "image/base_image.h"
@@ -54,7 +55,7 @@ void list(bool json) {
   if (json) {
     base::Json all = base::Json::array();
     for (const image::ImageRecord& record : records) all.push_back(to_json(record));
-    fmt::print("{}\n", all.dump(2));
+    fmt::print("{}\n", printable_json(all));
     return;
   }
   Table table({"NAME", "DIGEST", "SIZE", "CREATED", "DOCKER", "SOURCE"});

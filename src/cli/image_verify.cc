@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/paths.h"
 #include "cli/command.h"
 #include "cli/image_command.h"
+#include "cli/json_output.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "image/base_image.h"
@@ -23,14 +25,21 @@ namespace {
 constexpr int kSomethingIsWrong = 1;
 constexpr const char* kMadeAgain = "; removed, the next start makes it again";
 
-// A template whose content has changed is removed: the next start makes it again.
+// A template whose content has changed is removed: the next start makes it again. It was read without its lock, so
+// somebody may have removed it or made it again since: what counts is how it is once the lock is ours.
 std::vector<image::TemplateCheck> verify_templates() {
   const image::TemplateStore store(base::cache_folder());
-  std::vector<image::TemplateCheck> checks = store.verify_all();
-  for (const image::TemplateCheck& check : checks) {
-    if (check.problem.empty()) continue;
+  std::vector<image::TemplateCheck> checks;
+  for (image::TemplateCheck& check : store.verify_all()) {
+    if (check.problem.empty()) {
+      checks.push_back(std::move(check));
+      continue;
+    }
     const base::FileLock lock = store.lock(check.key);
-    store.discard(check.key);
+    std::optional<image::TemplateCheck> now = store.verify(check.key);
+    if (!now) continue;
+    if (!now->problem.empty()) store.discard(check.key);
+    checks.push_back(std::move(*now));
   }
   return checks;
 }
@@ -107,7 +116,7 @@ void verify(bool json) {
                                  {"problem", check.problem}});
   }
   if (json) {
-    fmt::print("{}\n", all.dump(2));
+    fmt::print("{}\n", printable_json(all));
   } else {
     print_checks(images, templates, boot_files);
   }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/json_output.h"
 #include "keeper/record.h"
 
 namespace caisson::cli {
@@ -25,7 +26,7 @@ void add_inspect_command(CLI::App& app) {
   command.callback([options] {
     base::Json all = base::Json::array();
     for (const std::string& name : options->names) all.push_back(keeper::to_json(keeper::read_sandbox(name)));
-    fmt::print("{}\n", all.dump(2));
+    fmt::print("{}\n", printable_json(all));
   });
 }
 

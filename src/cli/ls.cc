@@ -6,7 +6,9 @@
 
 #include <memory>
 
+#include "base/text.h"
 #include "cli/command.h"
+#include "cli/json_output.h"
 #include "cli/listing.h"
 
 namespace caisson::cli {
@@ -22,9 +24,9 @@ void list(const LsOptions& options) {
   if (options.json) {
     base::Json all = base::Json::array();
     for (const keeper::Sandbox& sandbox : sandboxes) all.push_back(keeper::to_json(sandbox));
-    fmt::print("{}\n", all.dump(2));
+    fmt::print("{}\n", printable_json(all));
   } else if (options.quiet) {
-    for (const keeper::Sandbox& sandbox : sandboxes) fmt::print("{}\n", sandbox.name);
+    for (const keeper::Sandbox& sandbox : sandboxes) fmt::print("{}\n", base::escaped(sandbox.name));
   } else {
     fmt::print("{}", list_text(sandboxes, keeper::now()));
   }

@@ -10,6 +10,7 @@
 #include "base/json_reader.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/json_output.h"
 #include "engine/registry.h"
 #include "link/services.h"
 
@@ -40,7 +41,7 @@ void print_json() {
                        {"protocol", link::kProtocolVersion},
                        {"kernel", kernel()},
                        {"engines", std::move(engines)}};
-  fmt::print("{}\n", all.dump(2));
+  fmt::print("{}\n", printable_json(all));
 }
 
 }  // namespace

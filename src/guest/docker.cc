@@ -50,7 +50,7 @@ std::string find_engine() {
 
 // The last line of the engine's log, for the state's "failed: …".
 std::string last_log_line() {
-  const base::Fd log = base::Fd(::open(kLog, O_RDONLY | O_CLOEXEC));
+  const base::Fd log = base::Fd(::open(kLog, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!log) return {};
   char buffer[2048];
   const off_t size = ::lseek(log.get(), 0, SEEK_END);
@@ -217,7 +217,7 @@ asio::awaitable<void> Docker::run_once() {
     ::unlink(kSocket);
   });
   ::mkdir("/var/log", 0755);
-  base::Fd log(::open(kLog, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));
+  base::Fd log(::open(kLog, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644));
   if (!log) log = guest_.anchors.null.duplicate();
 
   SpawnPlan plan;

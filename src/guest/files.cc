@@ -8,23 +8,19 @@
 
 #include <cerrno>
 
+#include "base/error.h"
 #include "base/fd.h"
 
 namespace caisson::guest {
-namespace {
-
-constexpr size_t kMaxContentBytes = 64U << 10;
-
-}  // namespace
-
-std::optional<std::string> content_of(const char* path) {
-  // O_NONBLOCK: it might be a pipe that nobody writes to.
+std::optional<std::string> content_of(const char* path, size_t max_bytes) {
   const base::Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  std::string content(kMaxContentBytes + 1, '\0');
-  const ssize_t got = file ? ::read(file.get(), content.data(), content.size()) : -1;
-  if (got < 0 || static_cast<size_t>(got) > kMaxContentBytes) return std::nullopt;
-  content.resize(static_cast<size_t>(got));
-  return content;
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  try {
+    return base::read_all(file.get(), max_bytes, path);
+  } catch (const base::Error&) {
+    return std::nullopt;
+  }
 }
 
 bool replace_content(const char* path, std::string_view content) {

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
+#include "guest/files.h"
 
 namespace caisson::guest {
 namespace {
@@ -110,8 +110,8 @@ User find_user(std::string_view wish, std::string_view passwd, std::string_view 
 }
 
 User find_user(std::string_view wish) {
-  const auto passwd = base::read_file_if_exists("/etc/passwd", kMaxFileBytes);
-  const auto group = base::read_file_if_exists("/etc/group", kMaxFileBytes);
+  const auto passwd = content_of("/etc/passwd", kMaxFileBytes);
+  const auto group = content_of("/etc/group", kMaxFileBytes);
   return find_user(wish, passwd.value_or(""), group.value_or(""));
 }
 

@@ -76,12 +76,13 @@ asio::awaitable<void> Life::start() {
   start_engine();
   co_await configure();
   ports_.serve(*guest_);
+  // From here on, and not from the command's start, which is the guest's word.
+  if (plan_.spec.timeout) asio::co_spawn(executor_, enforce_timeout(), asio::detached);
   if (has_main()) co_await start_main();
   started_ = true;
   changed_.notify_all();
   // Only the stages are new, which a crash may lose.
   write_state(options_.folder, sandbox_.state, Durability::kNotSynced);
-  if (plan_.spec.timeout) asio::co_spawn(executor_, enforce_timeout(), asio::detached);
 }
 
 void Life::start_engine() {

@@ -72,12 +72,14 @@ def a_killed_client_leaves_nothing(host):
 
 @case(own_cache=True, timeout=900, processors=2)
 def ten_at_once_make_one_template(host):
-    """An empty cache (but for the image and the kernel) and ten commands: all end well, one template is there."""
+    """An empty cache (but for the image and the kernel) and ten commands: all end well, one of them made the template."""
     images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache)
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         runs = [pool.submit(host.caisson, *TINY, "--cpus", "1", "--memory", "256M", "--", "echo", str(i), timeout=600) for i in range(10)]
         for i, one in enumerate(runs):
             one.result().expect(out=f"{i}\n")
+    made = sum(one.result().err.count("booting the template machine") for one in runs)
+    equal(made, 1, "templates that were booted")
     templates = [path for path in glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")]
     equal(len(templates), 1, "templates")
 
@@ -212,6 +214,52 @@ def a_full_host_disk_is_explained(host):
         subprocess.run(["umount", host.data], check=True)
 
 
+@case(timeout=600)
+def a_full_disk_in_the_guest_is_survived(host):
+    """Nothing more can be written, and yet commands run, it stops and starts, and takes writes again when there is room."""
+    name = detached(host, "full", "--disk", "200M")
+    as_root = ("exec", "-u", "root", name, "--")
+    host.caisson(*as_root, "dd", "if=/dev/zero", "of=/root/big", "bs=1M").expect(code=1, err_has="No space left on device")
+    # What a block of 1 MiB left.
+    host.caisson(*as_root, "dd", "if=/dev/zero", "of=/root/rest", "bs=512").expect(code=1, err_has="No space left on device")
+    free = ("sh", "-c", "df -k / | awk 'END { print $4 }'")
+    host.caisson(*as_root, *free).expect(out="0\n")
+    host.caisson("exec", name, "--", "echo", "alive").expect(out="alive\n")
+    host.caisson("stop", name).expect()
+    equal(host.inspect(name)["reason"], "the sandbox was stopped: by request", "reason")
+    host.caisson("start", name).expect()
+    host.caisson(*as_root, *free).expect(out="0\n")
+    host.caisson("exec", name, "--", "echo", "alive").expect(out="alive\n")
+    host.caisson(*as_root, "sh", "-c", "rm /root/big /root/rest; echo again >/root/file; sync; cat /root/file").expect(out="again\n")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", timeout=900)
+def a_killed_docker_engine_is_started_again(host):
+    """By root in the guest: once while it stands still because nobody has used it, once while it runs."""
+    name = host.name("engine")
+    host.caisson("run", "-d", "--name", name).expect(out=f"{name}\n")
+    as_root = ("exec", "-u", "root", name, "--")
+    pids = []
+
+    def answers():
+        return host.caisson("exec", name, "--", "docker", "version", "--format", "{{.Server.Os}}").out == "linux\n"
+
+    for frozen in ("1", "0"):
+        host.caisson(*as_root, "cat", "/sys/fs/cgroup/engine/cgroup.freeze").expect(out=f"{frozen}\n")
+        killed = host.caisson(*as_root, "cat", "/run/docker.pid").expect().out.strip()
+        host.caisson(*as_root, "kill", "-KILL", killed).expect(out="", err="")
+        wait_until(lambda: host.caisson(*as_root, "test", "-e", f"/proc/{killed}").code == 1, "the engine's end")
+        wait_until(answers, "an engine that answers", seconds=300)
+        host.caisson("exec", name, "--", "docker", "run", "--rm", "caisson/hello").expect(out_has="Hello from Caisson!")
+        pids += [killed, host.caisson(*as_root, "cat", "/run/docker.pid").expect().out.strip()]
+    equal(pids[1], pids[2], "the engine that was started and then killed")
+    equal(len(set(pids)), 3, "engines")
+    host.caisson("exec", name, "--", "docker", "ps", "-aq").expect(out="")
+    host.caisson("stop", name).expect()
+    host.caisson("rm", name).expect()
+
+
 @case(timeout=900)
 def a_gibibyte_passes_unchanged(host):
     """Through exec's stdin and stdout, compared by digest on both sides."""
@@ -248,3 +296,89 @@ def ten_at_once_finish(host):
         runs = [pool.submit(host.caisson, *TINY, "--", "echo", str(i), timeout=300) for i in range(10)]
         for i, one in enumerate(runs):
             one.result().expect(out=f"{i}\n", err="")
+
+
+@case(own_cache=True, timeout=900)
+def a_template_whose_machine_dies_is_explained_at_once(host):
+    """QEMU is killed while a template is made: its end is the reason that is told, soon, and the next run makes the template."""
+    folder, options = own_templates(host)
+    subprocess.run(["rm", "-rf", folder], check=True)
+    process = host.start(*options, "--", "true")
+
+    def machine():
+        # The template's machine is a child of the command itself, or of a helper of its wall.
+        found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False).stdout.split()
+        for child in list(found):
+            found += subprocess.run(["pgrep", "-P", child], capture_output=True, text=True, check=False).stdout.split()
+        for pid in found:
+            with contextlib.suppress(OSError):
+                if "qemu" in os.path.basename(os.readlink(f"/proc/{pid}/exe")):
+                    return int(pid)
+        return None
+
+    os.kill(wait_until(machine, "the template's QEMU", seconds=120), signal.SIGKILL)
+    begin = time.monotonic()
+    equal(process.wait(60), 125, "exit code")
+    true(time.monotonic() - begin < 20, f"the failure was told after {time.monotonic() - begin:.1f} s")
+    said = process.stderr.read().decode()
+    for text in ("caisson: the template's machine ended before it was complete: ", "Killed", "dmesg"):
+        true(text in said, f"{text!r} is not in {said!r}")
+    host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
+
+
+@case(labels=("root",), own_cache=True, timeout=900)
+def a_full_cache_disk_is_explained(host):
+    """There is room for the image and the kernel, and none for a template: said before anything is booted. Room that is gone
+    while the template is made ends it at once."""
+    if os.geteuid() != 0:
+        raise Skipped("mounting needs root")
+    os.mkdir(host.cache)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "none", host.cache], check=True)
+    options = (*TINY, "--cpus", "1", "--memory", "256M")
+
+    def fill(but):
+        with open(f"{host.cache}/filler", "ab") as file:
+            space = os.statvfs(host.cache)
+            more = space.f_bavail * space.f_frsize - but
+            if more > 0:
+                os.posix_fallocate(file.fileno(), file.tell(), more)
+
+    def begun():
+        with contextlib.suppress(FileNotFoundError):
+            return any(os.stat(path).st_blocks for path in glob.glob(f"{host.cache}/caisson/templates/.making-*/ram"))
+
+    try:
+        images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache)
+        fill(64 << 20)
+        told = ("no space left for a template in '", f"{host.cache}/caisson/templates/", "free some disk space")
+        host.caisson(*options, "--", "true").error(125, *told)
+        os.remove(f"{host.cache}/filler")
+
+        process = host.start(*options, "--", "true")
+        wait_until(begun, "the RAM file of a template in the making", seconds=120)
+        begin = time.monotonic()
+        while process.poll() is None and time.monotonic() - begin < 60:
+            with contextlib.suppress(OSError):  # the machine was faster with the last page
+                fill(0)
+            time.sleep(0.02)
+        equal(process.wait(1), 125, "exit code")
+        said = process.stderr.read().decode()
+        true(all(text in said for text in told), f"stderr: {said!r}")
+        os.remove(f"{host.cache}/filler")
+        host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
+    finally:
+        subprocess.run(["umount", "-l", host.cache], check=True)
+
+
+@case(own_cache=True, timeout=900)
+def a_kept_sandbox_starts_without_the_cache(host):
+    """What it boots from is its own: the cache can be removed, or made again by a later version."""
+    _, options = own_templates(host)
+    name = host.name("own")
+    host.caisson(*options, "-d", "--name", name, "--", "sleep", "100000").expect(out=f"{name}\n")
+    host.caisson("exec", "-u", "root", name, "--", "sh", "-c", "echo precious >/root/file; sync").expect()
+    host.caisson("stop", name).expect()
+    os.rename(f"{host.cache}/caisson", f"{host.cache}/moved")
+    host.caisson("start", name).expect()
+    host.caisson("exec", "-u", "root", name, "--", "cat", "/root/file").expect(out="precious\n")
+    host.caisson("rm", "-f", name).expect()
