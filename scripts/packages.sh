@@ -44,7 +44,10 @@ install_packages() {
 install_now() {
   as_root=
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null 2>&1 || die "these packages are missing, and there is no sudo to install them with; as root: apt-get install --no-install-recommends $*"
+    command -v sudo >/dev/null 2>&1 || {
+      rm -rf "$scratch"
+      die "these packages are missing, and there is no sudo to install them with; as root: apt-get install --no-install-recommends $*"
+    }
     as_root="sudo"
   fi
   echo "$me: installing $# Debian packages: $*" >&2

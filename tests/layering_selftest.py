@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-from layering_test import check_hygiene, check_layers, check_links  # noqa: E402
+from layering_test import check_hygiene, check_layers, check_links, check_packages  # noqa: E402
 
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 
@@ -39,11 +39,19 @@ CASES = [
     ("a dead link", check_links, {"README.md": "[x](docs/gone.md)\n"}, "leads nowhere"),
     ("a dead anchor", check_links, {"README.md": "[x](#gone)\n# Here\n"}, "no heading"),
     ("a test that is not there", check_links, {"docs/a.md": "`e2e.gone`\n", "tests/e2e/cases_a.py": "def here(host):\n"}, "no end-to-end case"),
+    ("a package that doctor forgets", check_packages,
+     {"scripts/packages.txt": "[run]\nfakeroot\nskopeo\n[test]\n", "src/cli/host_check.cc": 'kPrograms[] = {\n {"skopeo", "skopeo", "x"},\n};\n'},
+     "no program of fakeroot"),
+    ("a package that only doctor knows", check_packages,
+     {"scripts/packages.txt": "[run]\n[test]\nskopeo\n", "src/cli/host_check.cc": 'kPrograms[] = {\n {"skopeo", "skopeo", "x"},\n};\n'},
+     "does not have skopeo"),
     ("a dead path in quotes", check_links, {"README.md": "see `src/base/gone.h`\n"}, "does not exist"),
 ]
 CLEAN = {
     "src/base/a.h": SPDX, "src/engine/registry.cc": SPDX + '#include "engine/microvm/b.h"\n#include "base/a.h"\n',
     "src/engine/microvm/b.h": SPDX, "src/engine/microvm/c.cc": SPDX + '#include "engine/microvm/b.h"\n',
+    "scripts/packages.txt": "[build]\ng++\n[run]\n# why\nskopeo\n",
+    "src/cli/host_check.cc": SPDX + 'kPrograms[] = {\n {"skopeo", "skopeo", "x"},\n {"apt-get", "apt", "x"},\n};\n',
     "README.md": "[x](docs/b.md#a-b) `src/base/a.h`\n", "docs/b.md": "# A `b`\n",
 }
 
@@ -53,7 +61,7 @@ for what, check, files, expected in CASES:
     if not any(expected in problem for problem in found):
         print(f"{what} was not noticed: {found}")
         failed = 1
-for check in (check_layers, check_hygiene, check_links):
+for check in (check_layers, check_hygiene, check_links, check_packages):
     found = problems(check, CLEAN)
     if found:
         print(f"a clean tree was refused: {found}")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules about the source tree itself. Each check returns the places that break it.
 
-usage: layering_test.py SOURCE_FOLDER [CHECK…]      (CHECK: layers hygiene links; all of them by default)
+usage: layering_test.py SOURCE_FOLDER [CHECK…]      (CHECK: layers hygiene links packages; all of them by default)
 """
 
 import os
@@ -25,7 +25,7 @@ LAYERS = {
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
-    "cli": {"keeper", "engine", "image", "link", "spec", "base"},
+    "cli": {"keeper", "engine", "image", "link", "spec", "sys", "base"},
     "bench": {"keeper", "engine", "image", "link", "spec", "base"},
 }
 # Only registry.cc knows the engines.
@@ -148,7 +148,28 @@ def check_links(root, names):
                 yield f"{name}: `{path}` does not exist"
 
 
-CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links}
+PACKAGES = "scripts/packages.txt"
+DOCTOR = "src/cli/host_check.cc"
+# Every Debian has these, so packages.txt does not name them.
+ESSENTIAL = {"apt", "dpkg"}
+
+
+def check_packages(root, names):
+    """`caisson doctor` looks for a program of each package that Caisson needs to run, and of no other."""
+    if PACKAGES not in names or DOCTOR not in names:
+        return
+    section = re.search(r"^\[run\]$(.*?)(?=^\[|\Z)", read(root, PACKAGES).decode(), re.M | re.S)
+    lines = section.group(1).split("\n") if section else []
+    needed = {line.split(":")[0] for line in lines if line and not line.startswith("#")}
+    table = re.search(r"kPrograms\[\] = \{(.*?)^\};", read(root, DOCTOR).decode(), re.M | re.S)
+    looked_for = set(re.findall(r'\{"[^"]+",\s*"([^"]+)"', table.group(1))) if table else set()
+    for package in sorted(needed - looked_for):
+        yield f"{DOCTOR}: doctor looks for no program of {package}, which {PACKAGES} has under [run]"
+    for package in sorted(looked_for - needed - ESSENTIAL):
+        yield f"{PACKAGES}: [run] does not have {package}, which doctor looks for"
+
+
+CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links, "packages": check_packages}
 
 
 def main():

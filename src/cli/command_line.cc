@@ -104,6 +104,18 @@ std::string full_name(const CLI::App& app) {
   return app.get_parent() == nullptr ? app.get_name() : full_name(*app.get_parent()) + " " + app.get_name();
 }
 
+// The first positional argument that is required and was not given, as the help names it; "" for none.
+std::string missing_argument(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_required() || option->count() != 0 || !option->get_positional()) continue;
+    std::string name = option->get_single_name();
+    if (name == "names") name = "name";
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+    return name;
+  }
+  return {};
+}
+
 base::Error explain(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App& command = deepest(root);
   const std::string see = fmt::format("see '{} --help'", full_name(command));
@@ -118,6 +130,8 @@ base::Error explain(const CLI::App& root, const CLI::ParseError& error) {
     return base::Error("unknown command " + in_quotes(word), did_you_mean(word, command_names(command)) + see);
   }
   if (has_commands) return base::Error("which one of its commands is missing", see);
+  if (const std::string missing = missing_argument(command); !missing.empty())
+    return base::Error("the argument " + missing + " is missing", see);
   std::string text = error.what();
   if (const size_t line = text.find('\n'); line != std::string::npos) text.resize(line);
   return base::Error(base::escaped(text), see);
@@ -162,6 +176,10 @@ int show_overview(std::FILE* to) {
 int dispatch(std::vector<std::string> words) {
   if (words.empty()) return show_overview(stderr);
   std::string name = words.front();
+  if (name == "help" && words.size() > 1) {
+    words = {words[1], "--help"};
+    name = words.front();
+  }
   if (name == "--help" || name == "-h" || name == "help") return show_overview(stdout);
   if (name == "--version") name = "version";
   for (const CommandEntry& entry : all_commands()) {

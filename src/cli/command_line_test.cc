@@ -116,7 +116,7 @@ TEST(RunCommandLine, MistakesAreOneLineWithARemedy) {
       {{"run", "--nmae=x", "--", "true"}, "unknown flag '--nmae' (did you mean --name? see 'caisson run --help')"},
       {{"rm", "--fource", "x"}, "unknown flag '--fource' (did you mean --force? see 'caisson rm --help')"},
       {{"ls", "web"}, "unexpected argument 'web' (see 'caisson ls --help')"},
-      {{"stop"}, "names is required (see 'caisson stop --help')"},
+      {{"stop"}, "the argument NAME is missing (see 'caisson stop --help')"},
       {{"image"}, "which one of its commands is missing (see 'caisson image --help')"},
       {{"image", "lss"}, "unknown command 'lss' (did you mean ls? see 'caisson image --help')"},
       {{"completion", "tcsh"}, "there is no completion for the shell 'tcsh' (the shells are: bash, zsh, fish)"},

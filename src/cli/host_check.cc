@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <linux/landlock.h>
+#include <pwd.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -19,7 +21,9 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/process.h"
+#include "base/random.h"
 #include "base/text.h"
+#include "sys/cgroup.h"
 
 namespace caisson::cli {
 namespace {
@@ -31,16 +35,25 @@ struct Program {
   Verdict without;  // what it is to lack it
 };
 
+// All that scripts/packages.txt has under [run], each by a program of it (tests/layering_test.py compares the two), and
+// what Debian always has.
 constexpr Program kPrograms[] = {
     {"qemu-system-x86_64", "qemu-system-x86", "runs microVMs", Verdict::kFail},
     {"qemu-img", "qemu-utils", "makes a sandbox's disk", Verdict::kFail},
     {"mkfs.ext4", "e2fsprogs", "formats a sandbox's disk", Verdict::kFail},
     {"mkfs.erofs", "erofs-utils", "makes images", Verdict::kFail},
+    {"fakeroot", "fakeroot", "makes and imports images", Verdict::kFail},
     {"mmdebstrap", "mmdebstrap", "makes the base image", Verdict::kFail},
+    {"newuidmap", "uidmap", "makes the base image for ordinary users", Verdict::kFail},
     {"apt-get", "apt", "fetches the guest's kernel", Verdict::kFail},
     {"dpkg-deb", "dpkg", "unpacks the guest's kernel", Verdict::kFail},
     {"skopeo", "skopeo", "imports images from registries", Verdict::kWarn},
+    {"update-ca-certificates", "ca-certificates", "lets registries and mirrors be trusted", Verdict::kWarn},
 };
+
+// subuid(5): "USER or UID:FIRST:COUNT" a line. A Debian system has users up to 65534 (nobody).
+constexpr uint64_t kSubordinateIds = 65536;
+constexpr const char* kSubordinateFiles[] = {"/etc/subuid", "/etc/subgid"};
 
 // The wall around the virtual machine needs at least these two; without them nothing is started.
 HostCheck check_landlock() {
@@ -68,15 +81,49 @@ HostCheck check_user_namespaces() {
           "kernel.apparmor_restrict_unprivileged_userns"};
 }
 
+bool has_subordinate_ids(std::string_view text, std::string_view user, std::string_view uid) {
+  for (const std::string& line : base::split(text, '\n')) {
+    const std::vector<std::string> words = base::split(line, ':');
+    if (words.size() != 3 || (words[0] != user && words[0] != uid)) continue;
+    uint64_t count = 0;
+    const auto [end, problem] = std::from_chars(words[2].data(), words[2].data() + words[2].size(), count);
+    if (problem == std::errc() && count >= kSubordinateIds) return true;
+  }
+  return false;
+}
+
+// Only the base image needs them, so whoever has it, or imports images, does without.
+HostCheck check_subordinate_ids() {
+  const std::string what = "subordinate ids";
+  if (geteuid() == 0) return {what, Verdict::kOk, "not needed by root", ""};
+  if (!base::find_program("fakechroot").empty()) return {what, Verdict::kOk, "not needed beside fakechroot", ""};
+  const passwd* entry = getpwuid(geteuid());
+  const std::string uid = std::to_string(geteuid());
+  const std::string user = entry != nullptr ? entry->pw_name : uid;
+  for (const char* path : kSubordinateFiles) {
+    if (has_subordinate_ids(base::read_file_if_exists(path).value_or(""), user, uid)) continue;
+    return {what, Verdict::kWarn,
+            fmt::format("{} has no {} for {}: the base image cannot be made, imported ones can be used", path,
+                        kSubordinateIds, base::in_quotes(user)),
+            fmt::format("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {}", user)};
+  }
+  return {what, Verdict::kOk, fmt::format("{} for {}", kSubordinateIds, base::in_quotes(user)), ""};
+}
+
+// What a sandbox would get, by making one: whether a group can be made is the host's word, not its mount table's.
 HostCheck check_cgroups() {
-  if (const auto controllers = base::read_file_if_exists("/sys/fs/cgroup/cgroup.controllers")) {
-    return {"cgroups", Verdict::kOk, "version 2: " + base::escaped(base::trimmed(*controllers)), ""};
+  const sys::Cgroup group = sys::Cgroup::create("doctor-" + base::random_hex(6),
+                                                {.memory = base::gibibytes(1), .pids = 64, .cpu_percent = 100});
+  std::vector<std::string> missing;
+  for (const sys::WallPart& part : group.wall()) {
+    if (!part.stands) missing.push_back(part.name + ": " + part.detail);
   }
-  if (access("/sys/fs/cgroup/memory", F_OK) == 0 && access("/sys/fs/cgroup/pids", F_OK) == 0) {
-    return {"cgroups", Verdict::kOk, "version 1", ""};
-  }
-  return {"cgroups", Verdict::kWarn, "not mounted",
-          "limits on the virtual machine's own process are then not enforced"};
+  if (!missing.empty())
+    return {"cgroups", Verdict::kWarn, base::join(missing, "; "),
+            "sandboxes run without; their own limits hold, but not those on the virtual machine's process. As root, or "
+            "with a "
+            "delegated group (systemd-run --user --scope -p Delegate=yes), there are some"};
+  return {"cgroups", Verdict::kOk, "memory, processes and processor time can be limited", ""};
 }
 
 HostCheck space_of(const std::string& what, std::string (*folder)(), base::Bytes wanted, base::Bytes needed) {
@@ -119,8 +166,12 @@ std::vector<HostCheck> check_programs() {
   std::vector<HostCheck> checks;
   for (const Program& program : kPrograms) {
     const std::string path = base::find_program(program.name);
+    // The only one whose lack depends on who asks: see bootstrap.cc.
+    const bool ids = std::string_view(program.name) == "newuidmap";
     if (!path.empty()) {
       checks.push_back({program.name, Verdict::kOk, path, ""});
+    } else if (ids && (geteuid() == 0 || !base::find_program("fakechroot").empty())) {
+      checks.push_back({program.name, Verdict::kOk, "missing, and not needed here", ""});
     } else {
       checks.push_back({program.name, program.without, fmt::format("missing ({})", program.purpose),
                         fmt::format("apt-get install {}", program.package)});
@@ -130,7 +181,7 @@ std::vector<HostCheck> check_programs() {
 }
 
 std::vector<HostCheck> check_kernel() {
-  return {check_seccomp(), check_landlock(), check_user_namespaces(), check_cgroups()};
+  return {check_seccomp(), check_landlock(), check_user_namespaces(), check_subordinate_ids(), check_cgroups()};
 }
 
 std::vector<HostCheck> check_space() {

@@ -24,7 +24,7 @@ base::Json to_json(const HostCheck& check);
 
 // The external programs that Caisson runs: where each is, or which package has it.
 std::vector<HostCheck> check_programs();
-// Namespaces, seccomp, Landlock, cgroups.
+// Namespaces, subordinate user ids, seccomp, Landlock, cgroups.
 std::vector<HostCheck> check_kernel();
 // The folders' space.
 std::vector<HostCheck> check_space();

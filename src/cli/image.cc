@@ -77,8 +77,13 @@ void remove(const std::vector<std::string>& names) {
   }
 }
 
-void prune() {
+void prune(bool all_templates) {
   const image::TemplateStore templates(base::cache_folder());
+  for (const image::Template& made : all_templates ? templates.list() : std::vector<image::Template>()) {
+    const base::FileLock lock = templates.lock(made.key);
+    templates.discard(made.key);
+    fmt::print("{}\n", made.key);
+  }
   for (const std::string& digest : open_store().prune(user_of)) {
     templates.discard_for_image(digest);
     fmt::print("{}\n", digest);
@@ -132,8 +137,12 @@ void add_rm(CLI::App& image) {
 
 void add_prune(CLI::App& image) {
   CLI::App& command = add_command(
-      image, {"image prune", "", "remove the images that have no name any more and that no sandbox uses", ""});
-  command.callback([] { prune(); });
+      image, {"image prune", "[OPTIONS]", "remove the images that have no name any more and that no sandbox uses",
+              "Prints the digests of what is gone."});
+  const auto all_templates = std::make_shared<bool>(false);
+  command.add_flag("--templates", *all_templates,
+                   "all templates too: there is one for each size of machine, made again when it is needed");
+  command.callback([all_templates] { prune(*all_templates); });
 }
 
 }  // namespace

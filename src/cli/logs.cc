@@ -55,7 +55,13 @@ void logs(const LogsOptions& options) {
     base::write_all(1, shown, "stdout");
   };
   LogFile file(sandbox.folder + (options.console ? "/console.log" : "/output.log"));
-  file.read(lines, sink);
+  bool anything = false;
+  file.read(lines, [&](std::string_view text) {
+    anything = true;
+    sink(text);
+  });
+  if (options.console && !anything)
+    warn("its kernel has said nothing since it was thawed from the template, in which it had started already");
   if (options.follow && sandbox.state.status == keeper::Status::kRunning && sandbox.state.keeper_pid > 0) {
     file.follow(static_cast<pid_t>(sandbox.state.keeper_pid), sink);
   }

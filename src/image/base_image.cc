@@ -69,6 +69,21 @@ std::optional<ImageRecord> current_base(const ImageStore& store) {
   return std::nullopt;
 }
 
+// A truncated file would be noticed only by the guest, as errors of reading somewhere. Its size is what a start can
+// afford to compare; `caisson image verify` reads it.
+ImageRecord whole(const ImageStore& store, ImageRecord record) {
+  std::error_code error;
+  const std::string path = store.path_of(record.digest);
+  const uint64_t size = std::filesystem::file_size(path, error);
+  if (error) throw base::Error("cannot look at the image " + base::in_quotes(record.name) + ": " + error.message());
+  if (size == record.size.count) return record;
+  throw base::Error("the image " + base::in_quotes(record.name) + " is damaged: its file has " + std::to_string(size) +
+                        " bytes instead of " + std::to_string(record.size.count),
+                    (record.name == kBaseName ? std::string("`caisson image build --again` makes it again")
+                                              : "import it again: caisson image import " + record.name + " SOURCE") +
+                        "; `caisson image verify` checks all that is stored");
+}
+
 ImageRecord make_base(ImageStore& store, base::Progress& progress) {
   progress.step("making the base image");
   WorkFolder work(store.cache(), "base");
@@ -165,7 +180,7 @@ std::string base_recipe() {
 }
 
 ImageRecord ensure_base(ImageStore& store, base::Progress& progress) {
-  if (auto record = current_base(store)) return *record;
+  if (auto record = current_base(store)) return whole(store, std::move(*record));
   return make_or_find(store, progress, std::nullopt);
 }
 
@@ -176,7 +191,7 @@ ImageRecord rebuild_base(ImageStore& store, base::Progress& progress) {
 
 ImageRecord ensure_image(ImageStore& store, std::string_view name_or_digest, base::Progress& progress) {
   if (name_or_digest == kBaseName) return ensure_base(store, progress);
-  return store.require(name_or_digest);
+  return whole(store, store.require(name_or_digest));
 }
 
 }  // namespace caisson::image

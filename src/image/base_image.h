@@ -30,7 +30,8 @@ ImageRecord ensure_base(ImageStore& store, base::Progress& progress);
 // Makes it again even if it exists (newer package versions).
 ImageRecord rebuild_base(ImageStore& store, base::Progress& progress);
 
-// What `name_or_digest` names: the base image as above, any other as ImageStore::require().
+// What `name_or_digest` names: the base image as above, any other as ImageStore::require(). A file that has not its
+// recorded size is an Error that says how to get the image again; so it is in ensure_base().
 ImageRecord ensure_image(ImageStore& store, std::string_view name_or_digest, base::Progress& progress);
 
 }  // namespace caisson::image

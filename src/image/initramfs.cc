@@ -20,12 +20,12 @@ namespace {
 constexpr size_t kMaxProgramBytes = 64U << 20;
 
 // What the initramfs is made from, cheap to compare: reading and hashing init at every start of a sandbox would cost
-// more than all else that is checked then. One line; the file of this name holds the name of the initramfs.
+// more than all else that is checked then. One line; the file of this name holds the initramfs's name and size.
 std::string ingredients(const Kernel& kernel, const std::string& init) {
   struct stat info {};
   if (::stat(init.c_str(), &info) != 0) throw base::system_error("cannot look at", init);
   return base::join(
-      {"1", kernel.digest, kernel.release, init, std::to_string(info.st_size), std::to_string(info.st_ino),
+      {"2", kernel.digest, kernel.release, init, std::to_string(info.st_size), std::to_string(info.st_ino),
        std::to_string(info.st_mtim.tv_sec), std::to_string(info.st_mtim.tv_nsec)},
       " ");
 }
@@ -52,27 +52,35 @@ std::string build(const Kernel& kernel, const std::string& init) {
 
 }  // namespace
 
+void record_initramfs(const std::string& record, const std::string& digest, size_t size) {
+  base::write_file_atomic(record, digest + " " + std::to_string(size) + "\n");
+}
+
+std::string recorded_initramfs(const std::string& folder, const std::string& record) {
+  const std::string text = base::read_file_if_exists(record).value_or("");
+  const std::vector<std::string> words = base::split(std::string(base::trimmed(text)), ' ');
+  if (words.size() != 2 || !is_digest(words[0])) return {};
+  std::string path = folder + "/" + words[0] + ".cpio";
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || std::to_string(info.st_size) != words[1]) return {};
+  return ::access(path.c_str(), R_OK) == 0 ? path : std::string();
+}
+
 std::string ensure_initramfs(const Kernel& kernel) {
   const std::string folder = base::cache_folder() + "/initramfs";
   base::make_folders(folder);
   const std::string init = base::helper_program("caisson-init");
   const std::string made_from = ingredients(kernel, init);
   const std::string record = folder + "/" + sha256(made_from) + ".made";
-  const auto recorded = [&]() -> std::string {
-    const auto name = base::read_file_if_exists(record);
-    if (!name || !is_digest(base::trimmed(*name))) return {};
-    std::string path = folder + "/" + std::string(base::trimmed(*name)) + ".cpio";
-    return ::access(path.c_str(), R_OK) == 0 ? path : std::string();
-  };
-  if (std::string path = recorded(); !path.empty()) return path;
+  if (std::string path = recorded_initramfs(folder, record); !path.empty()) return path;
 
   const base::FileLock lock = base::FileLock::acquire(folder + "/lock");
-  if (std::string path = recorded(); !path.empty()) return path;
+  if (std::string path = recorded_initramfs(folder, record); !path.empty()) return path;
   const std::string archive = build(kernel, init);
   const std::string digest = sha256(archive);
   std::string path = folder + "/" + digest + ".cpio";
   base::write_file_atomic(path, archive);
-  base::write_file_atomic(record, digest + "\n");
+  record_initramfs(record, digest, archive.size());
   return path;
 }
 

@@ -16,4 +16,9 @@ namespace caisson::image {
 // any thread.
 std::string ensure_initramfs(const Kernel& kernel);
 
+// What ensure_initramfs() remembers: the file `record` in `folder` names one of the archives there and its size.
+void record_initramfs(const std::string& record, const std::string& digest, size_t size);
+// The path of that archive; "" where there is none, or one of another size, which has to be made again.
+std::string recorded_initramfs(const std::string& folder, const std::string& record);
+
 }  // namespace caisson::image

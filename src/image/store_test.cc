@@ -11,7 +11,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/temp_folder_for_test.h"
+#include "image/base_image.h"
 #include "image/digest.h"
 
 namespace caisson::image {
@@ -114,6 +116,27 @@ TEST_F(StoreTest, VerifyNoticesChangesAndMissingFiles) {
   }
   store.remove("gone", nobody);
   EXPECT_EQ(store.list().size(), 2U);
+}
+
+TEST_F(StoreTest, ATruncatedFileIsNoticedBeforeAGuestReadsIt) {
+  const ImageRecord added = add("tools", "content");
+  base::NoProgress progress;
+  EXPECT_EQ(ensure_image(store, "tools", progress).digest, added.digest);
+  fs::permissions(store.path_of(added.digest), fs::perms::owner_all);
+  fs::resize_file(store.path_of(added.digest), 3);
+  for (const std::string& word : {std::string("tools"), "sha256:" + added.digest}) {
+    try {
+      ensure_image(store, word, progress);
+      FAIL() << word;
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.problem(), "the image 'tools' is damaged: its file has 3 bytes instead of 7");
+      EXPECT_THAT(error.hint(), HasSubstr("caisson image import tools"));
+      EXPECT_THAT(error.hint(), HasSubstr("caisson image verify"));
+    }
+  }
+  add("tools", "content");
+  EXPECT_EQ(ensure_image(store, "tools", progress).digest, added.digest);
+  store.remove("tools", nobody);
 }
 
 TEST_F(StoreTest, ARecordWithAnUnknownKeyIsAnError) {

@@ -183,24 +183,33 @@ std::vector<Template> TemplateStore::list() const {
   return found;
 }
 
+std::optional<TemplateCheck> TemplateStore::verify(const std::string& key) const {
+  require_key(key);
+  const std::string folder = folder_of(key);
+  if (!exists(folder)) return std::nullopt;
+  TemplateCheck check;
+  check.key = key;
+  check.size = size_on_disk(folder);
+  const TemplateLookup quick = find(key);
+  check.problem = quick.reason;
+  if (!quick.found) return check;
+  check.image_digest = quick.found->image_digest();
+  try {
+    const TemplateManifest manifest = parse_manifest(base::read_file(folder + "/" + kManifestFile, kMaxManifestBytes));
+    check.problem = content_changed_since(manifest, folder);
+  } catch (const base::Error& error) {  // removed while it was read, or unreadable
+    check.problem = error.problem();
+  }
+  return check;
+}
+
 std::vector<TemplateCheck> TemplateStore::verify_all() const {
   std::vector<TemplateCheck> checks;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    TemplateCheck check;
-    check.key = entry.path().filename();
-    if (!is_digest(check.key)) continue;
-    const std::string folder = entry.path();
-    check.size = size_on_disk(folder);
-    const TemplateLookup quick = find(check.key);
-    check.problem = quick.reason;
-    if (quick.found) {
-      check.image_digest = quick.found->image_digest();
-      const TemplateManifest manifest =
-          parse_manifest(base::read_file(folder + "/" + kManifestFile, kMaxManifestBytes));
-      check.problem = content_changed_since(manifest, folder);
-    }
-    checks.push_back(std::move(check));
+    const std::string key = entry.path().filename();
+    if (!is_digest(key)) continue;
+    if (auto check = verify(key)) checks.push_back(std::move(*check));
   }
   std::sort(checks.begin(), checks.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
   return checks;

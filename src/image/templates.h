@@ -109,8 +109,10 @@ class TemplateStore {
 
   // Readable templates, unverified.
   std::vector<Template> list() const;
-  // Reads and digests everything.
+  // Reads and digests everything. Without the keys' locks: whoever acts on a problem takes the lock and verifies again.
   std::vector<TemplateCheck> verify_all() const;
+  // One of them; nothing where there is none.
+  std::optional<TemplateCheck> verify(const std::string& key) const;
   // Removes the templates made from an image (each under its lock) and says how many.
   size_t discard_for_image(const std::string& digest) const;
 

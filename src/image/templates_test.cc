@@ -65,6 +65,17 @@ TEST_F(TemplatesTest, MadeIsFound) {
   EXPECT_EQ(store.verify_all()[0].problem, "");
 }
 
+TEST_F(TemplatesTest, OneIsVerifiedAsAllAre) {
+  EXPECT_FALSE(store.verify(template_key(inputs)));
+  const Template made = make(inputs);
+  EXPECT_EQ(store.verify(made.key)->problem, "");
+  write(made.state(), std::string(100'000, 't'));
+  EXPECT_NE(store.verify(made.key)->problem, "");
+  EXPECT_EQ(store.verify_all()[0].problem, store.verify(made.key)->problem);
+  make(inputs);
+  EXPECT_EQ(store.verify(made.key)->problem, "");
+}
+
 TEST_F(TemplatesTest, EveryInputChangesTheKey) {
   const std::string key = template_key(inputs);
   std::vector<TemplateInputs> others(11, inputs);

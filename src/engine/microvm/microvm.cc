@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The way of a sandbox here: prepare() settles which image, kernel and template it is made from, and makes what is
-// missing; create() gives it a disk over the template's; start() thaws the template the first time, and boots that disk
-// every other time, since memory that was frozen does not fit a disk that has changed.
+// missing; create() gives it a disk over the template's, and what it boots from if it is kept; start() thaws the
+// template the first time, and boots that disk every other time, since memory that was frozen does not fit a disk that
+// has changed.
 #include "engine/microvm/microvm.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -17,6 +19,7 @@
 #include "base/text.h"
 #include "engine/microvm/instance.h"
 #include "engine/microvm/machine.h"
+#include "engine/microvm/sandbox_files.h"
 #include "engine/microvm/template_maker.h"
 #include "image/base_image.h"
 #include "image/initramfs.h"
@@ -27,14 +30,6 @@
 namespace caisson::engine::microvm {
 namespace {
 
-constexpr const char* kFolder = "/vm";
-constexpr const char* kOverlay = "/vm/disk.qcow2";
-constexpr const char* kBaseDisk = "/vm/base.raw";
-// There from create() until the first start: the disk still fits the template's memory.
-constexpr const char* kFresh = "/vm/fresh";
-// Its VMM's cgroup. The name of the sandbox alone would not do: sandboxes of other state folders have the same names,
-// and a group's remains are killed.
-constexpr const char* kGroup = "/vm/cgroup";
 constexpr size_t kGroupRandomBytes = 6;
 
 image::TemplateInputs inputs_of(const Plan& plan, const image::ImageRecord& image, const image::Kernel& kernel,
@@ -86,6 +81,41 @@ image::Template ensure_template(const Plan& plan, const image::TemplateInputs& i
   return store.commit(std::move(draft), key, inputs, base::Json::object());
 }
 
+// Not synced, which would cost more than all else here: what a crash of the host leaves of it fits no template.
+void write_new(const std::string& path, std::string_view content) {
+  const base::Fd file = base::open_file(path, O_WRONLY | O_CREAT | O_EXCL);
+  base::write_all(file.get(), {content.data(), content.size()}, path);
+}
+
+base::Error template_replaced(const Plan& plan) {
+  return base::Error("the template of " + base::in_quotes(plan.spec.name) + " was removed or made again meanwhile",
+                     plan.spec.remove_at_end ? "run the command again"
+                                             : "`caisson start " + plan.spec.name + "` boots the sandbox without it");
+}
+
+// The template is opened by its key, but its memory must be what the sandbox's disk was frozen with: the guest's kernel
+// would write what it remembers of one disk to another.
+vmm::MachineConfig thaw(const Plan& plan, Parts parts, const SandboxFiles& files) {
+  image::Template made;
+  made.folder = base::cache_folder() + "/templates/" + plan.details.at("template").get<std::string>();
+  parts.ram = made.ram();
+  parts.device_state = made.state();
+  for (const std::string& path : {parts.ram, parts.device_state}) {
+    if (::access(path.c_str(), F_OK) != 0) throw template_replaced(plan);
+  }
+  vmm::MachineConfig machine = thawed_machine(parts);
+  if (template_identity(machine.memory.file.get(), machine.device_state.get()) !=
+      base::read_file_if_exists(files.template_seen()))
+    throw template_replaced(plan);
+  return machine;
+}
+
+base::Bytes host_memory() {
+  struct sysinfo machine {};
+  ::sysinfo(&machine);
+  return base::Bytes{uint64_t{machine.totalram} * machine.mem_unit};
+}
+
 }  // namespace
 
 Probe MicrovmEngine::probe() const {
@@ -127,6 +157,11 @@ Capabilities MicrovmEngine::capabilities() const {
 
 Plan MicrovmEngine::plan(const spec::SandboxSpec& spec) const {
   spec::validate(spec);
+  const base::Bytes host = host_memory();
+  if (spec.memory.count > host.count)
+    throw base::Error("a sandbox with " + base::to_string(spec.memory) +
+                          " of memory does not fit this machine, which has " + base::to_string(host),
+                      "give --memory less");
   return {.spec = spec, .engine = std::string(name()), .details = base::Json::object()};
 }
 
@@ -151,35 +186,39 @@ void MicrovmEngine::create(const Plan& plan, const std::string& folder) {
   const image::TemplateStore store(base::cache_folder());
   const image::TemplateLookup lookup = store.find(plan.details.at("template").get<std::string>());
   if (!lookup.found) throw base::Error("the template cannot be used: " + lookup.reason, "run the command again");
-  base::make_folders(folder + kFolder);
-  image::link_or_copy(lookup.found->disk(), folder + kBaseDisk);
-  image::copy_file(lookup.found->overlay(), folder + kOverlay);
+  const SandboxFiles files(folder);
+  base::make_folders(files.folder);
+  {
+    // Before the disk is linked: a template that is made again between the two is noticed by start().
+    const base::Fd ram = base::open_file(lookup.found->ram(), O_RDONLY);
+    const base::Fd state = base::open_file(lookup.found->state(), O_RDONLY);
+    write_new(files.template_seen(), template_identity(ram.get(), state.get()));
+  }
+  image::link_or_copy(lookup.found->disk(), files.base_disk());
+  image::copy_file(lookup.found->overlay(), files.overlay());
+  if (!plan.spec.remove_at_end) keep_boot_files(parts_of(plan), files);
   const std::string group = plan.spec.name + "-" + base::random_hex(kGroupRandomBytes);
-  base::write_file_atomic(folder + kGroup, group);
-  base::open_file(folder + kFresh, O_WRONLY | O_CREAT | O_EXCL);
+  base::write_file_atomic(files.group(), group);
+  base::open_file(files.fresh(), O_WRONLY | O_CREAT | O_EXCL);
 }
 
 std::unique_ptr<Instance> MicrovmEngine::start(const Plan& plan, const StartContext& context) {
+  const SandboxFiles files(context.folder);
   Parts parts = parts_of(plan);
-  parts.disk = context.folder + kOverlay;
-  parts.base_disk = context.folder + kBaseDisk;
-  const bool fresh = ::unlink((context.folder + kFresh).c_str()) == 0;
+  parts.disk = files.overlay();
+  parts.base_disk = files.base_disk();
+  use_kept_boot_files(parts, files);
+  const bool fresh = ::unlink(files.fresh().c_str()) == 0;
   const std::string key = fresh ? plan.details.at("template").get<std::string>() : "";
-  if (fresh) {
-    image::Template files;
-    files.folder = base::cache_folder() + "/templates/" + key;
-    parts.ram = files.ram();
-    parts.device_state = files.state();
-  }
   vmm::VmmOptions options;
-  options.cgroup = base::read_file(context.folder + kGroup);
-  auto machine = vmm::Vmm::start(context.executor, fresh ? thawed_machine(parts) : booting_machine(parts), options);
+  options.cgroup = base::read_file(files.group());
+  auto machine = vmm::Vmm::start(context.executor, fresh ? thaw(plan, parts, files) : booting_machine(parts), options);
   return make_instance(context.executor, std::move(machine), parts.accelerator, key, context.console_path);
 }
 
 void MicrovmEngine::destroy(const std::string& folder) {
   // Without that file no VMM was started.
-  if (const auto group = base::read_file_if_exists(folder + kGroup)) vmm::remove_leftovers(*group);
+  if (const auto group = base::read_file_if_exists(SandboxFiles(folder).group())) vmm::remove_leftovers(*group);
 }
 
 }  // namespace caisson::engine::microvm

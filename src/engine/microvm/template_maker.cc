@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <exception>
 #include <optional>
 
 #include "base/error.h"
@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "engine/microvm/console.h"
 #include "engine/microvm/disk.h"
+#include "engine/microvm/template_failure.h"
 #include "image/templates.h"
 #include "link/guest_client.h"
 #include "vmm/process.h"
@@ -34,22 +35,24 @@ namespace caisson::engine::microvm {
 namespace {
 
 namespace asio = boost::asio;
-using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
 
 // Several times what a slow emulated machine with a busy host was seen to need; a guest that is still silent then
 // hangs.
 constexpr auto kBootLimit = 240s;
 constexpr auto kProgressInterval = 200ms;
+// Between the end of the link or of QMP and that of the process is its tear-down.
+constexpr auto kEndPatience = 2s;
 constexpr size_t kConsoleTailBytes = 1500;
 constexpr const char* kLoadHello =
     "test ! -e /usr/share/caisson/hello.tar || docker load -q -i /usr/share/caisson/hello.tar";
 
 std::string console_tail(const std::string& path) {
   const std::string text = base::read_file_if_exists(path).value_or("");
-  std::string out;
-  for (const std::string& line : base::split(text.substr(text.size() - std::min(text.size(), kConsoleTailBytes)), '\n'))
-    out += "\n  " + base::escaped(base::trimmed(line));
+  const std::string tail = text.substr(text.size() - std::min(text.size(), kConsoleTailBytes));
+  if (base::trimmed(tail).empty()) return {};
+  std::string out = "; the guest's console ended with:";
+  for (const std::string& line : base::split(tail, '\n')) out += "\n  " + base::escaped(base::trimmed(line));
   return out;
 }
 
@@ -65,9 +68,8 @@ class Maker {
       context_.stop();
     });
     context_.run();
-    if (failure)
-      throw base::Error(failure->problem() + "; the guest's console ended with:" + console_tail(console_),
-                        failure->hint());
+    if (failure && failure->errnum() == ENOSPC) throw *failure;  // the console's words would only hide it
+    if (failure) throw base::Error(failure->problem() + console_tail(console_), failure->hint());
     ::unlink(console_.c_str());
   }
 
@@ -83,30 +85,69 @@ class Maker {
   }
 
   asio::awaitable<void> work() {
-    auto outcome = co_await (boot_and_freeze() || watch());
-    (void)outcome;
+    asio::co_spawn(context_, watch(), asio::detached);
+    std::exception_ptr thrown;
+    try {
+      co_await boot_and_freeze();
+    } catch (const std::exception&) {
+      thrown = std::current_exception();
+    }
+    if (!thrown) co_return;
+    const base::Error reason = co_await reason_of(as_error(thrown));
+    throw reason;
   }
 
-  // Shows that time passes, and ends everything when it took too long.
+  // Shows that time passes, and ends everything when it took too long or the disk is full: the guest is then stopped by
+  // QEMU at its next write, or QEMU itself ended by a bus error. Ends with the machine, which ends what waits for it.
   asio::awaitable<void> watch() {
     const auto start = std::chrono::steady_clock::now();
     asio::steady_timer timer(context_);
-    while (std::chrono::steady_clock::now() - start < kBootLimit) {
+    while (!gave_up_) {
       progress_.update(-1, "");
+      if (std::chrono::steady_clock::now() - start > kBootLimit)
+        give_up(base::Error("the guest did not come up within " + std::to_string(kBootLimit.count()) + " s"));
+      if (const base::Bytes free = free_space(folder_); is_full(free)) give_up(without_space(free));
       timer.expires_after(kProgressInterval);
       co_await timer.async_wait(asio::use_awaitable);
     }
-    throw base::Error("the guest did not come up within " + std::to_string(kBootLimit.count()) + " s");
+  }
+
+  void give_up(base::Error why) {
+    gave_up_ = std::move(why);
+    if (machine_) machine_->kill();
+  }
+
+  base::Error without_space(base::Bytes free) const {
+    return no_space_left(folder_, free, space_for_template(parts_.memory));
+  }
+
+  // When the machine ends, it is chance who notices first: whoever waits on the link, on QMP or for the process. What
+  // the process says is the cause, so its end is waited for; where it does not come, `failure` is the cause itself.
+  asio::awaitable<base::Error> reason_of(base::Error failure) {
+    if (gave_up_) co_return *gave_up_;
+    std::string how;
+    if (machine_) {
+      asio::steady_timer patience(context_, kEndPatience);
+      patience.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        outlived_failure_ = true;
+        machine_->kill();
+      });
+      how = co_await machine_->wait();
+      patience.cancel();
+    }
+    if (const base::Bytes free = free_space(folder_); is_full(free)) co_return without_space(free);
+    co_return machine_ && !outlived_failure_ ? ended_early(how) : failure;
   }
 
   asio::awaitable<void> boot_and_freeze() {
     progress_.step("booting the template machine (" + std::string(vmm::to_string(parts_.accelerator)) + ")");
     vmm::VmmOptions options;
     options.cgroup = "template-" + base::random_hex(6);
-    std::unique_ptr<vmm::Vmm> machine = vmm::Vmm::start(context_.get_executor(), booting_machine(parts_), options);
-    keep_console(context_.get_executor(), machine->take_console(), console_);
+    machine_ = vmm::Vmm::start(context_.get_executor(), booting_machine(parts_), options);
+    keep_console(context_.get_executor(), machine_->take_console(), console_);
     link::GuestClient guest(context_.get_executor(),
-                            link::descriptor_transport(context_.get_executor(), machine->take_link()));
+                            link::descriptor_transport(context_.get_executor(), machine_->take_link()));
     co_await guest.hello();
     co_await configure(guest);
     co_await start_docker(guest);
@@ -114,9 +155,9 @@ class Maker {
     progress_.step("freezing the template machine");
     co_await guest.freeze();
     guest.close();
-    vmm::Qmp qmp(context_.get_executor(), machine->take_qmp());
+    vmm::Qmp qmp(context_.get_executor(), machine_->take_qmp());
     co_await vmm::freeze(qmp);
-    co_await machine->wait();
+    co_await machine_->wait();
   }
 
   asio::awaitable<void> configure(link::GuestClient& guest) {
@@ -167,6 +208,9 @@ class Maker {
   std::string console_;
   base::Progress& progress_;
   asio::io_context context_{1};
+  std::unique_ptr<vmm::Vmm> machine_;
+  std::optional<base::Error> gave_up_;  // why watch() killed the machine
+  bool outlived_failure_ = false;       // the machine did not end by itself
 };
 
 void make_ram_file(const std::string& path, base::Bytes size) {
@@ -184,6 +228,7 @@ void make_template(Parts shape, base::Bytes disk_size, const std::string& folder
   shape.device_state = files.state();
   shape.disk = files.disk();
   shape.base_disk.clear();
+  require_space(folder, space_for_template(shape.memory));
   make_ram_file(shape.ram, shape.memory);
   make_base_disk(shape.disk, disk_size);
   make_overlay(files.overlay(), disk_size);
