@@ -23,7 +23,7 @@ namespace caisson::cli {
 namespace {
 
 constexpr int kSomethingIsWrong = 1;
-constexpr const char* kMadeAgain = "; removed, the next start makes it again";
+constexpr const char* kMadeAgain = "; the next start makes it again";
 
 // A template whose content has changed is removed: the next start makes it again. It was read without its lock, so
 // somebody may have removed it or made it again since: what counts is how it is once the lock is ours.

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "cli/progress.h"
 #include "engine/registry.h"
+#include "image/base_image.h"
 #include "image/store.h"
 
 namespace caisson::cli {
@@ -46,11 +47,19 @@ std::vector<std::string> shell() {
   return {"/bin/sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash -l; exec sh -l"};
 }
 
+base::Error no_command() {
+  return base::Error("no command was given",
+                     "caisson run -- COMMAND, caisson run -it for a shell, or caisson run -d for none");
+}
+
 }  // namespace
 
 Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& options) {
   const std::unique_ptr<engine::Engine> engine = engine::choose_engine(spec.engine);
   engine::Plan plan = engine->plan(spec);
+  // The base image has no command of its own: that is told before it is made for minutes.
+  if (spec.image == image::kBaseName && spec.command.argv.empty() && !spec.command.tty && !options.may_be_idle)
+    throw no_command();
   keeper::sandboxes_folder();  // one that cannot be used is told before an image is made for minutes
   if (!options.name_is_made_up) check_name_is_free(spec.name);
   {
@@ -59,10 +68,7 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
   }
   if (const auto image = image::ImageStore(base::cache_folder()).find(spec.image))
     apply_image(plan.spec, image->config);
-  if (plan.spec.command.argv.empty() && !options.may_be_idle) {
-    throw base::Error("no command was given",
-                      "caisson run -- COMMAND, caisson run -it for a shell, or caisson run -d for none");
-  }
+  if (plan.spec.command.argv.empty() && !options.may_be_idle) throw no_command();
   spec::validate(plan.spec);
   keeper::NewSandbox made = new_sandbox(plan, options.name_is_made_up);
   engine->create(plan, made.folder());

@@ -148,6 +148,9 @@ void boot(Guest& guest) {
   guest.cgroups = Cgroups::make("/sys/fs/cgroup");
   if (!write_small(guest.anchors.proc, "self/oom_score_adj", "-1000"))
     throw base::system_error("cannot protect", "init");
+  // An image may have next to nothing in it.
+  ::mkdir("/etc", 0755);
+  if (::mkdir("/tmp", 01777) == 0) ::chmod("/tmp", 01777);
   set_up_network();
   guest.owns_machine = true;
 }

@@ -38,7 +38,7 @@ constexpr auto kLongestPause = 30s;
 constexpr auto kStableAfter = 60s;
 constexpr int kFailuresThatCount = 3;
 constexpr auto kAskAgain = 200ms;
-constexpr auto kFreezeLimit = 2s;
+constexpr auto kFreezeLimit = 60s;
 constexpr auto kFreezePoll = 2ms;
 
 std::string find_engine() {
@@ -161,7 +161,7 @@ asio::awaitable<void> Docker::rest() {
   }
   if (!guest_.cgroups.engine_is_frozen() || state_ != "ready") {
     guest_.cgroups.freeze_engine(false);
-    co_return;
+    throw base::Error("the Docker Engine does not stand still");
   }
   resting_ = std::make_shared<Descriptor>(guest_.executor, listener_.duplicate());
   asio::co_spawn(guest_.executor, wake_on_use(resting_), asio::detached);
@@ -189,8 +189,8 @@ asio::awaitable<void> Docker::supervise() {
     try {
       co_await run_once();
       problem = last_log_line();
-    } catch (const base::Error& error) {
-      problem = error.what();
+    } catch (const std::exception& error) {
+      problem = base::escaped(error.what());
     }
     pid_ = -1;
     ++generation_;
@@ -238,6 +238,8 @@ asio::awaitable<void> Docker::run_once() {
   plan.cgroup = guest_.cgroups.engine();
   plan.oom_score_adj = -999;
   plan.all_files = true;
+  // Born into a frozen group it would never execute, and init waits for that.
+  guest_.cgroups.freeze_engine(false);
   Spawned engine = spawn(guest_.anchors, plan);
   guest_.reaper.expect(engine.pid);
   pid_ = engine.pid;

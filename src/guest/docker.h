@@ -37,8 +37,8 @@ class Docker {
   const std::string& state() const { return state_; }
   // Until it is not "starting": the state then.
   asio::awaitable<std::string> settled();
-  // Freezes a ready engine until somebody connects to its socket. Returns when it stands still, or after two seconds
-  // without that, running.
+  // Freezes a ready engine until somebody connects to its socket. Returns when it stands still; throws
+  // base::Error when it does not within a minute.
   asio::awaitable<void> rest();
   // SIGTERM (SIGKILL to one that rests: it has nothing to save), and no new start. Its end is not waited for.
   void stop();

@@ -145,7 +145,6 @@ void default_signals() {
   const SpawnPlan& plan = prepared.plan;
   check(prepared, ::setsid() >= 0, "start its session");
   place_descriptors(prepared);
-  if (plan.listener >= 0) place_listener(prepared);
   if (plan.terminal) check(prepared, ::ioctl(0, TIOCSCTTY, 0) == 0, "take its terminal");
   set_oom_score(prepared);
   if (!plan.all_files) {
@@ -160,6 +159,8 @@ void default_signals() {
     if (!plan.folder_is_home || ::chdir("/") != 0) fail(prepared, SpawnError::Step::kFolder, "enter its folder", errno);
   }
   default_signals();
+  // Last: 3 may be one of the descriptors that were needed until here.
+  if (plan.listener >= 0) place_listener(prepared);
   execute(prepared);
 }
 

@@ -54,7 +54,7 @@ BootFileCheck check_kernel(const std::string& folder) {
   BootFileCheck check{.what = "kernel", .digest = recorded(folder + "/digest"), .size = {}, .problem = {}};
   check.size.count = size_of(folder + "/vmlinuz");
   check.problem = problem_of_kernel(folder);
-  if (!check.problem.empty()) remove_tree(folder);
+  if (!check.problem.empty() && !remove_tree(folder)) check.problem += ", and it cannot be removed";
   return check;
 }
 
@@ -66,7 +66,7 @@ BootFileCheck check_initramfs(const fs::path& path) {
   } catch (const base::Error& error) {
     check.problem = error.problem();
   }
-  if (!check.problem.empty()) ::unlink(path.c_str());
+  if (!check.problem.empty() && ::unlink(path.c_str()) != 0) check.problem += ", and it cannot be removed";
   return check;
 }
 
@@ -75,9 +75,12 @@ BootFileCheck check_initramfs(const fs::path& path) {
 std::string modules_digest(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code none;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, none)) {
-    if (entry.is_regular_file()) files.push_back(entry.path().string());
+  for (auto entry = fs::recursive_directory_iterator(folder, none);
+       !none && entry != fs::recursive_directory_iterator(); entry.increment(none)) {
+    std::error_code unknown;
+    if (entry->is_regular_file(unknown)) files.push_back(entry->path().string());
   }
+  if (none) throw base::system_error("cannot list", folder, none.value());
   std::sort(files.begin(), files.end());
   Sha256 digest;
   for (const std::string& file : files) {

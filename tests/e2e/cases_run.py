@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`caisson run` as a user with docker's habits expects it: exit codes, stdin, environment, names, time limit, terminal."""
 
+import os
 import re
 import signal
 import subprocess
@@ -243,11 +244,23 @@ def published_ports_are_reached_from_the_host(host):
 
 @case()
 def inside_is_a_computer_of_its_own(host):
-    import os
     kernel = host.caisson(*TINY, "--", "uname", "-r").expect().out.strip()
     true(kernel != os.uname().release, f"the guest's kernel is the host's: {kernel}")
-    processes = host.caisson(*TINY, "--", "ps", "-o", "comm").expect().out.splitlines()
-    true("systemd" not in processes and len(processes) < 200, f"not only its own processes: {len(processes)}")
+    marker = host.name("canary")
+    with open(f"/tmp/{marker}", "x", encoding="utf-8"):
+        pass
+    canary = subprocess.Popen(["sh", "-c", f": {marker}; exec 3<&0; read line"], stdin=subprocess.PIPE)
+    try:
+        shown = host.caisson(*TINY, "-u", "root", "--", "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; ls -a /tmp /home /root").expect().out
+        true("caisson-init" in shown or "cat" in shown, f"no process was shown: {shown!r}")
+        true(marker not in shown, "a process or a file of the host is seen inside")
+        with open(f"/proc/{canary.pid}/cmdline", encoding="utf-8") as file:
+            true(marker in file.read(), "the canary is not there to be seen")
+    finally:
+        canary.kill()
+        canary.wait()
+        canary.stdin.close()
+        os.remove(f"/tmp/{marker}")
     name = host.name("me")
     host.caisson(*TINY, "--name", name, "--", "hostname").expect(out=f"{name}\n")
 

@@ -209,11 +209,15 @@ std::unique_ptr<Instance> MicrovmEngine::start(const Plan& plan, const StartCont
   parts.base_disk = files.base_disk();
   use_kept_boot_files(parts, files);
   const bool fresh = ::unlink(files.fresh().c_str()) == 0;
-  const std::string key = fresh ? plan.details.at("template").get<std::string>() : "";
   vmm::VmmOptions options;
   options.cgroup = base::read_file(files.group());
   auto machine = vmm::Vmm::start(context.executor, fresh ? thaw(plan, parts, files) : booting_machine(parts), options);
-  return make_instance(context.executor, std::move(machine), parts.accelerator, key, context.console_path);
+  std::optional<ThawedFrom> thawed_from;
+  if (fresh)
+    thawed_from = ThawedFrom{.key = plan.details.at("template").get<std::string>(),
+                             .identity = base::read_file_if_exists(files.template_seen()).value_or("")};
+  return make_instance(context.executor, std::move(machine), parts.accelerator, std::move(thawed_from),
+                       context.console_path);
 }
 
 void MicrovmEngine::destroy(const std::string& folder) {
