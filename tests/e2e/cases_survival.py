@@ -7,6 +7,7 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -388,3 +389,15 @@ def a_kept_sandbox_starts_without_the_cache(host):
     host.caisson("start", name).expect()
     host.caisson("exec", "-u", "root", name, "--", "cat", "/root/file").expect(out="precious\n")
     host.caisson("rm", "-f", name).expect()
+
+
+@case(own_cache=True, timeout=600)
+def an_image_with_next_to_nothing_runs(host):
+    """One program and its name: init makes the folders that it needs."""
+    images.copy_kernel(os.environ["CAISSON_TEST_CACHE"], host.cache)
+    root = f"{host.home}/mini"
+    os.makedirs(f"{root}/bin")
+    shutil.copy("/bin/busybox", f"{root}/bin/busybox")
+    os.symlink("busybox", f"{root}/bin/sh")
+    host.caisson("image", "import", "mini", root).expect()
+    host.caisson("run", "--image", "mini", "--cpus", "1", "--memory", "256M", "--", "sh", "-c", "echo tiny", timeout=300).expect(out="tiny\n")
