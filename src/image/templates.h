@@ -93,6 +93,8 @@ class TemplateStore {
  public:
   explicit TemplateStore(const std::string& cache);
 
+  // Where the template of a key is or would be; whether it is one is find()'s to say.
+  std::string folder_of(const std::string& key) const;
   // Complete and unchanged, or nothing with the reason. Needs no lock; under a millisecond besides the state's digest.
   TemplateLookup find(const std::string& key) const;
   // Waits for the lock of a key. Whoever wants to make a template takes it, looks again, and then makes it.
@@ -117,7 +119,6 @@ class TemplateStore {
   size_t discard_for_image(const std::string& digest) const;
 
  private:
-  std::string folder_of(const std::string& key) const;
   std::string folder_;
 };
 

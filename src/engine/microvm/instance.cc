@@ -53,7 +53,7 @@ class MicrovmInstance final : public Instance {
       // Whoever has the lock makes it, and is not waited for: this is the keeper's one thread.
       const std::optional<base::FileLock> lock = store.try_lock(thawed_from_->key);
       image::Template made;
-      made.folder = base::cache_folder() + "/templates/" + thawed_from_->key;
+      made.folder = store.folder_of(thawed_from_->key);
       if (!lock || identity_of(made) != thawed_from_->identity) return kOther;
       store.discard(thawed_from_->key);
     } catch (const base::Error& error) {

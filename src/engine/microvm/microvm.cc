@@ -97,7 +97,7 @@ base::Error template_replaced(const Plan& plan) {
 // would write what it remembers of one disk to another.
 vmm::MachineConfig thaw(const Plan& plan, Parts parts, const SandboxFiles& files) {
   image::Template made;
-  made.folder = base::cache_folder() + "/templates/" + plan.details.at("template").get<std::string>();
+  made.folder = image::TemplateStore(base::cache_folder()).folder_of(plan.details.at("template").get<std::string>());
   parts.ram = made.ram();
   parts.device_state = made.state();
   for (const std::string& path : {parts.ram, parts.device_state}) {

@@ -78,7 +78,7 @@ TEST_F(MicrovmTest, ASandboxSharesTheTemplatesDiskAndOwnsItsOverlay) {
   const std::string place = sandbox("one");
   engine.create(plan("one"), place);
   image::Template made;
-  made.folder = base::cache_folder() + "/templates/" + key;
+  made.folder = image::TemplateStore(base::cache_folder()).folder_of(key);
   EXPECT_TRUE(fs::equivalent(place + "/vm/base.raw", made.disk()));
   EXPECT_FALSE(fs::equivalent(place + "/vm/disk.qcow2", made.overlay()));
   EXPECT_EQ(base::read_file(place + "/vm/disk.qcow2"), "overlay.qcow2");
@@ -132,7 +132,7 @@ TEST_F(MicrovmTest, EqualNamesHaveCgroupsOfTheirOwn) {
 }
 
 TEST_F(MicrovmTest, AChangedTemplateMakesNoSandbox) {
-  base::write_file_atomic(base::cache_folder() + "/templates/" + key + "/state", "another");
+  base::write_file_atomic(image::TemplateStore(base::cache_folder()).folder_of(key) + "/state", "another");
   const std::string place = sandbox("one");
   try {
     engine.create(plan("one"), place);
