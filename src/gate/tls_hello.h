@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the first bytes of a TLS connection say: the server's name (RFC 6066), ALPN (RFC 7301) and whether the true name
+// may be hidden (Encrypted Client Hello). RFC 8446, sections 4.1.2 and 5.1. Nothing is decrypted and nothing kept.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace caisson::gate {
+
+struct ClientHello {
+  std::optional<std::string> server_name = {};  // as sent; compare it in its normal form (host_name.h)
+  // The extension is there. Clients send it with random content too (GREASE), so it alone is no reason to refuse: only
+  // the name above is what a server that does not know the key will see.
+  bool ech = false;
+  std::vector<std::string> alpn = {};
+};
+
+// Reads a ClientHello that may come in any pieces and records. Feed it what arrives until it is not kNeedMore; the
+// caller keeps the bytes, which have to be passed on.
+class ClientHelloReader {
+ public:
+  static constexpr size_t kMaxBytes = 65536;  // of the stream; a longer hello is malformed
+
+  enum class State : uint8_t { kNeedMore, kNotTls, kHello, kMalformed };
+
+  // Bytes behind a complete hello are not looked at.
+  State feed(std::string_view bytes);
+  State state() const { return state_; }
+  const ClientHello& hello() const { return hello_; }      // of kHello
+  const std::string& problem() const { return problem_; }  // of kMalformed
+
+ private:
+  State malformed(std::string problem);
+  State read_record_header();
+  void read_message();
+
+  State state_ = State::kNeedMore;
+  size_t seen_ = 0;            // bytes of the stream
+  std::string record_header_;  // of the current record, up to 5 bytes
+  size_t record_left_ = 0;     // bytes of the current record's payload to come
+  std::string message_;        // the handshake message, its 4-byte header included
+  ClientHello hello_;
+  std::string problem_;
+};
+
+}  // namespace caisson::gate
