@@ -17,6 +17,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "guest/waiting.h"
 #include "link/event.h"
 
 namespace caisson::guest {
@@ -24,7 +25,6 @@ namespace caisson::guest {
 namespace asio = boost::asio;
 
 struct Guest;
-class Descriptor;
 
 class Docker {
  public:

@@ -10,6 +10,7 @@
 #include "guest/anchors.h"
 #include "guest/cgroups.h"
 #include "guest/docker.h"
+#include "guest/egress.h"
 #include "guest/executions.h"
 #include "guest/reaper.h"
 #include "link/services.h"
@@ -18,7 +19,7 @@
 namespace caisson::guest {
 
 struct Guest {
-  explicit Guest(asio::any_io_executor runs_on) : executor(runs_on), reaper(runs_on), docker(*this) {}
+  explicit Guest(asio::any_io_executor runs_on) : executor(runs_on), reaper(runs_on), docker(*this), egress(*this) {}
   Guest(const Guest&) = delete;
 
   asio::any_io_executor executor;
@@ -26,6 +27,7 @@ struct Guest {
   Cgroups cgroups;
   Reaper reaper;
   Docker docker;
+  Egress egress;
   Executions executions;
   // What the host said after the last start or thaw; no command runs before.
   std::optional<link::Configure> configuration;

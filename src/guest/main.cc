@@ -31,6 +31,7 @@ namespace caisson::guest {
 namespace {
 
 asio::awaitable<void> serve_machine(Guest& guest) {
+  guest.egress.start();
   guest.docker.start();
   base::Fd port = open_link_port();
   co_await serve_port_for_ever(guest, std::move(port));

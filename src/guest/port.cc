@@ -6,22 +6,15 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <cstring>
-#include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "guest/waiting.h"
 #include "link/message.h"
+#include "link/relay.h"
 
 namespace caisson::guest {
 namespace {
-
-constexpr size_t kChunkBytes = 64U << 10;
 
 // A connect on a loopback succeeds or fails at once; one that waits (a full backlog) is waited for.
 asio::awaitable<std::shared_ptr<Descriptor>> try_connect(asio::any_io_executor executor, const sockaddr* address,
@@ -62,62 +55,6 @@ asio::awaitable<std::shared_ptr<Descriptor>> connect(asio::any_io_executor execu
   co_return connection;
 }
 
-// A reset of the stream becomes a reset of the connection: SO_LINGER 0 makes close(2) send RST.
-void abort_connection(Descriptor& connection) {
-  if (!connection.is_open()) return;
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  connection.close();
-}
-
-asio::awaitable<void> to_server(link::StreamPtr stream, std::shared_ptr<Descriptor> connection) {
-  try {
-    std::vector<uint8_t> buffer(kChunkBytes);
-    while (connection->is_open()) {
-      const size_t got = co_await stream->read_some(buffer);
-      if (!connection->is_open()) co_return;
-      if (got == 0) {
-        ::shutdown(connection->get(), SHUT_WR);
-        co_return;
-      }
-      std::span<const uint8_t> chunk(buffer.data(), got);
-      while (!chunk.empty() && connection->is_open()) {
-        const ssize_t put = ::send(connection->get(), chunk.data(), chunk.size(), MSG_NOSIGNAL);
-        if (put >= 0) {
-          chunk = chunk.subspan(static_cast<size_t>(put));
-        } else if (errno == EAGAIN) {
-          co_await connection->writable();
-        } else if (errno != EINTR) {
-          stream->reset();
-          connection->close();
-        }
-      }
-    }
-  } catch (const base::Error&) {
-    abort_connection(*connection);
-  }
-}
-
-asio::awaitable<void> to_host(link::Stream& stream, Descriptor& connection) {
-  std::vector<uint8_t> buffer(kChunkBytes);
-  while (connection.is_open()) {
-    const ssize_t got = ::read(connection.get(), buffer.data(), buffer.size());
-    if (got == 0) {
-      co_await stream.close_write();
-      co_return;
-    }
-    if (got > 0) {
-      const std::span<const uint8_t> chunk(buffer.data(), static_cast<size_t>(got));
-      co_await stream.write(chunk);
-    } else if (errno == EAGAIN) {
-      co_await connection.readable();
-    } else if (errno != EINTR) {
-      stream.reset();
-      co_return;
-    }
-  }
-}
-
 }  // namespace
 
 asio::awaitable<void> serve_port(Guest& guest, link::StreamPtr stream, link::PortRequest request) {
@@ -135,12 +72,7 @@ asio::awaitable<void> serve_port(Guest& guest, link::StreamPtr stream, link::Por
     co_await stream->close_write();
     co_return;
   }
-  asio::co_spawn(guest.executor, to_server(stream, connection), asio::detached);
-  try {
-    co_await to_host(*stream, *connection);
-  } catch (const base::Error&) {
-    abort_connection(*connection);
-  }
+  co_await link::relay(std::move(stream), std::move(connection));
 }
 
 }  // namespace caisson::guest

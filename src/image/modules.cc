@@ -79,8 +79,8 @@ const std::vector<std::string>& wanted_modules() {
       "erofs", "overlay", "fuse", "virtiofs", "loop", "binfmt_misc",
       // network devices that guests and the Docker Engine make
       "dummy", "bridge", "br_netfilter", "veth", "tun", "macvlan", "ipvlan", "vxlan",
-      // nftables: what iptables-nft (Debian's default) and hand-written rules use, and the gate's redirect and TPROXY
-      "nf_tables", "nft_compat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_tproxy", "nft_socket",
+      // nftables: what iptables-nft (Debian's default) and hand-written rules use, and the gate's queue and TPROXY
+      "nf_tables", "nft_compat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_tproxy", "nft_socket", "nft_queue",
       "nft_ct", "nft_limit", "nft_log", "nft_reject", "nft_reject_inet", "nft_fib", "nft_fib_inet", "nft_fib_ipv4",
       "nft_fib_ipv6", "nft_hash", "nft_numgen", "nft_quota", "nft_connlimit", "nft_objref", "nf_conntrack_netlink",
       "nfnetlink_queue", "nfnetlink_log",

@@ -18,12 +18,10 @@ namespace caisson::link {
 using Operation = ControlRequest::Operation;
 
 // Shared with the coroutines that are under way, which may outlive the client.
-// Nothing that init opens is served by the host.
-constexpr Limits kHostLimits{.max_waiting_accepts = 0};
-
 struct GuestClient::State {
-  State(asio::any_io_executor executor, std::unique_ptr<Transport> transport, std::function<void(std::string)> end)
-      : session(executor, std::move(transport), Role::kClient, kHostLimits),
+  State(asio::any_io_executor executor, std::unique_ptr<Transport> transport, std::function<void(std::string)> end,
+        Limits limits)
+      : session(executor, std::move(transport), Role::kClient, limits),
         on_end(std::move(end)),
         ended(executor),
         next_turn(executor) {}
@@ -87,8 +85,10 @@ asio::awaitable<base::Json> GuestClient::State::ask(std::shared_ptr<State> self,
 }
 
 GuestClient::GuestClient(asio::any_io_executor executor, std::unique_ptr<Transport> transport,
-                         std::function<void(std::string reason)> on_end)
-    : state_(std::make_shared<State>(executor, std::move(transport), std::move(on_end))) {
+                         std::function<void(std::string reason)> on_end, FromGuest from_guest)
+    : state_(std::make_shared<State>(
+          executor, std::move(transport), std::move(on_end),
+          from_guest == FromGuest::kReset ? Limits{.max_waiting_accepts = 0} : Limits{.max_waiting_accepts = 1024})) {
   asio::co_spawn(executor, State::run(state_), asio::detached);
 }
 
@@ -99,6 +99,10 @@ GuestClient::~GuestClient() {
 
 Session& GuestClient::session() {
   return state_->session;
+}
+
+std::shared_ptr<Session> GuestClient::share_session() {
+  return {state_, &state_->session};
 }
 
 void GuestClient::close() {

@@ -16,10 +16,12 @@ namespace caisson::link {
 
 class GuestClient {
  public:
+  // What init may open is for the owner to accept (session().accept()), or is reset.
+  enum class FromGuest { kReset, kAccepted };
   // Starts the session's run() on `executor`; `on_end` is called once with the reason when it ends ("" = orderly), and
   // never after this object is gone.
   GuestClient(asio::any_io_executor executor, std::unique_ptr<Transport> transport,
-              std::function<void(std::string reason)> on_end = {});
+              std::function<void(std::string reason)> on_end = {}, FromGuest from_guest = FromGuest::kReset);
   ~GuestClient();  // closes
   GuestClient(const GuestClient&) = delete;
   GuestClient& operator=(const GuestClient&) = delete;
@@ -49,6 +51,8 @@ class GuestClient {
   asio::awaitable<Output> run(ExecRequest request, size_t max_bytes = 1U << 20);
 
   Session& session();
+  // For who accepts: it lives for as long as this is held.
+  std::shared_ptr<Session> share_session();
   void close();
 
  private:

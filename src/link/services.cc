@@ -19,7 +19,8 @@ constexpr size_t kMostStrings = 4096;
 constexpr size_t kStringBytes = 128U << 10;
 constexpr size_t kPathBytes = 4096;
 constexpr size_t kNameBytes = 255;
-constexpr size_t kTextBytes = 4096;  // an error, a state
+constexpr size_t kAddressBytes = 45;  // INET6_ADDRSTRLEN without its NUL
+constexpr size_t kTextBytes = 4096;   // an error, a state
 constexpr int kHighestSignal = 64;
 
 // One message that is being read, with the bounds that JsonReader does not know.
@@ -217,6 +218,25 @@ PortRequest from_json(const Json& json) {
   Fields fields(json, "port request");
   fields.constant("service", "port");
   PortRequest request;
+  request.port = fields.number<uint16_t>("port", 1, UINT16_MAX);
+  fields.finish();
+  return request;
+}
+
+Json to_json(const ConnectRequest& request) {
+  return {{"service", request.protocol == ConnectRequest::Protocol::kTcp ? "tcp" : "udp"},
+          {"address", request.address},
+          {"port", request.port}};
+}
+
+template <>
+ConnectRequest from_json(const Json& json) {
+  Fields fields(json, "connect request");
+  ConnectRequest request;
+  const std::string service = fields.text("service", kNameBytes);
+  if (service != "tcp" && service != "udp") fields.fail("service", "is neither 'tcp' nor 'udp'");
+  request.protocol = service == "tcp" ? ConnectRequest::Protocol::kTcp : ConnectRequest::Protocol::kUdp;
+  request.address = fields.text("address", kAddressBytes);
   request.port = fields.number<uint16_t>("port", 1, UINT16_MAX);
   fields.finish();
   return request;

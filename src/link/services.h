@@ -9,7 +9,9 @@
 //   {"ok":false,"error":…}, then a raw tar stream, then from the guest for
 //            "put": after the host's FIN one more message {"ok":…}; for "get" the guest's FIN ends the archive
 //   port     PortRequest, then {"ok":…}, then the connection's raw bytes with half-close
-// Streams that the guest opens (later steps): tcp, udp, dns, fuse.
+// Streams that the guest opens:
+//   tcp      ConnectRequest, then {"ok":…}, then the connection's raw bytes with half-close
+//   udp      ConnectRequest, then {"ok":…}, then datagrams, each behind its 2-byte length
 #pragma once
 
 #include <chrono>
@@ -119,6 +121,14 @@ struct PortRequest {
   uint16_t port = 0;  // TCP on 127.0.0.1 in the guest
 };
 
+// A connection of the guest's, with the address that it asked for.
+struct ConnectRequest {
+  enum class Protocol { kTcp, kUdp };
+  Protocol protocol = Protocol::kTcp;
+  std::string address;  // as inet_ntop(3) writes it
+  uint16_t port = 0;
+};
+
 base::Json to_json(const ExecRequest&);
 base::Json to_json(const ExecStarted&);
 base::Json to_json(const ExecResult&);
@@ -129,6 +139,7 @@ base::Json to_json(const ControlRequest&);
 base::Json to_json(const Stats&);
 base::Json to_json(const CopyRequest&);
 base::Json to_json(const PortRequest&);
+base::Json to_json(const ConnectRequest&);
 
 template <typename Message>
 Message from_json(const base::Json& json);
@@ -152,6 +163,8 @@ template <>
 CopyRequest from_json(const base::Json& json);
 template <>
 PortRequest from_json(const base::Json& json);
+template <>
+ConnectRequest from_json(const base::Json& json);
 
 // The service that a stream's first message names.
 std::string service_of(const base::Json& first_message);

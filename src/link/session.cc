@@ -18,6 +18,10 @@ uint32_t Stream::id() const {
   return state_->id;
 }
 
+asio::awaitable<void> Stream::readable() {
+  return core_->readable(core_, state_);
+}
+
 asio::awaitable<size_t> Stream::read_some(std::span<uint8_t> into) {
   return core_->read_some(core_, state_, into);
 }

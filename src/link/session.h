@@ -45,6 +45,8 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   uint32_t id() const;
+  // Until read_some would not wait: for a reader that takes its buffer only then.
+  asio::awaitable<void> readable();
   // At least one byte, or 0 after the other end's FIN. Throws base::Error when the stream was reset or the session
   // ended.
   asio::awaitable<size_t> read_some(std::span<uint8_t> into);

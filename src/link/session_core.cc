@@ -82,13 +82,16 @@ asio::awaitable<StreamPtr> SessionCore::accept(Alive alive) {
   co_return std::make_shared<Stream>(alive, stream);
 }
 
-asio::awaitable<size_t> SessionCore::read_some([[maybe_unused]] Alive alive, StreamStatePtr stream,
-                                               std::span<uint8_t> into) {
+asio::awaitable<void> SessionCore::readable([[maybe_unused]] Alive alive, StreamStatePtr stream) {
+  while (stream->incoming.size() == 0 && !stream->fin_received && !stream->broken()) co_await stream->readable.wait();
+}
+
+asio::awaitable<size_t> SessionCore::read_some(Alive alive, StreamStatePtr stream, std::span<uint8_t> into) {
   if (into.empty()) co_return 0;
   while (stream->incoming.size() == 0) {
     if (stream->fin_received) co_return 0;
     if (stream->broken()) throw base::Error(stream->broken_because);
-    co_await stream->readable.wait();
+    co_await readable(alive, stream);
   }
   const size_t taken = stream->incoming.take(into);
   buffered_ -= taken;

@@ -40,6 +40,7 @@ class SessionCore : public std::enable_shared_from_this<SessionCore> {
   size_t stream_count() const { return streams_.size(); }
   size_t buffered_bytes() const { return buffered_; }
 
+  asio::awaitable<void> readable(Alive alive, StreamStatePtr stream);
   asio::awaitable<size_t> read_some(Alive alive, StreamStatePtr stream, std::span<uint8_t> into);
   asio::awaitable<void> write(Alive alive, StreamStatePtr stream, std::span<const uint8_t> from);
   asio::awaitable<void> close_write(Alive alive, StreamStatePtr stream);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Moves bytes both ways between a stream of the link and a socket, as if the two ends were joined by one TCP
+// connection: an end of one direction is a half-close (FIN, shutdown(2)), a reset of one side becomes a reset of the
+// other (SO_LINGER of 0 makes close(2) send RST), and a side that does not read stops the other's writer.
+//
+// A connection that waits holds no buffer: thousands of them cost their descriptors and coroutines only. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "link/descriptor.h"
+#include "link/session.h"
+
+namespace caisson::link {
+
+enum class Way { kToStream, kFromStream };
+
+// What happens to a relay's bytes on their way: measured, held back, looked at.
+class RelayFilter {
+ public:
+  virtual ~RelayFilter() = default;
+  // What goes on in place of `bytes`; valid until the next call for the same way. May wait. Throws base::Error to end
+  // the connection. What it has kept back at the end of a direction is lost.
+  virtual asio::awaitable<std::span<const uint8_t>> pass(Way way, std::span<const uint8_t> bytes) = 0;
+};
+
+struct RelayEnd {
+  uint64_t to_stream_bytes = 0;  // passed on
+  uint64_t from_stream_bytes = 0;
+  std::string failure;  // "" when both directions ended orderly
+};
+
+// Until both directions have ended; an error of one ends both. Never throws. `socket` must be a connected stream
+// socket.
+asio::awaitable<RelayEnd> relay(StreamPtr stream, std::shared_ptr<Descriptor> socket,
+                                std::shared_ptr<RelayFilter> filter = {});
+
+// Closes a TCP socket so that its other end sees a reset. Idempotent.
+void abort_socket(Descriptor& socket);
+
+}  // namespace caisson::link
