@@ -18,15 +18,21 @@
 
 namespace caisson::gate {
 
-inline constexpr size_t kMaxDnsBytes = 4096;
-inline constexpr size_t kPlainUdpBytes = 512;  // without EDNS
+inline constexpr size_t kMaxDnsBytes = 4096;         // of a query, and of an answer over UDP
+inline constexpr size_t kMaxTcpAnswerBytes = 65535;  // of an upstream's answer
+inline constexpr size_t kPlainUdpBytes = 512;        // without EDNS
 
 // Record types that something here treats specially (IANA, DNS parameters).
 enum DnsType : uint16_t {
   kTypeA = 1,
+  kTypeNs = 2,
   kTypeCname = 5,
+  kTypeSoa = 6,
   kTypePtr = 12,
+  kTypeMx = 15,
+  kTypeTxt = 16,
   kTypeAaaa = 28,
+  kTypeSrv = 33,
   kTypeDname = 39,
   kTypeOpt = 41,
   kTypeRrsig = 46,
@@ -47,7 +53,7 @@ struct DnsQuery {
 };
 
 // What to do with a message from the guest: `query` is set, or `answer` is what it gets at once (FORMERR, NOTIMP,
-// BADVERS), or neither: it is not answered at all (too short, or itself an answer).
+// REFUSED, BADVERS), or neither: it is not answered at all (too short, or itself an answer).
 struct DnsRequest {
   std::optional<DnsQuery> query = {};
   std::optional<std::string> answer = {};
@@ -66,11 +72,12 @@ std::string answer_code(const DnsQuery& query, DnsCode code);  // REFUSED, SERVF
 // nothing.
 std::optional<IpAddress> reverse_address(std::string_view name);
 
-// The query to send upstream for one that the policy allowed, under an id of the caller's (random).
+// The query to send upstream for one that the policy allowed (not for A and AAAA), under an id of the caller's
+// (random): the question in lower case, recursion desired, and nothing else of the guest's.
 std::string make_upstream_query(const DnsQuery& query, uint16_t id);
 // The upstream's answer as the client gets it: with the client's id, without additional records (real addresses), and
-// cut to the question with TC where it is over `max_bytes` (udp_bytes, or kMaxDnsBytes over TCP). Nothing where it is
-// no well-formed answer to that query.
+// cut to the question with TC where it is over `max_bytes` (udp_bytes, or kMaxTcpAnswerBytes over TCP). Nothing where
+// it is no well-formed answer to that query.
 std::optional<std::string> checked_upstream_answer(std::string_view message, const DnsQuery& query, uint16_t id,
                                                    size_t max_bytes);
 

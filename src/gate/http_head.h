@@ -15,14 +15,18 @@ namespace caisson::gate {
 
 struct HttpHead {
   std::string method;
-  std::string target;  // origin-form: path and query ("*" only for OPTIONS); an absolute-form was cut to it
-  std::string
-      host;  // Host (or the authority of an absolute-form, which agrees with it): name in normal form, or an address
-  std::optional<uint16_t> port = {};  // where it was written
-  int minor_version = 1;              // HTTP/1.0 or 1.1
+  // The origin-form, '/' and query included, which canonical_path() has yet to accept; "*" for OPTIONS only. An
+  // absolute-form was cut to it.
+  std::string target;
+  // What Host says: a name in normal form (host_name.h) or an address as text. An absolute-form's agrees with it.
+  std::string host;
+  std::optional<uint16_t> port = {};
+  int minor_version = 1;  // HTTP/1.0 or 1.1
   bool chunked = false;
-  std::optional<uint64_t> content_length = {};  // neither: no body
-  bool upgrade = false;                         // asks for another protocol (WebSocket)
+  std::optional<uint64_t> content_length = {};  // without it and `chunked`: no body
+  // The protocol that the client asks to go on with, in lower case: "websocket". What follows an upgrade is not
+  // requests, so only those that the caller can follow may be passed on.
+  std::string upgrade;
   bool expects_continue = false;
   std::vector<std::pair<std::string, std::string>> fields = {};  // in order; names in lower case, values trimmed
   size_t size = 0;                                               // bytes of the head, its empty line included
@@ -43,11 +47,15 @@ class HttpHeadReader {
   const std::string& problem() const { return problem_; }  // of kRefused: for the log and the answer 400
 
  private:
-  void refuse(std::string problem);
-  void read_head(std::string_view text);
+  // Each looks at what is new: seen_ from `from` on.
+  void read_request_line(size_t from);
+  void find_end(size_t from);
+  void finish(size_t size);
+  void refuse(const char* problem);
 
   State state_ = State::kNeedMore;
   std::string seen_;
+  size_t line_bytes_ = 0;  // of the request line with its CRLF, once it was read
   HttpHead head_;
   std::string problem_;
 };

@@ -31,7 +31,8 @@ class NameTable {
   // The addresses that can be given: all but the first 256 and the last (a broadcast address).
   static constexpr uint32_t kAddresses = (1U << 17) - 256 - 1;
 
-  // `start`: any number; decides which address is the first to be given. `capacity`: 1 to kAddresses.
+  // `start`: any number; decides which address is the first to be given. `capacity`: 1 to kAddresses, less than that if
+  // forgotten addresses are to rest.
   explicit NameTable(uint32_t start, size_t capacity = kCapacity);
 
   // The name's address, the same for as long as the table knows the name. A full table forgets the name that was not
@@ -41,7 +42,8 @@ class NameTable {
   std::optional<std::string> name_of(const IpAddress& address);
 
   // A name that is pinned (as often as there are open connections to it) is not forgotten. pin: false where no name has
-  // this address. unpin: once for each pin that gave true.
+  // this address. unpin: once for each pin that gave true
+  // (once more does nothing).
   bool pin(const IpAddress& address);
   void unpin(const IpAddress& address);
 
@@ -55,7 +57,7 @@ class NameTable {
   };
   using Names = std::list<Known>;
 
-  Known* find(const IpAddress& address);
+  std::optional<Names::iterator> find(const IpAddress& address);
   void forget_oldest();
   uint32_t next_free();
 

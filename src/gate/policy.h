@@ -78,7 +78,8 @@ class Policy {
   Verdict judge_connect(Protocol protocol, std::string_view name, uint16_t port) const;
   // A connection whose destination is an address and not one of the gate's synthetic ones.
   Verdict judge_address(Protocol protocol, const IpAddress& address, uint16_t port) const;
-  // One of the addresses of a name that judge_connect allowed. Only the address is judged.
+  // One of the addresses of a name that judge_connect allowed. Only the address is judged. A rule for an address with a
+  // method and path opens nothing here and denies all: requests to a name are judged by the name.
   Verdict judge_resolved(Protocol protocol, std::string_view name, const IpAddress& address, uint16_t port) const;
 
   // Does a rule for TCP to it speak of methods or paths? Then the gate has to read the requests, and a connection whose
@@ -89,31 +90,33 @@ class Policy {
   Verdict judge_request(const IpAddress& address, uint16_t port, std::string_view method,
                         const CanonicalPath& path) const;
 
-  bool operator==(const Policy& other) const {
-    return fallback_ == other.fallback_ && next_id_ == other.next_id_ && entries_ == other.entries_;
-  }
+  // Every id is smaller, those of removed entries too.
+  uint64_t next_id() const { return next_id_; }
 
  private:
-  friend base::Json to_json(const Policy& policy);
   friend Policy policy_from_json(const base::Json& json);
+  using Positions = std::vector<size_t>;  // in entries_
+  using ByName = std::unordered_map<std::string, Positions>;
   using Matches = std::vector<const Entry*>;
-  using ByName = std::unordered_map<std::string, std::vector<size_t>>;
 
-  void index(size_t position);
+  Positions& bucket(const HostPattern& host);
   void append(const ByName& map, std::string_view key, Matches& found) const;
-  // The entries whose host is this name (normal form), and those whose network covers the address.
+  // The entries that have a say about this name (normal form) or address.
   Matches matching(std::string_view name) const;
   Matches matching(const IpAddress& address) const;
+  Default fallback_of(std::string_view name) const;
+  Default fallback_of(const IpAddress& address) const;
+  Verdict judge_reverse(const IpAddress& address) const;
 
   std::vector<Entry> entries_;
   Default fallback_;
   uint64_t next_id_ = 1;
-  // Positions in entries_, by host.name: judging a name costs one look-up for each of its labels.
+  // By host.name: judging a name costs one look-up for each of its labels.
   ByName exact_;
   ByName one_label_;
   ByName any_depth_;
-  std::vector<size_t> any_name_;
-  std::vector<size_t> networks_;
+  Positions any_name_;
+  Positions networks_;
 };
 
 // Kept as policy.json in a sandbox's folder. Reading is strict and throws a base::Error.

@@ -14,8 +14,9 @@ namespace caisson::gate {
 
 struct ClientHello {
   std::optional<std::string> server_name = {};  // as sent; compare it in its normal form (host_name.h)
-  // The extension is there. Clients send it with random content too (GREASE), so it alone is no reason to refuse: only
-  // the name above is what a server that does not know the key will see.
+  // The extension is there: what the client really asks for may be another name of the same server. Browsers send it
+  // with random content too (GREASE), which can't be told apart. Whether such a connection is let through is the
+  // caller's to say.
   bool ech = false;
   std::vector<std::string> alpn = {};
 };
@@ -35,8 +36,9 @@ class ClientHelloReader {
   const std::string& problem() const { return problem_; }  // of kMalformed
 
  private:
-  State malformed(std::string problem);
-  State read_record_header();
+  void malformed(std::string problem);
+  void take_header(std::string_view& bytes);
+  void take_payload(std::string_view& bytes);
   void read_message();
 
   State state_ = State::kNeedMore;

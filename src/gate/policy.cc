@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The list of rules, and finding those that have a say.
+
+#include "gate/policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "gate/host_name.h"
+
+namespace caisson::gate {
+namespace {
+
+using Kind = HostPattern::Kind;
+
+constexpr std::string_view kOwnDomain = "caisson.internal";
+
+// Names that may mean something on the host's own network only, or are the gate's: neither a default nor a pattern is
+// meant to open them.
+bool is_by_exact_rule_only(std::string_view name) {
+  return name.find('.') == std::string_view::npos || name == kOwnDomain ||
+         matches_name({.kind = Kind::kAnyDepth, .name = std::string(kOwnDomain)}, name);
+}
+
+// Does this rule's network name the address? A special one is named by a network inside its block or by itself, so that
+// 0.0.0.0/0 ("the whole Internet") does not open what is not of the Internet.
+bool opens(const Cidr& network, const IpAddress& address) {
+  if (!network.contains(address)) return false;
+  const auto block = special_block(address);
+  return !block || network.is_one_address() || block->contains(network);
+}
+
+}  // namespace
+
+uint64_t Policy::add(Rule rule, bool allow, std::string origin) {
+  Positions& positions = bucket(rule.host);
+  for (const size_t position : positions) {
+    const Entry& entry = entries_[position];
+    if (entry.allow == allow && entry.rule == rule) return entry.id;
+  }
+  if (entries_.size() >= kMaxPolicyEntries) {
+    throw base::Error(fmt::format("the policy has {} rules already", kMaxPolicyEntries),
+                      "remove some, or write one with a star for many hosts");
+  }
+  positions.push_back(entries_.size());
+  entries_.push_back({.rule = std::move(rule), .allow = allow, .origin = std::move(origin), .id = next_id_});
+  return next_id_++;
+}
+
+bool Policy::remove(uint64_t id) {
+  if (std::erase_if(entries_, [&](const Entry& entry) { return entry.id == id; }) == 0) return false;
+  for (ByName* map : {&exact_, &one_label_, &any_depth_}) map->clear();
+  any_name_.clear();
+  networks_.clear();
+  for (size_t position = 0; position < entries_.size(); ++position) {
+    bucket(entries_[position].rule.host).push_back(position);
+  }
+  return true;
+}
+
+Policy::Positions& Policy::bucket(const HostPattern& host) {
+  switch (host.kind) {
+    case Kind::kName:
+      return exact_[host.name];
+    case Kind::kOneLabel:
+      return one_label_[host.name];
+    case Kind::kAnyDepth:
+      return any_depth_[host.name];
+    case Kind::kAnyName:
+      return any_name_;
+    case Kind::kNetwork:
+      break;
+  }
+  return networks_;
+}
+
+void Policy::append(const ByName& map, std::string_view key, Matches& found) const {
+  const auto positions = map.find(std::string(key));
+  if (positions == map.end()) return;
+  for (const size_t position : positions->second) found.push_back(&entries_[position]);
+}
+
+Policy::Matches Policy::matching(std::string_view name) const {
+  Matches found;
+  append(exact_, name, found);
+  append(one_label_, parent_name(name), found);
+  for (std::string_view parent = parent_name(name); !parent.empty(); parent = parent_name(parent)) {
+    append(any_depth_, parent, found);
+  }
+  for (const size_t position : any_name_) found.push_back(&entries_[position]);
+  if (is_by_exact_rule_only(name)) {
+    std::erase_if(found, [](const Entry* entry) { return entry->allow && entry->rule.host.kind != Kind::kName; });
+  }
+  return found;
+}
+
+Policy::Matches Policy::matching(const IpAddress& address) const {
+  Matches found;
+  for (const size_t position : networks_) {
+    const Entry& entry = entries_[position];
+    const Cidr& network = *entry.rule.host.network;
+    const bool covers =
+        entry.allow ? opens(network, address) : network.contains(address) || network.contains(address.effective());
+    if (covers) found.push_back(&entry);
+  }
+  return found;
+}
+
+Default Policy::fallback_of(std::string_view name) const {
+  return is_by_exact_rule_only(name) ? Default::kDeny : fallback_;
+}
+
+Default Policy::fallback_of(const IpAddress& address) const {
+  return classify(address) == AddressKind::kPublic ? fallback_ : Default::kDeny;
+}
+
+}  // namespace caisson::gate
