@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   base::write_all(file.get(), {reinterpret_cast<const char*>(data), size}, "archive");
   lseek(file.get(), 0, SEEK_SET);
   try {
-    cli::unpack({.input = file.get(), .top = "x", .target = world.target});
+    cli::unpack({.input = file.get(), .top = "x", .target = cli::open_target(world.target)});
   } catch (const base::Error&) {
     // Refused, in words.
   }

@@ -49,7 +49,7 @@ class Packer {
   std::vector<std::string> run() {
     std::string path = options_.path;
     char* const roots[] = {path.data(), nullptr};
-    const int follow = options_.follow_link || options_.name == "." ? FTS_COMFOLLOW : 0;
+    const int follow = follows_top(options_) ? FTS_COMFOLLOW : 0;
     const std::unique_ptr<FTS, WalkEnd> walk(fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | follow, nullptr));
     if (!walk) throw base::system_error("cannot read", path);
     errno = 0;
@@ -152,6 +152,10 @@ class Packer {
 };
 
 }  // namespace
+
+bool follows_top(const PackOptions& options) {
+  return options.follow_link || options.name == ".";
+}
 
 std::vector<std::string> pack(const PackOptions& options) {
   return Packer(options).run();

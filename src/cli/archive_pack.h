@@ -16,6 +16,9 @@ struct PackOptions {
   int output = 1;
 };
 
+// Whether a symbolic link at `path` itself is followed.
+bool follows_top(const PackOptions& options);
+
 // Symbolic links are packed as links, and hard links to the same file as hard links. Returns what was left out, in
 // words: sockets, pipes and devices. Throws base::Error.
 std::vector<std::string> pack(const PackOptions& options);

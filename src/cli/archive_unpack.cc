@@ -20,7 +20,6 @@
 #include "base/random.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "cli/unpack_target.h"
 
 namespace caisson::cli {
 namespace {
@@ -66,7 +65,8 @@ struct Folder {
 
 class Unpacker {
  public:
-  explicit Unpacker(const UnpackOptions& options) : options_(options), reader_(archive_read_new()), umask_(umask(0)) {
+  explicit Unpacker(UnpackOptions options)
+      : options_(std::move(options)), reader_(archive_read_new()), umask_(umask(0)) {
     umask(umask_);
     archive_read_support_format_tar(reader_.get());
     archive_read_support_filter_none(reader_.get());
@@ -128,7 +128,7 @@ class Unpacker {
     if (name == nullptr) throw Error("refused an entry without a name in the copy");
     const bool is_folder = archive_entry_filetype(entry) == AE_IFDIR;
     std::vector<std::string> parts = parts_of(name);
-    if (!target_) open_target(parts, is_folder);
+    if (!target_) choose_target(parts, is_folder);
     const Place place = place_of(std::move(parts), name);
     if (const char* link = archive_entry_hardlink(entry)) return make_hard_link(place, link);
     switch (archive_entry_filetype(entry)) {
@@ -143,10 +143,10 @@ class Unpacker {
     }
   }
 
-  void open_target(const std::vector<std::string>& parts, bool is_folder) {
+  void choose_target(const std::vector<std::string>& parts, bool is_folder) {
     const bool is_top = options_.top == "." ? parts.empty() : parts.size() == 1 && parts[0] == options_.top;
     if (!is_top) throw Error("the copy does not begin with " + in_quotes(options_.top));
-    target_ = find_target(options_.target, options_.top, is_folder);
+    target_ = place_in(std::move(options_.target), options_.top, is_folder);
   }
 
   // The archive's name with the top replaced by what it is called here.
@@ -281,7 +281,7 @@ class Unpacker {
 
   static std::string temporary_name() { return ".caisson-cp-" + base::random_hex(8); }
 
-  const UnpackOptions& options_;
+  UnpackOptions options_;
   std::vector<char> buffer_ = std::vector<char>(kReadBytes);
   ssize_t zeros_at_end_ = 0;
   std::unique_ptr<archive, ReaderEnd> reader_;
@@ -294,8 +294,8 @@ class Unpacker {
 
 }  // namespace
 
-std::vector<std::string> unpack(const UnpackOptions& options) {
-  return Unpacker(options).run();
+std::vector<std::string> unpack(UnpackOptions options) {
+  return Unpacker(std::move(options)).run();
 }
 
 }  // namespace caisson::cli

@@ -12,6 +12,9 @@
 //  - Devices, pipes and sockets are left out; set-uid, set-gid and sticky bits are dropped, the umask is applied, and
 //  files
 //    belong to whoever copies. Symbolic links are made as they are, and never followed.
+//  - caisson-cp is confined before it reads the first byte (archive_confinement.h), so that the same holds for a hole
+//  in
+//    libarchive.
 //  - A file is written under a temporary name and renamed, so a file or link that was there is replaced and not written
 //    through.
 #pragma once
@@ -19,15 +22,17 @@
 #include <string>
 #include <vector>
 
+#include "cli/unpack_target.h"
+
 namespace caisson::cli {
 
 struct UnpackOptions {
   int input = 0;
-  std::string top;     // the name of the archive's top entry; "." for a folder's content
-  std::string target;  // where to: docker cp's rules, see the README of `caisson cp --help`
+  std::string top;  // the name of the archive's top entry; "." for a folder's content
+  UserTarget target;
 };
 
 // Returns what was left out, in words. Throws base::Error; what was unpacked before stays.
-std::vector<std::string> unpack(const UnpackOptions& options);
+std::vector<std::string> unpack(UnpackOptions options);
 
 }  // namespace caisson::cli

@@ -13,6 +13,7 @@
 #include <exception>
 #include <string_view>
 
+#include "cli/archive_confinement.h"
 #include "cli/archive_pack.h"
 #include "cli/archive_unpack.h"
 
@@ -21,11 +22,15 @@ namespace {
 std::vector<std::string> run(const std::vector<std::string_view>& words) {
   using namespace caisson::cli;
   if (words.size() == 4 && words[0] == "pack") {
-    return pack(
-        PackOptions{.path = std::string(words[1]), .name = std::string(words[2]), .follow_link = words[3] == "follow"});
+    const PackOptions options{
+        .path = std::string(words[1]), .name = std::string(words[2]), .follow_link = words[3] == "follow"};
+    confine_packing(options);
+    return pack(options);
   }
   if (words.size() == 3 && words[0] == "unpack") {
-    return unpack(UnpackOptions{.top = std::string(words[1]), .target = std::string(words[2])});
+    UnpackOptions options{.top = std::string(words[1]), .target = open_target(std::string(words[2]))};
+    confine_unpacking(options.target);
+    return unpack(std::move(options));
   }
   throw std::invalid_argument("caisson-cp is run by `caisson cp`");
 }

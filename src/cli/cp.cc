@@ -3,6 +3,7 @@
 // caisson cp: files and folders into a sandbox and out of it, as tar streams. On this machine caisson-cp packs and
 // unpacks them; the other end is caisson-init.
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <memory>
 
 #include "base/error.h"
@@ -29,6 +31,7 @@ namespace {
 using base::Error;
 
 constexpr size_t kMaxAnswerBytes = 1U << 20;
+constexpr size_t kMaxWordsBytes = 4U << 20;  // a hundred names of 4 KiB, escaped
 
 struct CopyOptions {
   std::string from;
@@ -57,14 +60,28 @@ bool pump(int from, int to, const char* name) {
   }
 }
 
-base::Child start_helper(std::vector<std::string> arguments, int data, int number) {
+// caisson-cp at work. What it says comes through us: a sandbox that has taken it over can't steer the terminal.
+struct Helper {
+  base::Child child;
+  base::Fd words;
+};
+
+Helper start_helper(std::vector<std::string> arguments, int data, int number) {
   arguments.insert(arguments.begin(), base::helper_program("caisson-cp"));
-  return base::spawn({.argv = std::move(arguments), .descriptors = {{data, number}, {2, 2}}});
+  base::FdPair words = base::make_pipe();
+  base::Child child =
+      base::spawn({.argv = std::move(arguments), .descriptors = {{data, number}, {words.second.get(), 2}}});
+  return {std::move(child), std::move(words.first)};
 }
 
-// The helper has already said on stderr what went wrong.
-void wait_for(base::Child helper) {
-  const base::ExitStatus status = helper.wait();
+// Passes on what it has said: what was left out, or what went wrong. It says that when its work is over, so that it
+// never waits for us to read while we wait for it to take data.
+void wait_for(Helper helper) {
+  const std::string words = base::read_all(helper.words.get(), kMaxWordsBytes, "what caisson-cp says");
+  for (const std::string& line : base::split(words, '\n')) {
+    if (!line.empty()) fmt::print(stderr, "{}\n", base::escaped(line));
+  }
+  const base::ExitStatus status = helper.child.wait();
   if (status.signal != 0) throw Error("caisson-cp " + status.text());
   if (!status.ok()) throw Exit{kOurFailure};
 }
@@ -116,7 +133,7 @@ void copy_out(const CopyOptions& options, const CopyPlace& from, const CopyPlace
     return;
   }
   base::FdPair pipe = base::make_pipe();
-  base::Child helper = start_helper({"unpack", top_name(from.path), to.path}, pipe.first.get(), 0);
+  Helper helper = start_helper({"unpack", top_name(from.path), to.path}, pipe.first.get(), 0);
   pipe.first.reset();
   base::write_all(pipe.second.get(), upgraded.early_bytes, "the archive");
   pump(connection, pipe.second.get(), "the archive");

@@ -58,8 +58,10 @@ constexpr const char* kSubordinateFiles[] = {"/etc/subuid", "/etc/subgid"};
 // The wall around the virtual machine needs at least these two; without them nothing is started.
 HostCheck check_landlock() {
   const long version = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version > 0) return {"landlock", Verdict::kOk, fmt::format("version {}", version), ""};
-  return {"landlock", Verdict::kFail, strerror(errno), "boot a kernel (5.13 or newer) with landlock in its lsm= list"};
+  // Since version 2 it can allow links between folders, which what unpacks archives needs.
+  if (version > 1) return {"landlock", Verdict::kOk, fmt::format("version {}", version), ""};
+  return {"landlock", Verdict::kFail, version == 1 ? "version 1" : strerror(errno),
+          "boot a kernel (5.19 or newer) with landlock in its lsm= list"};
 }
 
 HostCheck check_seccomp() {

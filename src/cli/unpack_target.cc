@@ -41,6 +41,10 @@ std::optional<std::string> real_path(const std::string& path) {
   throw base::system_error("cannot copy to", path);
 }
 
+bool wants_folder(const std::string& target) {
+  return target.ends_with('/') || target.ends_with("/.") || target == ".";
+}
+
 base::Fd open_user_folder(const std::string& path) {
   return base::open_file(path, O_PATH | O_DIRECTORY);
 }
@@ -59,13 +63,9 @@ base::Fd open_below(const base::Fd& folder, const std::string& path, int flags) 
 
 }  // namespace
 
-UnpackTarget find_target(const std::string& target, const std::string& top, bool is_folder) {
-  const bool wants_folder = target.ends_with('/') || target.ends_with("/.") || target == ".";
+UserTarget open_target(const std::string& target) {
   const std::optional<std::string> real = real_path(target);
   if (!real) {
-    if (wants_folder && !is_folder) {
-      throw base::Error("cannot copy to " + in_quotes(target) + ": there is no such folder", "make it first");
-    }
     Parts parts = split_path(target);
     struct stat status {};
     if (lstat(target.c_str(), &status) == 0) {
@@ -75,17 +75,28 @@ UnpackTarget find_target(const std::string& target, const std::string& top, bool
     if (parts.name == "." || parts.name == "..") {
       throw base::Error("cannot copy to " + in_quotes(target) + ": there is no such folder", "make it first");
     }
-    return {open_user_folder(parts.folder), std::move(parts.name)};
+    return {target, open_user_folder(parts.folder), std::move(parts.name), UserTarget::Kind::kNothing};
   }
   struct stat status {};
   if (stat(real->c_str(), &status) != 0) throw base::system_error("cannot copy to", target);
-  if (S_ISDIR(status.st_mode)) return {open_user_folder(*real), top};
-  if (is_folder) {
-    throw base::Error("cannot copy a folder to " + in_quotes(target) + ": it is a file", "name another place");
-  }
-  if (wants_folder) throw base::Error("cannot copy to " + in_quotes(target) + ": it is not a folder");
+  if (S_ISDIR(status.st_mode)) return {target, open_user_folder(*real), "", UserTarget::Kind::kFolder};
+  if (wants_folder(target)) throw base::Error("cannot copy to " + in_quotes(target) + ": it is not a folder");
   Parts parts = split_path(*real);
-  return {open_user_folder(parts.folder), std::move(parts.name)};
+  return {target, open_user_folder(parts.folder), std::move(parts.name), UserTarget::Kind::kFile};
+}
+
+UnpackTarget place_in(UserTarget target, const std::string& top, bool is_folder) {
+  switch (target.kind) {
+    case UserTarget::Kind::kFolder:
+      return {std::move(target.folder), top};
+    case UserTarget::Kind::kFile:
+      if (!is_folder) break;
+      throw base::Error("cannot copy a folder to " + in_quotes(target.given) + ": it is a file", "name another place");
+    case UserTarget::Kind::kNothing:
+      if (is_folder || !wants_folder(target.given)) break;
+      throw base::Error("cannot copy to " + in_quotes(target.given) + ": there is no such folder", "make it first");
+  }
+  return {std::move(target.folder), std::move(target.name)};
 }
 
 base::Fd open_folder_below(const base::Fd& folder, const std::string& path) {

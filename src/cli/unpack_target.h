@@ -9,8 +9,20 @@
 
 namespace caisson::cli {
 
+// The place that the user named, found and opened before anything is read from the archive: so that what reads it can
+// be confined to `folder`.
+struct UserTarget {
+  enum class Kind { kFolder, kFile, kNothing };
+  std::string given;
+  base::Fd folder;   // everything happens below this: the target itself (kFolder) or the folder that it is in
+  std::string name;  // in it; "" with kFolder
+  Kind kind = Kind::kFolder;
+};
+// Throws base::Error for a place where nothing can be put whatever the archive holds.
+UserTarget open_target(const std::string& target);
+
 struct UnpackTarget {
-  base::Fd folder;   // everything happens below this
+  base::Fd folder;
   std::string name;  // of the top entry in it; "." means the folder itself
 };
 
@@ -20,7 +32,7 @@ struct UnpackTarget {
 //   target is not there               → called so, in the folder above it, which must exist; with a slash at the end
 //   only
 //                                       for a folder
-UnpackTarget find_target(const std::string& target, const std::string& top, bool is_folder);
+UnpackTarget place_in(UserTarget target, const std::string& top, bool is_folder);
 
 // The folder `path` below `folder` ("" or "." is it itself), opened without following any link. Throws a base::Error
 // that names `path`.

@@ -36,7 +36,7 @@ class Reports {
     pending_.append(buffer, static_cast<size_t>(got));
     size_t end;
     while ((end = pending_.find('\n')) != std::string::npos) {
-      take(pending_.substr(0, end));
+      take_line(pending_.substr(0, end));
       pending_.erase(0, end + 1);
     }
     if (pending_.size() > kMaxLine) throw base::Error("caisson-unpack reports too much");
@@ -50,12 +50,20 @@ class Reports {
   }
 
  private:
-  void take(const std::string& line) {
-    const base::Json json = base::parse_json_object(line, "a report of caisson-unpack");
+  // What reads the archive writes here too, and an archive may have taken it over.
+  void take_line(const std::string& line) {
+    try {
+      take(base::parse_json_object(line, "a report of caisson-unpack"));
+    } catch (const base::Json::exception&) {
+      throw base::Error("a report of caisson-unpack is not one");
+    }
+  }
+
+  void take(const base::Json& json) {
     if (json.contains("done")) {
       result_ = result_from_json(json["done"]);
     } else if (json.contains("error")) {
-      failure_ = base::Error(json.value("error", ""), json.value("hint", ""));
+      failure_ = base::Error(base::escaped(json.value("error", "")), base::escaped(json.value("hint", "")));
     } else if (json.contains("written")) {
       const auto total = json.value("total", uint64_t{0});
       const auto written = json.value("written", uint64_t{0});

@@ -184,13 +184,8 @@ base::Fd Tree::file(std::string_view path) {
 
 void Tree::close_file(std::string_view path, const base::Fd& file, uint64_t size, const Attributes& attributes) {
   if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) throw failed("cannot set the size of", path);
-  if (ownership_ == Ownership::kFaked) {
-    if (::fchown(file.get(), attributes.uid, attributes.gid) != 0) throw failed("cannot set the owner of", path);
-    if (::fchmod(file.get(), attributes.mode) != 0) throw failed("cannot set the mode of", path);
-    set_xattrs(file.get(), attributes);
-  }
-  const timespec times[2] = {attributes.mtime, attributes.mtime};
-  if (::futimens(file.get(), times) != 0) throw failed("cannot set the time of", path);
+  set_attributes_of(file.get(), path, attributes);
+  if (ownership_ == Ownership::kFaked) set_xattrs(file.get(), attributes);
 }
 
 void Tree::symlink(std::string_view path, const std::string& target, const Attributes& attributes) {
@@ -234,20 +229,30 @@ void Tree::node(std::string_view path, mode_t type, dev_t device, const Attribut
   remember(at.parent, at.name);
 }
 
+// By descriptor wherever there is one: what unpacks is confined to changing what it could open (unpack_reading.h).
 void Tree::set_attributes(int parent, const std::string& name, const Attributes& attributes) {
   struct stat info {};
   if (::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw failed("cannot look at", name);
+  if (S_ISLNK(info.st_mode)) return set_link_attributes(parent, name, attributes);
+  const base::Fd file = base::open_file(name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0, parent);
+  set_attributes_of(file.get(), name, attributes);
+  if (ownership_ == Ownership::kFaked && S_ISDIR(info.st_mode)) set_xattrs(file.get(), attributes);
+}
+
+void Tree::set_attributes_of(int file, std::string_view path, const Attributes& attributes) const {
   if (ownership_ == Ownership::kFaked) {
     // Owner first: chown(2) clears setuid and setgid.
-    if (::fchownat(parent, name.c_str(), attributes.uid, attributes.gid, AT_SYMLINK_NOFOLLOW) != 0)
-      throw failed("cannot set the owner of", name);
-    if (!S_ISLNK(info.st_mode) && ::fchmodat(parent, name.c_str(), attributes.mode, 0) != 0)
-      throw failed("cannot set the mode of", name);
-    if (S_ISDIR(info.st_mode) && !attributes.xattrs.empty()) {
-      const base::Fd folder = base::open_file(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, parent);
-      set_xattrs(folder.get(), attributes);
-    }
+    if (::fchown(file, attributes.uid, attributes.gid) != 0) throw failed("cannot set the owner of", path);
+    if (::fchmod(file, attributes.mode) != 0) throw failed("cannot set the mode of", path);
   }
+  const timespec times[2] = {attributes.mtime, attributes.mtime};
+  if (::futimens(file, times) != 0) throw failed("cannot set the time of", path);
+}
+
+void Tree::set_link_attributes(int parent, const std::string& name, const Attributes& attributes) const {
+  if (ownership_ == Ownership::kFaked &&
+      ::fchownat(parent, name.c_str(), attributes.uid, attributes.gid, AT_SYMLINK_NOFOLLOW) != 0)
+    throw failed("cannot set the owner of", name);
   const timespec times[2] = {attributes.mtime, attributes.mtime};
   if (::utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) throw failed("cannot set the time of", name);
 }

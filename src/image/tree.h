@@ -85,6 +85,8 @@ class Tree {
   void clear(int parent, const std::string& name, const struct stat& info);
   bool remove_older(int parent, const std::string& name, unsigned depth);
   void set_attributes(int parent, const std::string& name, const Attributes& attributes);
+  void set_attributes_of(int file, std::string_view path, const Attributes& attributes) const;
+  void set_link_attributes(int parent, const std::string& name, const Attributes& attributes) const;
   void set_xattrs(int fd, const Attributes& attributes) const;
   void remember(int parent, const std::string& name);
   void remember_time(int folder, const std::string& path);

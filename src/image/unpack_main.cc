@@ -3,8 +3,9 @@
 // caisson-unpack: does one UnpackJob (unpack_job.h). A program of its own because fakeroot works by preloading a
 // library into dynamic programs, and because it reads what strangers made.
 //
-// Two processes: the first waits, and the second works. When the pipe from `caisson` closes, the first ends the second
-// and itself, fakeroot's script goes on to its end and stops its daemon, and nothing is left running.
+// Three processes: the first waits, the second works, and the third, which is confined, reads the archives for it
+// (unpack_reading.h). When the pipe from `caisson` closes, the first ends the others and itself, fakeroot's script goes
+// on to its end and stops its daemon, and nothing is left running.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -25,9 +26,9 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "image/digest.h"
-#include "image/unpack.h"
+#include "image/tree.h"
 #include "image/unpack_job.h"
+#include "image/unpack_reading.h"
 
 namespace caisson::image {
 namespace {
@@ -38,56 +39,6 @@ constexpr uint64_t kNearlyFull = 32U << 20;
 // All images have the same one: nothing looks an image up by it, and equal trees must make equal files.
 constexpr const char* kUuid = "ca155011-0000-4000-8000-000000000000";
 constexpr const char* kLatestTime = "2147483647";
-
-void report(const base::Json& json) {
-  const std::string line = base::to_line(json) + "\n";
-  base::write_all(kReportFd, {line.data(), line.size()}, "the report");
-}
-
-// Passes on at most one report in kReportEvery.
-class Pace {
- public:
-  bool due() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return false;
-    next_ = now + kReportEvery;
-    return true;
-  }
-
- private:
-  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
-};
-
-base::Fd open_layer(const LayerJob& layer) {
-  if (layer.path == "-") return base::Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10));
-  return base::open_file(layer.path, O_RDONLY);
-}
-
-UnpackTotals unpack_all(const UnpackJob& job, Ownership ownership) {
-  Tree tree(job.tree, ownership);
-  Attributes root;
-  root.mode = 0755;
-  tree.folder("", root);  // so that an archive without an entry for it gives the same image each time
-  UnpackTotals totals;
-  Pace pace;
-  for (size_t i = 0; i < job.layers.size(); ++i) {
-    const LayerJob& layer = job.layers[i];
-    UnpackOptions options;
-    options.whiteouts = layer.whiteouts;
-    options.require_end = layer.require_end;
-    options.diff_id = layer.diff_id;
-    if (job.max_bytes != 0) options.limits.max_bytes = job.max_bytes;
-    if (job.max_entries != 0) options.limits.max_entries = job.max_entries;
-    options.tick = [&](const UnpackTotals& so_far, uint64_t consumed) {
-      if (!pace.due()) return;
-      report({{"bytes", so_far.bytes}, {"entries", so_far.entries}, {"consumed", consumed}, {"layer", i}});
-    };
-    const base::Fd archive = open_layer(layer);
-    const std::string name = layer.path == "-" ? "the archive" : layer.path;
-    unpack_layer(archive.get(), name, tree, totals, options);
-  }
-  return totals;
-}
 
 // Reports how much mkfs.erofs has written until it ends.
 base::ExitStatus watch_writing(base::Child& mkfs, const std::string& out, uint64_t total) {
@@ -129,21 +80,13 @@ bool has_dockerd(const std::string& folder) {
 }
 
 UnpackResult do_job(const UnpackJob& job) {
+  Reading reading;
+  if (!job.layers.empty()) reading = read_archives(job);
   UnpackResult result;
-  if (job.task == UnpackJob::Task::kKind) {
-    if (job.layers.size() != 1) throw base::Error("the unpacking job needs one archive");
-    result.kind = archive_kind(open_layer(job.layers[0]).get(), job.layers[0].path);
-    return result;
-  }
-  uint64_t total = 0;
-  if (!job.layers.empty()) {
-    const UnpackTotals totals =
-        unpack_all(job, job.task == UnpackJob::Task::kImage ? Ownership::kFaked : Ownership::kPlain);
-    result.entries = totals.entries;
-    total = totals.bytes;
-  }
+  result.entries = reading.entries;
+  result.kind = reading.kind;
   if (job.task == UnpackJob::Task::kImage) {
-    write_erofs(job, total);
+    write_erofs(job, reading.bytes);
     result.has_dockerd = has_dockerd(job.tree);
   }
   return result;

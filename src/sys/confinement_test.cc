@@ -9,30 +9,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/process.h"
 #include "sys/capabilities.h"
+#include "sys/in_child_for_test.h"
 #include "sys/landlock.h"
-#include "sys/namespaces.h"
 #include "sys/seccomp.h"
 
 namespace caisson::sys {
 namespace {
-
-// Runs `body` in a child; its exit code.
-template <typename Body>
-int in_child(Body body) {
-  const CloneResult cloned = clone_process(0);
-  if (cloned.pid == 0) ::_exit(body());
-  base::Child child(cloned.pid, base::Fd(cloned.pidfd));
-  return child.wait().code;
-}
-
-int errno_of_open(const char* path, int flags) {
-  const int file = ::open(path, flags | O_CLOEXEC, 0600);
-  const int errnum = file < 0 ? errno : 0;
-  if (file >= 0) ::close(file);
-  return errnum;
-}
 
 TEST(Landlock, ReadsOnlyWhatItWasGiven) {
   if (landlock_abi() == 0) GTEST_SKIP() << "this kernel has no Landlock";

@@ -43,17 +43,21 @@ constexpr size_t size_for(int abi) {
   return abi >= 6 ? sizeof(RulesetAttributes) : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
 }
 
-void allow_reading(int ruleset, const std::string& path) {
-  const base::Fd file = base::open_if_exists(path, O_PATH);
-  if (!file) return;
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw base::system_error("cannot look at", path);
+// Child side. Returns 0 or an errno.
+int add_rule(int ruleset, int descriptor, uint64_t rights) {
   landlock_path_beneath_attr rule{};
-  rule.parent_fd = file.get();
-  rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
-  if (S_ISDIR(status.st_mode)) rule.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
-  if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
-    throw base::system_error("cannot make a Landlock rule for", path);
+  rule.parent_fd = descriptor;
+  rule.allowed_access = rights;
+  return result_of(::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
+}
+
+// `rights` are a file's; a folder's files are listed as well.
+void allow_reading(const LandlockRules& rules, int descriptor, uint64_t rights, const std::string& name) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) throw base::system_error("cannot look at", name);
+  if (S_ISDIR(status.st_mode)) rights |= LANDLOCK_ACCESS_FS_READ_DIR;
+  if (const int errnum = add_rule(rules.ruleset.get(), descriptor, rights))
+    throw base::system_error("cannot make a Landlock rule for", name, errnum);
 }
 
 }  // namespace
@@ -66,24 +70,37 @@ int landlock_abi() {
 LandlockRules make_landlock_rules(const std::vector<std::string>& readable) {
   const int abi = landlock_abi();
   if (abi == 0)
-    throw base::Error("this kernel has no Landlock, which the jail needs",
+    throw base::Error("this kernel has no Landlock, without which Caisson works with nothing of strangers",
                       "a kernel from 5.13 on with CONFIG_SECURITY_LANDLOCK, and 'landlock' in its boot parameter lsm=");
   const RulesetAttributes attributes = attributes_of(abi);
   LandlockRules rules{
       .ruleset = base::Fd(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_for(abi), 0))),
       .abi = abi};
   if (!rules.ruleset) throw base::system_error("cannot make a", "Landlock ruleset");
-  for (const std::string& path : readable) allow_reading(rules.ruleset.get(), path);
+  for (const std::string& path : readable) {
+    const base::Fd file = base::open_if_exists(path, O_PATH);
+    if (file) allow_reading(rules, file.get(), LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE, path);
+  }
   return rules;
+}
+
+void allow_reading_beneath(const LandlockRules& rules, int descriptor) {
+  allow_reading(rules, descriptor, LANDLOCK_ACCESS_FS_READ_FILE, "what is to be read");
+}
+
+void allow_changing_beneath(const LandlockRules& rules, int folder) {
+  uint64_t rights = LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+                    LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO;
+  rights |= attributes_of(rules.abi).handled_access_fs & (kFsRefer | kFsTruncate);
+  if (const int errnum = add_rule(rules.ruleset.get(), folder, rights))
+    throw base::system_error("cannot make a Landlock rule for", "the target folder", errnum);
 }
 
 int allow_reading_file(int ruleset, const char* path) {
   const int file = ::open(path, O_PATH | O_CLOEXEC);
   if (file < 0) return errno;
-  landlock_path_beneath_attr rule{};
-  rule.parent_fd = file;
-  rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
-  const int errnum = result_of(::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
+  const int errnum = add_rule(ruleset, file, LANDLOCK_ACCESS_FS_READ_FILE);
   ::close(file);
   return errnum;
 }

@@ -6,78 +6,21 @@
 #include <linux/sched.h>
 #include <sys/prctl.h>
 
+#include "sys/ordinary_calls.h"
+
 namespace caisson::vmm {
 namespace {
 
 constexpr uint64_t kExact = ~0ULL;
 
-// Data and descriptors that are already open.
-constexpr const char* kFiles[] = {
-    "read",        "write",          "readv",           "writev",         "pread64",       "pwrite64",
-    "preadv",      "pwritev",        "preadv2",         "pwritev2",       "lseek",         "close",
-    "close_range", "fstat",          "fstatfs",         "newfstatat",     "stat",          "lstat",
-    "statx",       "statfs",         "access",          "faccessat",      "faccessat2",    "readlink",
-    "readlinkat",  "getdents64",     "getcwd",          "fcntl",          "dup",           "dup2",
-    "dup3",        "pipe2",          "ioctl",           "fsync",          "fdatasync",     "sync_file_range",
-    "ftruncate",   "fadvise64",      "eventfd2",        "signalfd4",      "epoll_create1", "epoll_ctl",
-    "epoll_wait",  "epoll_pwait",    "epoll_pwait2",    "poll",           "ppoll",         "select",
-    "pselect6",    "timerfd_create", "timerfd_settime", "timerfd_gettime"};
+// Devices of the guest that wait for many things at once, and KVM's ioctls.
+constexpr const char* kEvents[] = {"fcntl",         "ioctl",          "eventfd2",        "signalfd4",
+                                   "epoll_create1", "epoll_ctl",      "epoll_wait",      "epoll_pwait",
+                                   "epoll_pwait2",  "timerfd_create", "timerfd_settime", "timerfd_gettime"};
 
 // On sockets that were inherited; there is no call here that makes or connects one.
 constexpr const char* kSockets[] = {"sendmsg",     "sendto",     "recvmsg",    "recvfrom", "getsockname",
                                     "getpeername", "getsockopt", "setsockopt", "shutdown"};
-
-constexpr const char* kMemory[] = {"mmap", "munmap", "mprotect", "mremap",    "madvise",
-                                   "brk",  "msync",  "mincore",  "membarrier"};
-
-// Threads, signals to itself, time, and facts about itself.
-constexpr const char* kProcess[] = {"futex",
-                                    "futex_waitv",
-                                    "set_robust_list",
-                                    "get_robust_list",
-                                    "set_tid_address",
-                                    "rseq",
-                                    "gettid",
-                                    "getpid",
-                                    "getppid",
-                                    "getuid",
-                                    "geteuid",
-                                    "getgid",
-                                    "getegid",
-                                    "getresuid",
-                                    "getresgid",
-                                    "getrandom",
-                                    "sysinfo",
-                                    "uname",
-                                    "sched_yield",
-                                    "sched_getaffinity",
-                                    "sched_getparam",
-                                    "sched_getscheduler",
-                                    "getcpu",
-                                    "exit",
-                                    "exit_group",
-                                    "restart_syscall",
-                                    "rt_sigaction",
-                                    "rt_sigprocmask",
-                                    "rt_sigreturn",
-                                    "rt_sigtimedwait",
-                                    "rt_sigpending",
-                                    "rt_sigsuspend",
-                                    "sigaltstack",
-                                    "arch_prctl",
-                                    "seccomp",
-                                    "clock_gettime",
-                                    "clock_getres",
-                                    "clock_nanosleep",
-                                    "nanosleep",
-                                    "gettimeofday",
-                                    "time",
-                                    "timer_create",
-                                    "timer_settime",
-                                    "timer_gettime",
-                                    "timer_delete",
-                                    "getrlimit",
-                                    "getrusage"};
 
 constexpr unsigned long kPrctls[] = {PR_SET_NAME,         PR_GET_NAME,         PR_SET_TIMERSLACK,
                                      PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP,
@@ -97,7 +40,6 @@ void add_processes(sys::FilterBuilder& filter) {
       CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   // clone3's flags are in memory, out of a filter's reach; without it the C library takes clone.
   filter.allow("clone", {{.argument = 0, .mask = kThread | kNamespaces, .value = kThread}});
-  filter.allow("tgkill", {{.argument = 0, .mask = kExact, .value = sys::kOwnPidMark}});
   filter.notify("execve");
   // Reading its own limits: the pid is 0, the new limit is no pointer.
   filter.allow("prlimit64", {{.argument = 0, .mask = kExact, .value = 0}, {.argument = 2, .mask = kExact, .value = 0}});
@@ -108,10 +50,9 @@ void add_processes(sys::FilterBuilder& filter) {
 
 sys::FilterProgram jail_filter(int pretend_fd) {
   sys::FilterBuilder filter;
-  for (const char* call : kFiles) filter.allow(call);
+  sys::allow_ordinary_calls(filter);
+  for (const char* call : kEvents) filter.allow(call);
   for (const char* call : kSockets) filter.allow(call);
-  for (const char* call : kMemory) filter.allow(call);
-  for (const char* call : kProcess) filter.allow(call);
   add_opens(filter);
   add_processes(filter);
   if (pretend_fd >= 0) {
