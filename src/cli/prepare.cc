@@ -72,7 +72,7 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
   spec::validate(plan.spec);
   keeper::NewSandbox made = new_sandbox(plan, options.name_is_made_up);
   engine->create(plan, made.folder());
-  keeper::Claim claim = std::move(made).commit(plan);
+  keeper::Claim claim = std::move(made).commit(plan, options.policy);
   return {std::move(plan.spec), std::move(claim)};
 }
 

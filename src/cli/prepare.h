@@ -12,6 +12,7 @@ namespace caisson::cli {
 struct PrepareOptions {
   bool name_is_made_up = false;  // then one that is taken is replaced
   bool may_be_idle = false;      // without a command the sandbox just runs
+  gate::Policy policy = gate::Policy();
 };
 
 struct Prepared {

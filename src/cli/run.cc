@@ -22,6 +22,9 @@ constexpr const char* kDetails =
     "--timeout ended it, 125 when caisson failed, 126 when the command cannot be executed, 127 when it is not found,\n"
     "128 + N when signal N ended it. On a terminal, ctrl-p ctrl-q leaves it running.\n"
     "\n"
+    "The network reaches what --net and --allow say. A RULE is [tcp:|udp:]HOST[:PORT[-PORT]]; HOST is a name, *.NAME\n"
+    "(one label more), **.NAME (any number), an address or a network (10.0.0.0/8). Rules that deny win.\n"
+    "\n"
     "Examples:\n"
     "  caisson run -- make test                   a command, its exit code and its output\n"
     "  caisson run -it                            a shell\n"
@@ -56,7 +59,8 @@ int run(const RunOptions& options, const Tail& tail) {
   const TerminalSize size = own_terminal_size();
   spec.command.rows = size.rows;
   spec.command.columns = size.columns;
-  Prepared prepared = prepare_sandbox(spec, {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach});
+  Prepared prepared = prepare_sandbox(
+      spec, {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach, .policy = make_policy(options)});
   return options.detach ? run_detached(std::move(prepared)) : run_in_foreground(std::move(prepared));
 }
 

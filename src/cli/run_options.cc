@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/policy_target.h"
+#include "gate/preset.h"
 
 namespace caisson::cli {
 namespace {
@@ -71,6 +73,23 @@ void set_limits(spec::SandboxSpec& spec, const RunOptions& options) {
   }
 }
 
+void set_network(spec::Network& network, const RunOptions& options) {
+  if (!options.net.empty()) network.preset = options.net;
+  if (!options.net_rate.empty())
+    network.bytes_per_second = for_option("--net-rate", [&] { return base::parse_bytes(options.net_rate); });
+  if (!options.net_total.empty())
+    network.total = for_option("--net-total", [&] { return base::parse_bytes(options.net_total); });
+  if (!options.net_connections.empty()) network.connections = parse_count("--net-connections", options.net_connections);
+}
+
+void add_rules(gate::Policy& policy, const std::vector<std::string>& rules, bool allow) {
+  const char* option = allow ? "--allow" : "--deny";
+  for (const std::string& text : rules) {
+    gate::Rule rule = for_option(option, [&] { return supported_rule(text); });
+    policy.add(std::move(rule), allow, option);
+  }
+}
+
 }  // namespace
 
 void declare_run_options(CLI::App& command, RunOptions& options) {
@@ -95,6 +114,20 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
       ->type_name("PORT")
       ->expected(1)
       ->take_all();
+  command.add_option("--net", options.net, "its network: none, locked, balanced or open (default: locked)")
+      ->type_name("PRESET");
+  command.add_option("--allow", options.allow, "let it reach a host: [udp:]HOST[:PORT]")
+      ->type_name("RULE")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--deny", options.deny, "never let it reach a host, whatever allows it")
+      ->type_name("RULE")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--net-rate", options.net_rate, "bytes a second, both ways together")->type_name("SIZE");
+  command.add_option("--net-total", options.net_total, "bytes in all, both ways together")->type_name("SIZE");
+  command.add_option("--net-connections", options.net_connections, "connections at a time (default: 4096)")
+      ->type_name("N");
   command.add_option("--user,-u", options.user, "user or uid[:gid] inside (default: the image's)")->type_name("USER");
   command.add_option("--workdir,-w", options.folder, "folder inside (default: the user's home)")->type_name("PATH");
   command.add_flag("--interactive,-i", options.interactive, "pass on what is typed");
@@ -111,10 +144,24 @@ spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const S
   set_limits(spec, options);
   spec.environment = read_environment(options.environment_files, options.environment, surroundings.variable);
   for (const std::string& port : options.ports) spec.ports.push_back(spec::parse_port(port));
+  set_network(spec.network, options);
   spec.command = make_command(options, tail, surroundings);
   spec.remove_at_end = !options.keep && !options.detach;
   spec::validate(spec);
   return spec;
+}
+
+gate::Policy make_policy(const RunOptions& options) {
+  const gate::Preset& preset = for_option("--net", [&]() -> const gate::Preset& {
+    return gate::find_preset(options.net.empty() ? gate::kDefaultPreset : options.net);
+  });
+  if (!preset.has_network && !(options.allow.empty() && options.deny.empty()))
+    throw Error("--net none takes no rules", "leave out --allow and --deny, or --net");
+  gate::Policy policy(preset.fallback);
+  for (const gate::Rule& rule : preset.rules) policy.add(rule, true, "preset " + std::string(preset.name));
+  add_rules(policy, options.allow, true);
+  add_rules(policy, options.deny, false);
+  return policy;
 }
 
 std::vector<std::string> read_environment(const std::vector<std::string>& files,

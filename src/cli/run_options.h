@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "gate/policy.h"
 #include "spec/sandbox_spec.h"
 
 namespace caisson::cli {
@@ -24,6 +25,12 @@ struct RunOptions {
   std::vector<std::string> environment;
   std::vector<std::string> environment_files;
   std::vector<std::string> ports;
+  std::string net;
+  std::vector<std::string> allow;
+  std::vector<std::string> deny;
+  std::string net_rate;
+  std::string net_total;
+  std::string net_connections;
   std::string user;
   std::string folder;
   bool interactive = false;
@@ -44,6 +51,9 @@ struct Surroundings {
 
 // Throws base::Error that names the option.
 spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings);
+
+// What the sandbox's network may reach. Throws base::Error that names the option.
+gate::Policy make_policy(const RunOptions& options);
 
 // "K=V" entries from files and options, in this order; of several values for one key the last counts.
 std::vector<std::string> read_environment(const std::vector<std::string>& files,

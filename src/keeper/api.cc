@@ -97,6 +97,15 @@ asio::awaitable<ApiAnswer> post_resize(Call call) {
   co_return ApiAnswer{};
 }
 
+asio::awaitable<ApiAnswer> get_policy(Call call) {
+  co_return ApiAnswer{.body = call.control.policy()};
+}
+
+asio::awaitable<ApiAnswer> post_policy(Call call) {
+  call.control.change_policy(policy_change_from_json(call.body()));
+  co_return ApiAnswer{.body = call.control.policy()};
+}
+
 asio::awaitable<ApiAnswer> post_stop(Call call) {
   const Json body = call.body();
   JsonReader reader(body, "the stop request");
@@ -111,7 +120,7 @@ asio::awaitable<ApiAnswer> post_stop(Call call) {
 
 using Handler = asio::awaitable<ApiAnswer> (*)(Call);
 
-constexpr std::array<Route, 10> kRoutes{{
+constexpr std::array<Route, 12> kRoutes{{
     {"GET", "/v1/sandbox", false},
     {"GET", "/v1/ready", false},
     {"GET", "/v1/stats", false},
@@ -121,10 +130,13 @@ constexpr std::array<Route, 10> kRoutes{{
     {"POST", "/v1/exec/{id}/signal", false},
     {"POST", "/v1/exec/{id}/resize", false},
     {"POST", "/v1/copy", true},
+    {"GET", "/v1/policy", false},
+    {"POST", "/v1/policy", false},
     {"POST", "/v1/stop", false},
 }};
-constexpr std::array<Handler, kRoutes.size()> kHandlers{get_sandbox, get_ready,   get_stats,   post_attach, post_detach,
-                                                        post_exec,   post_signal, post_resize, post_copy,   post_stop};
+constexpr std::array<Handler, kRoutes.size()> kHandlers{get_sandbox, get_ready,  get_stats,   post_attach,
+                                                        post_detach, post_exec,  post_signal, post_resize,
+                                                        post_copy,   get_policy, post_policy, post_stop};
 
 // What stands for {id} where the path is one of the route's; nothing where it is not.
 std::optional<std::string> match(const Route& route, const std::vector<std::string>& path) {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/json_reader.h"
 #include "keeper/channel.h"
+#include "keeper/network_policy.h"
 #include "link/services.h"
 
 namespace caisson::keeper {
@@ -52,6 +53,10 @@ class Control {
   virtual asio::awaitable<StreamHandler> copy(link::CopyRequest request) = 0;
   virtual asio::awaitable<void> signal(CommandId command, int number) = 0;
   virtual asio::awaitable<void> resize(CommandId command, link::TtySize size) = 0;
+  // {"policy", "refusals"}
+  virtual base::Json policy() = 0;
+  // In force, and kept, when it returns.
+  virtual void change_policy(const PolicyChange& change) = 0;
   // Returns when the sandbox has ended.
   virtual asio::awaitable<void> stop(std::chrono::seconds timeout) = 0;
 };

@@ -127,7 +127,7 @@ NewSandbox::~NewSandbox() {
   if (!hidden_.empty() && lock_) delete_hidden(folder_, nullptr);
 }
 
-Claim NewSandbox::commit(const engine::Plan& plan) && {
+Claim NewSandbox::commit(const engine::Plan& plan, const gate::Policy& policy) && {
   const std::string parent = parent_of(hidden_);
   const std::string folder = parent + "/" + name_;
   const Durability durability = plan.spec.remove_at_end ? Durability::kNotSynced : Durability::kSynced;
@@ -135,6 +135,7 @@ Claim NewSandbox::commit(const engine::Plan& plan) && {
   state.created = now();
   write_new_file(folder_ + "/spec.json", spec::to_json(plan.spec), durability);
   write_new_file(folder_ + "/plan.json", to_json(plan), durability);
+  write_new_file(folder_ + "/policy.json", to_json(policy), durability);
   write_new_file(folder_ + "/state.json", to_json(state), durability);
   if (::renameat2(AT_FDCWD, folder_.c_str(), AT_FDCWD, folder.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno == EEXIST) throw taken(name_);

@@ -75,6 +75,7 @@ asio::awaitable<void> Life::start() {
   server_.listen(sandbox_.socket);
   start_engine();
   co_await configure();
+  open_gate();
   ports_.serve(*guest_);
   // From here on, and not from the command's start, which is the guest's word.
   if (plan_.spec.timeout) asio::co_spawn(executor_, enforce_timeout(), asio::detached);
@@ -96,7 +97,8 @@ void Life::start_engine() {
       self->changed_.notify_all();
     }
   };
-  guest_ = std::make_unique<link::GuestClient>(executor_, instance_->take_link(), on_end);
+  guest_ = std::make_unique<link::GuestClient>(executor_, instance_->take_link(), on_end,
+                                               link::GuestClient::FromGuest::kAccepted);
 
   State& state = sandbox_.state;
   state.status = Status::kRunning;
@@ -152,6 +154,21 @@ asio::awaitable<void> Life::configure() {
   throw_if_stopped();
   configured_ = true;
   changed_.notify_all();
+}
+
+// From here on the guest has a network. What it asked for before waits.
+void Life::open_gate() {
+  const spec::Network& network = plan_.spec.network;
+  gate::GateOptions options;
+  options.policy = read_policy(options_.folder);
+  options.limits.connections = network.connections;
+  options.limits.bytes_per_second = network.bytes_per_second.count;
+  options.limits.total_bytes = network.total.count;
+  options.random = static_cast<uint32_t>(std::stoul(base::random_hex(4), nullptr, 16));
+  options.upstream = std::make_shared<gate::HostResolver>(executor_);
+  options.record = [this](std::string_view event, const base::Json& details) { ledger_.write(event, details); };
+  gate_ = std::make_unique<gate::Gate>(executor_, std::move(options));
+  gate_->serve(guest_->share_session());
 }
 
 asio::awaitable<void> Life::start_main() {

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 
+#include "gate/gate.h"
 #include "keeper/control.h"
 #include "keeper/exit.h"
 #include "keeper/frames.h"
@@ -61,6 +62,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<StreamHandler> copy(link::CopyRequest request) override;
   asio::awaitable<void> signal(CommandId command, int number) override;
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
+  base::Json policy() override;
+  void change_policy(const PolicyChange& change) override;
   asio::awaitable<void> stop(std::chrono::seconds timeout) override;
 
   // For tests: bytes of the guest's that are held in this process.
@@ -83,6 +86,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> start();
   void start_engine();
   asio::awaitable<void> configure();
+  void open_gate();
   asio::awaitable<void> start_main();
   asio::awaitable<void> until_end();
   asio::awaitable<void> bring_down();
@@ -129,6 +133,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::shared_ptr<MainCommand> main_;
   std::unique_ptr<engine::Instance> instance_;
   std::unique_ptr<link::GuestClient> guest_;
+  std::unique_ptr<gate::Gate> gate_;
 
   link::Event changed_;
   bool configured_ = false;

@@ -118,6 +118,20 @@ asio::awaitable<void> Life::resize(CommandId command, link::TtySize size) {
   co_await to.resize(id, size);
 }
 
+Json Life::policy() {
+  const gate::Policy policy = gate_ ? gate_->policy() : read_policy(options_.folder);
+  const gate::Refusals refusals = gate_ ? gate_->refusals() : gate::Refusals();
+  return Json{{"policy", to_json(policy)}, {"refusals", to_json(refusals)}};
+}
+
+void Life::change_policy(const PolicyChange& change) {
+  guest();
+  gate::Policy policy = changed(gate_->policy(), change);
+  write_policy(options_.folder, policy);
+  ledger_.write("policy", to_json(change));
+  gate_->set_policy(std::move(policy));
+}
+
 asio::awaitable<void> Life::stop(std::chrono::seconds timeout) {
   const auto self = shared_from_this();
   request_stop(timeout, "by request");

@@ -35,6 +35,7 @@ void log_failure(const base::Error& error) {
 // Returns when the engine's process has ended, or is dying and nobody needs to wait for it.
 asio::awaitable<void> Life::bring_down() {
   ports_.close();
+  if (gate_) gate_->close();
   if (!instance_) co_return;
   auto engine_ended = [this] { return engine_ended_.has_value(); };
   const bool will_go = (main_result_ || main_error_) && plan_.spec.remove_at_end && !stop_;
@@ -93,6 +94,7 @@ Life::Ending Life::decide_exit() const {
     reason = "the sandbox was stopped: " + stop_->why;
     exit.notes.push_back(reason);
   }
+  if (const std::string line = gate_ ? refusals_line(gate_->refusals()) : ""; !line.empty()) exit.notes.push_back(line);
   return Ending{exit, {}, reason};
 }
 
@@ -126,6 +128,7 @@ void Life::settle(const Ending& ending) {
   state.exit_code = ending.exit ? ending.exit->code : ending.error->exit_code;
   state.reason = ending.reason;
   if (ending.exit) state.notes = ending.exit->notes;
+  if (gate_) state.refusals = gate_->refusals();
   state.keeper_pid = 0;
   state.engine_pid = 0;
   for (const std::string& line : state.notes) ledger_.write("limit", base::Json{{"note", line}});

@@ -4,6 +4,7 @@
 //
 //   spec.json      what the user asked for (spec::SandboxSpec)
 //   plan.json      what the engine made of it
+//   policy.json    what its network may reach (network_policy.h)
 //   state.json     State, replaced atomically
 //   lock           held (base::FileLock) by whoever makes, runs or removes the sandbox; a held lock is what "running"
 //   means,
@@ -27,6 +28,7 @@
 #include "base/file.h"
 #include "engine/engine.h"
 #include "keeper/exit.h"
+#include "keeper/network_policy.h"
 #include "spec/sandbox_spec.h"
 
 namespace caisson::keeper {
@@ -52,6 +54,7 @@ struct State {
   std::vector<spec::PortPublish> ports;  // as they are bound: no host port is 0
   std::vector<engine::WallPart> wall;
   Stages stages_us;
+  gate::Refusals refusals;  // of the last run, when it has ended
 };
 
 struct Sandbox {
@@ -107,8 +110,8 @@ class NewSandbox {
   NewSandbox& operator=(NewSandbox&&) = delete;
 
   const std::string& folder() const { return folder_; }
-  // Writes spec, plan and state, and renames the folder to its name; throws when another was faster.
-  Claim commit(const engine::Plan& plan) &&;
+  // Writes spec, plan, policy and state, and renames the folder to its name; throws when another was faster.
+  Claim commit(const engine::Plan& plan, const gate::Policy& policy = gate::Policy()) &&;
 
  private:
   std::string name_;

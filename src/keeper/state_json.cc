@@ -100,7 +100,8 @@ Json to_json(const State& state) {
               {"engine_pid", state.engine_pid},
               {"ports", list_to_json(state.ports, port_to_json)},
               {"wall", list_to_json(state.wall, wall_part_to_json)},
-              {"stages_us", state.stages_us}};
+              {"stages_us", state.stages_us},
+              {"refusals", to_json(state.refusals)}};
 }
 
 State state_from_json(const Json& json) {
@@ -119,6 +120,7 @@ State state_from_json(const Json& json) {
   state.ports = list_from_json(reader.raw("ports"), port_from_json);
   state.wall = list_from_json(reader.raw("wall"), wall_part_from_json);
   state.stages_us = reader.required<Stages>("stages_us");
+  if (reader.has("refusals")) state.refusals = refusals_from_json(reader.raw("refusals"));
   reader.finish();
   return state;
 }

@@ -165,4 +165,9 @@ asio::awaitable<RelayEnd> relay(StreamPtr stream, std::shared_ptr<Descriptor> so
   co_return relay->end;
 }
 
+// No default argument: g++ 12 frees one twice in a co_await expression.
+asio::awaitable<RelayEnd> relay(StreamPtr stream, std::shared_ptr<Descriptor> socket) {
+  return relay(std::move(stream), std::move(socket), nullptr);
+}
+
 }  // namespace caisson::link

@@ -37,7 +37,8 @@ struct RelayEnd {
 // Until both directions have ended; an error of one ends both. Never throws. `socket` must be a connected stream
 // socket.
 asio::awaitable<RelayEnd> relay(StreamPtr stream, std::shared_ptr<Descriptor> socket,
-                                std::shared_ptr<RelayFilter> filter = {});
+                                std::shared_ptr<RelayFilter> filter);
+asio::awaitable<RelayEnd> relay(StreamPtr stream, std::shared_ptr<Descriptor> socket);
 
 // Closes a TCP socket so that its other end sees a reset. Idempotent.
 void abort_socket(Descriptor& socket);

@@ -26,6 +26,24 @@ PortPublish port_from_json(const Json& json) {
   return port;
 }
 
+Json network_to_json(const Network& network) {
+  return Json{{"preset", network.preset},
+              {"bytes_per_second", network.bytes_per_second.count},
+              {"total_bytes", network.total.count},
+              {"connections", network.connections}};
+}
+
+Network network_from_json(const Json& json) {
+  JsonReader reader(json, "the network");
+  Network network;
+  network.preset = reader.required<std::string>("preset");
+  network.bytes_per_second.count = reader.required<uint64_t>("bytes_per_second");
+  network.total.count = reader.required<uint64_t>("total_bytes");
+  network.connections = reader.required<unsigned>("connections");
+  reader.finish();
+  return network;
+}
+
 Json command_to_json(const Command& command) {
   return Json{{"argv", command.argv},
               {"user", command.user},
@@ -65,6 +83,7 @@ Json to_json(const SandboxSpec& spec) {
               {"timeout_seconds", spec.timeout ? Json(spec.timeout->count()) : Json(nullptr)},
               {"environment", spec.environment},
               {"ports", std::move(ports)},
+              {"network", network_to_json(spec.network)},
               {"command", command_to_json(spec.command)},
               {"remove_at_end", spec.remove_at_end}};
 }
@@ -88,6 +107,7 @@ SandboxSpec spec_from_json(const Json& json) {
     if (!ports.is_array()) throw base::Error("the sandbox's spec: the key 'ports' has a wrong type or range");
     for (const Json& port : ports) spec.ports.push_back(port_from_json(port));
   }
+  if (reader.has("network")) spec.network = network_from_json(reader.raw("network"));
   if (reader.has("command")) spec.command = command_from_json(reader.raw("command"));
   spec.remove_at_end = reader.optional<bool>("remove_at_end", spec.remove_at_end);
   reader.finish();

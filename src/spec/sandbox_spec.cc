@@ -25,6 +25,7 @@ constexpr size_t kMaxNameBytes = 63;
 constexpr size_t kMaxStringBytes = 128U << 10;  // MAX_ARG_STRLEN of Linux: execve(2) refuses a longer one
 constexpr size_t kMaxArguments = 4096;
 constexpr size_t kMaxEnvironment = 1024;
+constexpr unsigned kMaxConnections = 8000;  // each is a stream of the link, which has 8192
 constexpr size_t kMaxPorts = 256;
 // All arguments and environment entries together: they travel in one message of the link (1 MiB).
 constexpr size_t kMaxTextBytes = 512U << 10;
@@ -125,6 +126,12 @@ void check_ports(const std::vector<PortPublish>& ports) {
   }
 }
 
+void check_network(const Network& network) {
+  if (network.connections < 1 || network.connections > kMaxConnections)
+    throw Error(fmt::format("--net-connections is {}", network.connections),
+                fmt::format("it can be 1 to {}", kMaxConnections));
+}
+
 void check_command(const Command& command) {
   if (command.argv.size() > kMaxArguments) {
     throw Error(fmt::format("the command has {} arguments", command.argv.size()),
@@ -167,6 +174,7 @@ void validate(const SandboxSpec& spec) {
   check_limits(spec);
   check_environment(spec.environment);
   check_ports(spec.ports);
+  check_network(spec.network);
   check_command(spec.command);
   if (const size_t bytes = text_bytes(spec); bytes > kMaxTextBytes) {
     throw Error(fmt::format("the command and its environment have {} bytes together", bytes),

@@ -31,6 +31,14 @@ struct Command {
   uint16_t columns = 80;
 };
 
+// How much of a network there is; what may be reached is the sandbox's policy (gate/policy.h).
+struct Network {
+  std::string preset = "locked";  // the policy's, for people to read
+  base::Bytes bytes_per_second;   // both ways together; 0: no limit
+  base::Bytes total;              // both ways together; 0: no limit
+  unsigned connections = 4096;    // at a time
+};
+
 struct SandboxSpec {
   std::string name;
   std::string image = "base";
@@ -42,12 +50,14 @@ struct SandboxSpec {
   std::optional<std::chrono::seconds> timeout;  // wall clock of the main command
   std::vector<std::string> environment;         // "K=V"
   std::vector<PortPublish> ports;
+  Network network;
   Command command;
   bool remove_at_end = true;  // the sandbox goes away when its command ends
 };
 
 // Throws base::Error that names the option and the remedy. Bounds: cpus 1–64, memory 128 MiB–1 TiB, disk 64 MiB–16 TiB,
-// pids 0 or 16–4194304, timeout 1 s–365 d, at most 256 ports, 1024 environment entries, 128 KiB a string.
+// pids 0 or 16–4194304, timeout 1 s–365 d, at most 256 ports, 1024 environment entries, 1 to 8000
+// connections,  128 KiB a string.
 void validate(const SandboxSpec& spec);
 
 // Letters, digits, '_', '.', '-', 1 to 63 bytes, the first a letter or digit (docker's rule and a bound). Throws.

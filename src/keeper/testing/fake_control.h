@@ -46,6 +46,13 @@ class FakeControl : public Control {
             std::to_string(size.columns);
     co_return;
   }
+  base::Json policy() override {
+    asked = "policy";
+    return base::Json::object();
+  }
+  void change_policy(const PolicyChange& change) override {
+    asked = "change policy -" + std::to_string(change.remove.size()) + " +" + std::to_string(change.add.size());
+  }
   asio::awaitable<void> stop(std::chrono::seconds timeout) override {
     asked = "stop " + std::to_string(timeout.count());
     co_return;

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What users write for rules and targets of a network policy.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "gate/policy.h"
+
+namespace caisson::cli {
+
+// gate::parse_rule, for what this version can enforce. Throws base::Error.
+gate::Rule supported_rule(std::string_view text);
+
+// HOST:PORT, tcp:HOST:PORT, udp:HOST:PORT, or a URL. Throws base::Error.
+gate::Verdict judge_target(const gate::Policy& policy, const std::string& target);
+
+}  // namespace caisson::cli

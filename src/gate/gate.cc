@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/gate.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/scope.h"
+#include "gate/gate_state.h"
+#include "link/message.h"
+
+namespace caisson::gate {
+namespace {
+
+constexpr uint16_t kNamePort = 53;
+
+bool is_name_server(const Target& target) {
+  return target.address == IpAddress::v4(kResolverAddress) && target.port == kNamePort;
+}
+
+// What the guest opened. What it gets wrong, and the link's end, end its stream and nothing else.
+asio::awaitable<void> serve_stream(StatePtr state, link::StreamPtr stream) {
+  try {
+    const base::Json first = co_await link::read_message(*stream);
+    const link::ConnectRequest request = link::from_json<link::ConnectRequest>(first);
+    ++state->connections;
+    const base::Scope gone([&] { --state->connections; });
+    Target target = target_of(*state, request);
+    if (is_name_server(target)) {
+      co_await serve_names(state, stream, target.protocol);
+    } else if (target.protocol == Protocol::kTcp) {
+      co_await serve_tcp(state, stream, std::move(target));
+    } else {
+      co_await serve_udp(state, stream, std::move(target));
+    }
+  } catch (const base::Error&) {
+  }
+}
+
+asio::awaitable<void> accept_streams(StatePtr state, std::shared_ptr<link::Session> session) {
+  try {
+    while (!state->closed) {
+      link::StreamPtr stream = co_await session->accept();
+      if (state->closed) break;
+      asio::co_spawn(state->executor, serve_stream(state, std::move(stream)), asio::detached);
+    }
+  } catch (const base::Error&) {
+    // The link has ended, and every stream with it.
+  }
+}
+
+}  // namespace
+
+void Gate::State::count_refusal(const std::string& target, const std::string& reason, const std::string& allow) {
+  ++refusals.count;
+  const auto found = refusals.targets.find(target);
+  if (found != refusals.targets.end()) {
+    ++found->second.count;
+  } else if (refusals.targets.size() < Refusals::kMostTargets) {
+    refusals.targets.emplace(target, Refusals::Target{.count = 1, .reason = reason, .allow = allow});
+  }
+}
+
+Registered::Registered(StatePtr state, OpenConnection connection)
+    : state_(std::move(state)),
+      place_(state_->open.insert(state_->open.end(), std::move(connection))),
+      pinned_(place_->target.name && state_->names.pin(place_->target.address)) {}
+
+Registered::~Registered() {
+  if (pinned_) state_->names.unpin(place_->target.address);
+  state_->open.erase(place_);
+}
+
+Gate::Gate(asio::any_io_executor executor, GateOptions options)
+    : state_(std::make_shared<State>(std::move(executor), std::move(options))) {}
+
+Gate::~Gate() {
+  close();
+  state_->options.record = {};
+}
+
+void Gate::close() {
+  state_->closed = true;
+  for (const OpenConnection& connection : state_->open) connection.end("the sandbox ends");
+}
+
+void Gate::serve(std::shared_ptr<link::Session> session) {
+  asio::co_spawn(state_->executor, accept_streams(state_, std::move(session)), asio::detached);
+}
+
+const Policy& Gate::policy() const {
+  return state_->options.policy;
+}
+
+void Gate::set_policy(Policy policy) {
+  state_->options.policy = std::move(policy);
+  for (const OpenConnection& connection : state_->open) {
+    if (const auto why = objection(state_->options.policy, connection)) connection.end(*why);
+  }
+}
+
+const Refusals& Gate::refusals() const {
+  return state_->refusals;
+}
+
+size_t Gate::connections() const {
+  return state_->connections;
+}
+
+}  // namespace caisson::gate

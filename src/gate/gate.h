@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A sandbox's way out, on the host. Each connection of the guest's is a stream that its init opens (docs/protocol.md,
+// "tcp" and "udp"); it says the destination and nothing else that is believed. The gate judges it by its policy, makes
+// the connection itself, answers, and passes the bytes on. A refusal is an answer too: the guest's kernel then resets.
+//
+//   gate.cc       accepting, dispatching, changes of the policy
+//   judge.cc      from the destination to the addresses that may be connected to
+//   tcp.cc        one TCP connection        udp.cc   one flow of datagrams
+//   resolver.cc   the guest's name server, which is one of its destinations
+//
+// One thread: the executor's. Everything that waits holds a reference to the gate's state, so the Gate may go first.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/json_reader.h"
+#include "gate/host_resolver.h"
+#include "gate/policy.h"
+#include "link/session.h"
+
+namespace caisson::gate {
+
+struct GateLimits {
+  size_t connections = 4096;      // TCP connections and flows of datagrams at a time
+  size_t datagram_flows = 512;    // of those
+  uint64_t bytes_per_second = 0;  // both ways together; 0: no limit
+  uint64_t total_bytes = 0;       // both ways together; 0: no limit
+  std::chrono::seconds idle_datagrams{60};
+};
+
+struct GateOptions {
+  Policy policy = Policy();
+  GateLimits limits = {};
+  uint32_t random = 0;                 // where the synthetic addresses begin
+  std::shared_ptr<Upstream> upstream;  // the host's resolver
+  // What happened, for the ledger: an event's name and its details. Called for each judgement and each end.
+  std::function<void(std::string_view event, const base::Json& details)> record;
+};
+
+// What was refused, for the user: by target ("example.com:443"), with what would have allowed it.
+struct Refusals {
+  struct Target {
+    uint64_t count = 0;
+    std::string reason;
+    std::string allow;  // the rule that would allow it; "" where no rule can, or one denies it
+  };
+  static constexpr size_t kMostTargets = 64;
+
+  uint64_t count = 0;                     // of all
+  std::map<std::string, Target> targets;  // the first kMostTargets
+};
+
+class Gate {
+ public:
+  Gate(asio::any_io_executor executor, GateOptions options);
+  ~Gate();  // ends everything
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  // Serves what the other end of the session opens, until the session ends.
+  void serve(std::shared_ptr<link::Session> session);
+
+  const Policy& policy() const;
+  // In force for new connections at once; those that are open and that it does not allow end.
+  void set_policy(Policy policy);
+
+  // Every connection ends, and nothing new is served. Idempotent.
+  void close();
+
+  const Refusals& refusals() const;
+  size_t connections() const;
+
+  struct State;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace caisson::gate

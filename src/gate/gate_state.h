@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the parts of the gate share; gate.h is the contract.
+#pragma once
+
+#include <list>
+#include <optional>
+
+#include "base/error.h"
+#include "gate/budget.h"
+#include "gate/dial.h"
+#include "gate/gate.h"
+#include "gate/names.h"
+#include "link/services.h"
+
+namespace caisson::gate {
+
+// A connection's destination as the guest gave it, and the name that its synthetic address stands for.
+struct Target {
+  Protocol protocol = Protocol::kTcp;
+  std::optional<std::string> name;
+  IpAddress address;
+  uint16_t port = 0;
+
+  // "example.com:443", "udp:192.0.2.7:53", "[2001:db8::7]:443": as a rule is written, and shown to the user.
+  std::string text() const;
+};
+
+// A judgement against a connection: not an error of the program.
+class Refused : public base::Error {
+ public:
+  Refused(const Verdict& verdict, std::string allow)
+      : base::Error(verdict.reason), entry_(verdict.entry), allow_(std::move(allow)) {}
+  explicit Refused(const std::string& reason) : base::Error(reason) {}
+
+  const std::optional<Entry>& entry() const { return entry_; }
+  const std::string& allow() const { return allow_; }
+
+ private:
+  std::optional<Entry> entry_;
+  std::string allow_;
+};
+
+// What may be connected to, and which rule said so.
+struct Allowed {
+  std::vector<IpAddress> addresses;
+  std::optional<Entry> entry;
+};
+
+struct OpenConnection {
+  Target target;
+  IpAddress reached;  // the address that it is connected to
+  std::function<void(const std::string& why)> end;
+};
+
+struct Gate::State : std::enable_shared_from_this<Gate::State> {
+  State(asio::any_io_executor runs_on, GateOptions gate_options)
+      : executor(runs_on),
+        options(std::move(gate_options)),
+        names(options.random),
+        budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes) {}
+
+  asio::any_io_executor executor;
+  GateOptions options;
+  NameTable names;
+  Budget budget;
+  Refusals refusals;
+  std::list<OpenConnection> open;
+  size_t connections = 0;  // with those that are still being judged
+  size_t datagram_flows = 0;
+  uint64_t next_id = 1;
+  bool closed = false;
+
+  void record(std::string_view event, base::Json details) const {
+    if (options.record) options.record(event, details);
+  }
+  void count_refusal(const std::string& target, const std::string& reason, const std::string& allow);
+};
+
+using StatePtr = std::shared_ptr<Gate::State>;
+
+// An entry of State::open, for as long as this lives; its name's address is not given to another name meanwhile.
+class Registered {
+ public:
+  Registered(StatePtr state, OpenConnection connection);
+  ~Registered();
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+
+ private:
+  StatePtr state_;
+  std::list<OpenConnection>::iterator place_;
+  bool pinned_;
+};
+
+// judge.cc. The target of a request; throws Refused for a synthetic address that no name has.
+Target target_of(Gate::State& state, const link::ConnectRequest& request);
+// Throws Refused.
+asio::awaitable<Allowed> judge(StatePtr state, Target target);
+// Whether the policy, as it is now, allows an open connection; else why not.
+std::optional<std::string> objection(const Policy& policy, const OpenConnection& connection);
+
+// Judges, connects by `dial`, and records what came of it. Nothing when there is no connection.
+using Dial = std::function<asio::awaitable<Dialled>(std::vector<IpAddress>)>;
+asio::awaitable<std::optional<Dialled>> reach(StatePtr state, Target target, uint64_t id, Dial dial);
+// The guest is told that, and not why: the reason is the host's.
+asio::awaitable<void> answer_refused(link::StreamPtr stream);
+
+// The services. Each answers on the stream, and returns when its connection has ended.
+asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target target);
+asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target target);
+asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protocol protocol);
+
+}  // namespace caisson::gate

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What passes on a connection to a name: if the client speaks TLS, the name in its first message (SNI) must be the one
+// that the connection was allowed for. Otherwise an allowed name would open every other site of the same server.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "gate/budget.h"
+#include "gate/tls_hello.h"
+#include "link/relay.h"
+
+namespace caisson::gate {
+
+enum class Hidden { kRefused, kAllowed };
+
+struct HelloRules {
+  std::string name;  // "": nothing is compared
+  // A ClientHello without a name, or with one that may be hidden (Encrypted Client Hello).
+  Hidden hidden = Hidden::kRefused;
+};
+
+// Also counts the bytes in the sandbox's budget. One connection.
+class HelloFilter final : public link::RelayFilter {
+ public:
+  HelloFilter(std::shared_ptr<void> keeps_alive, Budget& budget, HelloRules rules)
+      : keeps_alive_(std::move(keeps_alive)),
+        budget_(budget),
+        rules_(std::move(rules)),
+        decided_(rules_.name.empty()) {}
+
+  asio::awaitable<std::span<const uint8_t>> pass(link::Way way, std::span<const uint8_t> bytes) override;
+
+  // Why the connection was ended by this filter, "" when it was not.
+  const std::string& objection() const { return objection_; }
+
+ private:
+  std::span<const uint8_t> look_at(std::span<const uint8_t> bytes);
+  void check(const ClientHello& hello);
+  void object(std::string why);
+
+  std::shared_ptr<void> keeps_alive_;  // the owner of `budget`
+  Budget& budget_;
+  HelloRules rules_;
+  ClientHelloReader reader_;
+  std::string kept_;  // the first bytes, until the hello is complete
+  bool decided_;
+  std::string objection_;
+};
+
+}  // namespace caisson::gate

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The host's own resolver, so that what the host resolves (split DNS, a VPN's names, /etc/hosts) is what a sandbox
+// reaches. getaddrinfo(3) and res_nsend(3) block, so they run in threads of their own; everything else here belongs to
+// the executor's one thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gate/address.h"
+
+namespace caisson::gate {
+
+namespace asio = boost::asio;
+
+struct Resolved {
+  std::vector<IpAddress> addresses;  // in the order to try them (RFC 6724), each once, at most kMostAddresses
+  std::string error;                 // why there are none
+};
+
+// The seam between the gate and the host's resolver: tests have their own.
+class Upstream {
+ public:
+  virtual ~Upstream() = default;
+  // Never throws; what goes wrong is in `error`.
+  virtual asio::awaitable<Resolved> resolve(std::string name) = 0;
+  // The answer of the host's name server to a DNS query, "" where there is none.
+  virtual asio::awaitable<std::string> query(std::string message) = 0;
+};
+
+class HostResolver final : public Upstream {
+ public:
+  static constexpr size_t kMostAddresses = 16;
+  static constexpr size_t kMostWaiting = 1024;  // beyond that a look-up fails at once
+
+  explicit HostResolver(asio::any_io_executor executor);
+  // Look-ups under way end unheard: a thread that waits for a name server is not waited for.
+  ~HostResolver() override;
+  HostResolver(const HostResolver&) = delete;
+  HostResolver& operator=(const HostResolver&) = delete;
+
+  asio::awaitable<Resolved> resolve(std::string name) override;
+  asio::awaitable<std::string> query(std::string message) override;
+
+ private:
+  struct Workers;
+  template <typename Result>
+  asio::awaitable<Result> in_worker(std::function<Result()> look_up, Result when_busy);
+
+  std::shared_ptr<Workers> workers_;
+};
+
+}  // namespace caisson::gate

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// From the destination that a guest gave to the addresses that may be connected to.
+//
+// A synthetic address stands for the name that this sandbox has resolved: that name is judged, then resolved by the
+// host, and then each address is judged too. So it does not matter what a name server says about an allowed name, nor
+// which names share an address.
+
+#include "gate/gate_state.h"
+
+namespace caisson::gate {
+namespace {
+
+// The rule that a user would add. What a default or pattern never opens has to be named, which this does.
+std::string rule_for(const Target& target) {
+  return target.text();
+}
+
+std::string rule_for(const Target& target, const IpAddress& resolved) {
+  Target literal = target;
+  literal.name.reset();
+  literal.address = resolved;
+  return rule_for(literal);
+}
+
+void require(const Verdict& verdict, const std::string& rule) {
+  // A rule that denies is not overruled by one that allows.
+  if (!verdict.allowed) throw Refused(verdict, verdict.entry ? "" : rule);
+}
+
+// The host itself, by its loopback.
+Allowed own_host(Verdict verdict) {
+  return Allowed{.addresses = {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")}, .entry = std::move(verdict.entry)};
+}
+
+}  // namespace
+
+std::string Target::text() const {
+  std::string host = name ? *name : to_string(address);
+  if (!name && !address.is_v4()) host = "[" + host + "]";
+  const std::string place = host + ":" + std::to_string(port);
+  return protocol == Protocol::kUdp ? "udp:" + place : place;
+}
+
+Target target_of(Gate::State& state, const link::ConnectRequest& request) {
+  const std::optional<IpAddress> address = IpAddress::parse(request.address);
+  if (!address) throw base::Error("the guest named " + request.address + ", which is no address");
+  Target target;
+  target.protocol = request.protocol == link::ConnectRequest::Protocol::kTcp ? Protocol::kTcp : Protocol::kUdp;
+  target.address = *address;
+  target.port = request.port;
+  if (is_synthetic(*address)) target.name = state.names.name_of(*address);
+  return target;
+}
+
+asio::awaitable<Allowed> judge(StatePtr state, Target target) {
+  if (!target.name) {
+    if (is_synthetic(target.address)) throw Refused("no name has the address " + to_string(target.address));
+    Verdict verdict = state->options.policy.judge_address(target.protocol, target.address, target.port);
+    require(verdict, rule_for(target));
+    co_return Allowed{.addresses = {target.address}, .entry = std::move(verdict.entry)};
+  }
+  Verdict by_name = state->options.policy.judge_connect(target.protocol, *target.name, target.port);
+  require(by_name, rule_for(target));
+  if (*target.name == kHostName) co_return own_host(std::move(by_name));
+
+  const Resolved resolved = co_await state->options.upstream->resolve(*target.name);
+  if (resolved.addresses.empty())
+    throw base::Error("cannot resolve '" + *target.name + "' on the host: " + resolved.error);
+  Allowed allowed{.addresses = {}, .entry = by_name.entry};
+  std::optional<Refused> refused;
+  for (const IpAddress& address : resolved.addresses) {
+    const Verdict verdict = state->options.policy.judge_resolved(target.protocol, *target.name, address, target.port);
+    if (verdict.allowed) {
+      allowed.addresses.push_back(address);
+    } else if (!refused) {
+      refused = Refused(verdict, verdict.entry ? "" : rule_for(target, address));
+    }
+  }
+  if (allowed.addresses.empty()) throw *refused;
+  co_return allowed;
+}
+
+std::optional<std::string> objection(const Policy& policy, const OpenConnection& connection) {
+  const Target& target = connection.target;
+  Verdict verdict = target.name ? policy.judge_connect(target.protocol, *target.name, target.port)
+                                : policy.judge_address(target.protocol, target.address, target.port);
+  if (verdict.allowed && target.name && *target.name != kHostName)
+    verdict = policy.judge_resolved(target.protocol, *target.name, connection.reached, target.port);
+  if (verdict.allowed) return std::nullopt;
+  return verdict.reason;
+}
+
+}  // namespace caisson::gate

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// One connection from its judgement to its socket, and what the ledger says of it.
+
+#include "gate/gate_state.h"
+#include "link/message.h"
+
+namespace caisson::gate {
+namespace {
+
+base::Json describe(const Target& target, std::string_view verdict) {
+  base::Json json{
+      {"protocol", std::string(to_string(target.protocol))}, {"port", target.port}, {"verdict", std::string(verdict)}};
+  if (target.name) json["name"] = *target.name;
+  if (!target.name) json["address"] = to_string(target.address);
+  return json;
+}
+
+void note_refusal(Gate::State& state, const Target& target, const Refused& refused) {
+  base::Json details = describe(target, "refused");
+  details["reason"] = refused.problem();
+  if (refused.entry()) details["rule"] = to_string(refused.entry()->rule);
+  state.record("connect", std::move(details));
+  state.count_refusal(target.text(), refused.problem(), refused.allow());
+}
+
+asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t id, Dial dial) {
+  if (state->budget.used_up()) throw Refused("the network limit of this sandbox is used up");
+  if (state->connections > state->options.limits.connections)
+    throw Refused("the sandbox has " + std::to_string(state->options.limits.connections) + " connections already");
+  Allowed allowed = co_await judge(state, target);
+  Dialled dialled = co_await dial(std::move(allowed.addresses));
+  // The policy may have changed while the name was resolved and the connection made.
+  const OpenConnection made{.target = target, .reached = dialled.address, .end = {}};
+  if (const auto why = objection(state->options.policy, made)) throw Refused(*why);
+  base::Json details = describe(target, "allowed");
+  details["id"] = id;
+  details["address"] = to_string(dialled.address);
+  if (allowed.entry) details["rule"] = to_string(allowed.entry->rule);
+  state->record("connect", std::move(details));
+  co_return dialled;
+}
+
+}  // namespace
+
+asio::awaitable<std::optional<Dialled>> reach(StatePtr state, Target target, uint64_t id, Dial dial) {
+  try {
+    co_return co_await judge_and_dial(state, target, id, std::move(dial));
+  } catch (const Refused& refused) {
+    note_refusal(*state, target, refused);
+  } catch (const base::Error& error) {
+    base::Json details = describe(target, "failed");
+    details["reason"] = error.problem();
+    state->record("connect", std::move(details));
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<void> answer_refused(link::StreamPtr stream) {
+  const base::Json answer = link::error_answer("refused");
+  co_await link::write_message(*stream, answer);
+  co_await stream->close_write();
+}
+
+}  // namespace caisson::gate

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The guest's name server, 198.18.0.1, over datagrams and over TCP (on both a message stands behind its length).
+//
+// A name that the policy could allow gets its synthetic address at once; nothing is asked upstream for it. Of a name
+// that is not allowed no packet leaves the host, so that names cannot carry anything out. Records of other types are
+// asked for upstream only where a rule names the name.
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "gate/dns.h"
+#include "gate/gate_state.h"
+#include "gate/host_name.h"
+#include "link/datagram.h"
+#include "link/message.h"
+
+namespace caisson::gate {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds kTtl{60};
+// A resolver's socket rarely asks twice.
+constexpr auto kIdle = 10s;
+
+void note_refused_name(Gate::State& state, const DnsQuery& query, const Verdict& verdict) {
+  base::Json details{{"name", query.name}, {"type", query.type}, {"verdict", "refused"}, {"reason", verdict.reason}};
+  if (verdict.entry) details["rule"] = to_string(verdict.entry->rule);
+  state.record("name", std::move(details));
+  state.count_refusal(query.name, verdict.reason, verdict.entry ? "" : query.name);
+}
+
+std::string answer_reverse(Gate::State& state, const DnsQuery& query, const IpAddress& address) {
+  const std::optional<std::string> name = state.names.name_of(address);
+  return name ? answer_name(query, *name, kTtl) : answer_code(query, DnsCode::kNxDomain);
+}
+
+asio::awaitable<std::string> ask_upstream(StatePtr state, DnsQuery query, size_t max_bytes) {
+  const std::string random = base::random_bytes(2);
+  const auto id = static_cast<uint16_t>(static_cast<uint8_t>(random[0]) << 8 | static_cast<uint8_t>(random[1]));
+  std::string upstream_query = make_upstream_query(query, id);
+  const std::string answer = co_await state->options.upstream->query(std::move(upstream_query));
+  co_return checked_upstream_answer(answer, query, id, max_bytes).value_or(answer_code(query, DnsCode::kServFail));
+}
+
+asio::awaitable<std::string> answer_query(StatePtr state, DnsQuery query, size_t max_bytes) {
+  if (query.type == kTypePtr) {
+    const std::optional<IpAddress> address = reverse_address(query.name);
+    if (address && is_synthetic(*address)) co_return answer_reverse(*state, query, *address);
+  }
+  const bool is_address = query.type == kTypeA || query.type == kTypeAaaa;
+  const Policy& policy = state->options.policy;
+  const Verdict verdict = is_address ? policy.judge_name(query.name) : policy.judge_record(query.name, query.type);
+  if (!verdict.allowed && !verdict.ask) {
+    // A name that is there for connections has no other records.
+    if (!is_address && policy.judge_name(query.name).allowed) co_return answer_empty(query);
+    note_refused_name(*state, query, verdict);
+    co_return answer_blocked(query, verdict.reason);
+  }
+  if (!is_address) co_return co_await ask_upstream(state, std::move(query), max_bytes);
+  // Everything is reached by the synthetic IPv4 address, whatever addresses the name has.
+  if (query.type == kTypeAaaa) co_return answer_empty(query);
+  const std::optional<std::string> name = normal_name(query.name);
+  const std::optional<IpAddress> address = name ? state->names.address_of(*name) : std::nullopt;
+  if (!address) co_return answer_code(query, DnsCode::kServFail);
+  co_return answer_address(query, *address, kTtl);
+}
+
+asio::awaitable<std::string> answer_message(StatePtr state, std::string message, Protocol protocol) {
+  DnsRequest request = parse_query(message);
+  if (!request.query) co_return request.answer.value_or("");
+  const size_t max_bytes = protocol == Protocol::kTcp ? kMaxDnsBytes : request.query->udp_bytes;
+  co_return co_await answer_query(state, std::move(*request.query), max_bytes);
+}
+
+struct Conversation {
+  Conversation(StatePtr gate, link::StreamPtr opened)
+      : state(std::move(gate)), stream(std::move(opened)), idle(state->executor) {}
+  StatePtr state;
+  link::StreamPtr stream;
+  asio::steady_timer idle;
+};
+
+void end_when_idle(const std::shared_ptr<Conversation>& conversation) {
+  conversation->idle.expires_after(kIdle);
+  conversation->idle.async_wait([weak = std::weak_ptr(conversation)](boost::system::error_code cancelled) {
+    const auto alive = weak.lock();
+    if (!cancelled && alive) alive->stream->reset();
+  });
+}
+
+}  // namespace
+
+// One question after the other: a client that does not wait for its answers gets them all the same.
+asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protocol protocol) {
+  const base::Json made = link::ok_answer();
+  co_await link::write_message(*stream, made);
+  const auto conversation = std::make_shared<Conversation>(state, stream);
+  while (true) {
+    end_when_idle(conversation);
+    const std::optional<std::vector<uint8_t>> message = co_await link::read_datagram(*stream);
+    if (!message) break;
+    const std::string answer = co_await answer_message(state, std::string(message->begin(), message->end()), protocol);
+    if (answer.empty()) continue;
+    std::string framed(link::kDatagramHeaderBytes, '\0');
+    framed += answer;
+    const std::span<uint8_t> room(reinterpret_cast<uint8_t*>(framed.data()), framed.size());
+    co_await link::write_datagram(*stream, room, answer.size());
+  }
+  co_await stream->close_write();
+}
+
+}  // namespace caisson::gate

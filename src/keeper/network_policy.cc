@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "keeper/network_policy.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace caisson::keeper {
+namespace {
+
+using base::Json;
+using base::JsonReader;
+
+constexpr size_t kMostChanges = 4096;
+constexpr size_t kMostShown = 4;
+constexpr size_t kMaxOriginBytes = 4096;
+
+std::string path_of(const std::string& folder) {
+  return folder + "/policy.json";
+}
+
+const Json& list(JsonReader& reader, const char* key) {
+  const Json& json = reader.raw(key);
+  if (!json.is_array() || json.size() > kMostChanges)
+    throw base::Error(std::string("the change of the policy: the key '") + key + "' has a wrong type or range");
+  return json;
+}
+
+PolicyChange::NewEntry new_entry_from_json(const Json& json) {
+  JsonReader reader(json, "a new rule");
+  PolicyChange::NewEntry entry;
+  entry.rule = gate::parse_rule(reader.required<std::string>("rule"));
+  entry.allow = reader.required<bool>("allow");
+  entry.origin = reader.required<std::string>("origin");
+  if (entry.origin.size() > kMaxOriginBytes) throw base::Error("a new rule: its origin is too long");
+  reader.finish();
+  return entry;
+}
+
+}  // namespace
+
+gate::Policy read_policy(const std::string& folder) {
+  const std::optional<std::string> text = base::read_file_if_exists(path_of(folder));
+  if (!text) return gate::Policy();
+  return gate::policy_from_json(base::parse_json_object(*text, "the sandbox's policy"));
+}
+
+void write_policy(const std::string& folder, const gate::Policy& policy) {
+  base::write_file_atomic(path_of(folder), base::to_line(to_json(policy)) + "\n");
+}
+
+Json to_json(const PolicyChange& change) {
+  Json add = Json::array();
+  for (const PolicyChange::NewEntry& entry : change.add)
+    add.push_back({{"rule", to_string(entry.rule)}, {"allow", entry.allow}, {"origin", entry.origin}});
+  return Json{{"remove", change.remove}, {"add", std::move(add)}};
+}
+
+PolicyChange policy_change_from_json(const Json& json) {
+  JsonReader reader(json, "the change of the policy");
+  PolicyChange change;
+  if (reader.has("remove")) {
+    list(reader, "remove");
+    change.remove = reader.required<std::vector<uint64_t>>("remove");
+  }
+  if (reader.has("add")) {
+    for (const Json& entry : list(reader, "add")) change.add.push_back(new_entry_from_json(entry));
+  }
+  reader.finish();
+  return change;
+}
+
+gate::Policy changed(gate::Policy policy, const PolicyChange& change) {
+  for (const uint64_t id : change.remove) {
+    if (!policy.remove(id))
+      throw base::Error("the policy has no rule " + std::to_string(id), "`caisson policy ls NAME` shows them");
+  }
+  for (const PolicyChange::NewEntry& entry : change.add) policy.add(entry.rule, entry.allow, entry.origin);
+  return policy;
+}
+
+Json to_json(const gate::Refusals& refusals) {
+  Json targets = Json::array();
+  for (const auto& [name, target] : refusals.targets)
+    targets.push_back({{"target", name}, {"count", target.count}, {"reason", target.reason}, {"allow", target.allow}});
+  return Json{{"count", refusals.count}, {"targets", std::move(targets)}};
+}
+
+gate::Refusals refusals_from_json(const Json& json) {
+  JsonReader reader(json, "the refusals");
+  gate::Refusals refusals;
+  refusals.count = reader.required<uint64_t>("count");
+  const Json& targets = reader.raw("targets");
+  if (!targets.is_array()) throw base::Error("the refusals: the key 'targets' has a wrong type or range");
+  for (const Json& each : targets) {
+    JsonReader target(each, "a refused target");
+    gate::Refusals::Target& read = refusals.targets[target.required<std::string>("target")];
+    read.count = target.required<uint64_t>("count");
+    read.reason = target.required<std::string>("reason");
+    read.allow = target.required<std::string>("allow");
+    target.finish();
+  }
+  reader.finish();
+  return refusals;
+}
+
+std::string refusals_line(const gate::Refusals& refusals) {
+  if (refusals.count == 0) return {};
+  std::vector<std::string> shown;
+  std::string flags;
+  for (const auto& [name, target] : refusals.targets) {
+    if (shown.size() == kMostShown) break;
+    shown.push_back(base::escaped(name));
+    if (!target.allow.empty()) flags += " --allow " + base::escaped(target.allow);
+  }
+  const size_t more = refusals.targets.size() - shown.size();
+  std::string line = "the network refused " + std::to_string(refusals.count) +
+                     (refusals.count == 1 ? " request: " : " requests: ") + base::join(shown, ", ");
+  if (more != 0) line += " and " + std::to_string(more) + " more";
+  return flags.empty() ? line : line + " (to allow:" + flags + ")";
+}
+
+}  // namespace caisson::keeper

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A sandbox's network policy on disk and on the API.
+//
+// policy.json in the sandbox's folder is the only place where it is kept: the keeper reads it at each start, after the
+// template was thawed and before anything of the user's runs, and replaces it before a change is in force.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json_reader.h"
+#include "gate/gate.h"
+#include "gate/policy.h"
+
+namespace caisson::keeper {
+
+// A sandbox without the file reaches nothing. Throws for one that cannot be read.
+gate::Policy read_policy(const std::string& folder);
+void write_policy(const std::string& folder, const gate::Policy& policy);
+
+// POST /v1/policy: what is removed, then what is added.
+struct PolicyChange {
+  struct NewEntry {
+    gate::Rule rule;
+    bool allow = true;
+    std::string origin;
+  };
+  std::vector<uint64_t> remove;
+  std::vector<NewEntry> add;
+};
+base::Json to_json(const PolicyChange& change);
+// Strict; throws base::Error.
+PolicyChange policy_change_from_json(const base::Json& json);
+// Throws for an entry that is not there.
+gate::Policy changed(gate::Policy policy, const PolicyChange& change);
+
+base::Json to_json(const gate::Refusals& refusals);
+// Strict; throws base::Error.
+gate::Refusals refusals_from_json(const base::Json& json);
+
+// For the end of a run: how many connections were refused, to which targets, and what would allow them. "" for none.
+std::string refusals_line(const gate::Refusals& refusals);
+
+}  // namespace caisson::keeper
