@@ -3,6 +3,8 @@
 #include "guest/anchors.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <string_view>
@@ -19,8 +21,15 @@ Anchors open_anchors() {
   return anchors;
 }
 
+base::Fd open_below(const base::Fd& folder, const char* path, int flags) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(flags) | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_XDEV;
+  return base::Fd(static_cast<int>(::syscall(SYS_openat2, folder.get(), path, &how, sizeof how)));
+}
+
 std::string read_small(const base::Fd& folder, const char* path) {
-  const base::Fd file(::openat(folder.get(), path, O_RDONLY | O_CLOEXEC));
+  const base::Fd file = open_below(folder, path, O_RDONLY);
   if (!file) return {};
   char buffer[4096];
   const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
@@ -28,7 +37,7 @@ std::string read_small(const base::Fd& folder, const char* path) {
 }
 
 bool write_small(const base::Fd& folder, const char* path, std::string_view content) {
-  const base::Fd file(::openat(folder.get(), path, O_WRONLY | O_CLOEXEC));
+  const base::Fd file = open_below(folder, path, O_WRONLY);
   return file && ::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size());
 }
 

@@ -23,6 +23,9 @@ struct Anchors {
 // Of the file system as it is now. Throws; a missing devpts only means that there are no terminals.
 Anchors open_anchors();
 
+// A file below an anchor, or nothing (and errno). Not through a mount: root can put a pipe over any file, and opening
+// one waits.
+base::Fd open_below(const base::Fd& folder, const char* path, int flags);
 // The content of a small file below an anchor, "" when it cannot be read (kernel files: their absence is an answer).
 std::string read_small(const base::Fd& folder, const char* path);
 // Writes to an existing file; false (and errno) when that fails.

@@ -57,8 +57,6 @@ uint64_t memory_for_agent() {
 Cgroups Cgroups::make(const char* root_path) {
   const base::Fd root = base::open_file(root_path, O_RDONLY | O_DIRECTORY);
   Cgroups groups;
-  groups.system_ = make_group(root, "system");
-  set(groups.system_, "cgroup.procs", "0");
   set(root, "cgroup.subtree_control", "+cpu +io +memory +pids");
   groups.engine_ = make_group(root, "engine");
   groups.agent_ = make_group(root, "agent");
@@ -103,7 +101,7 @@ uint64_t Cgroups::processes() const {
 std::vector<pid_t> Cgroups::commands() const {
   std::vector<pid_t> pids;
   if (!exec_) return pids;
-  const base::Fd file = base::open_if_exists("cgroup.procs", O_RDONLY, exec_.get());
+  const base::Fd file = open_below(exec_, "cgroup.procs", O_RDONLY);
   if (!file) return pids;
   for (const std::string& line : base::split(base::read_all(file.get(), 16U << 20, "cgroup.procs"), '\n')) {
     if (const auto pid = base::parse_number<pid_t>(line)) pids.push_back(*pid);

@@ -2,8 +2,8 @@
 
 // The sandbox's control groups (cgroup v2, Linux Documentation/admin-guide/cgroup-v2.rst):
 //
-//   /system        init: no limit of its own
-//   /engine        the Docker Engine and its shims: the same; apart, so that it can be frozen
+//   /              init and what copies files: no limit, and nothing to freeze them by, which no other group could say
+//   /engine        the Docker Engine and its shims: no limit either; apart, so that it can be frozen
 //   /agent         everything of the user's: pids.max, memory.max
 //   /agent/exec    the commands
 //   /agent/docker  the containers (the engine's --cgroup-parent)
@@ -29,11 +29,10 @@ class Cgroups {
  public:
   // Without groups: nothing is limited or counted, handles are -1.
   Cgroups() = default;
-  // Makes them below `root` (the mounted cgroup2) and moves this process into /system. Throws.
+  // Makes them below `root` (the mounted cgroup2). Throws.
   static Cgroups make(const char* root);
 
   int exec() const { return exec_.get(); }
-  int system() const { return system_.get(); }
   int engine() const { return engine_.get(); }
   // The engine's processes stand still (cgroup.freeze), or run on. False without groups.
   bool freeze_engine(bool frozen) const;
@@ -51,7 +50,6 @@ class Cgroups {
  private:
   base::Fd agent_;
   base::Fd exec_;
-  base::Fd system_;
   base::Fd engine_;
   base::Fd memory_events_;  // agent's
   base::Fd pids_events_;    // agent's

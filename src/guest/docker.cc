@@ -15,12 +15,16 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstring>
+#include <functional>
+#include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "guest/guest.h"
 #include "guest/spawn.h"
+#include "guest/start.h"
 #include "guest/users.h"
 #include "guest/waiting.h"
 
@@ -82,10 +86,10 @@ base::Fd make_listener() {
   ::unlink(kSocket);
   base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const sockaddr_un address = socket_address();
-  const mode_t before = ::umask(0117);
   const bool bound = socket && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  ::umask(before);
-  if (!bound || ::chown(kSocket, 0, docker_group()) != 0 || ::listen(socket.get(), SOMAXCONN) != 0)
+  // Nobody connects before it listens.
+  if (!bound || ::chmod(kSocket, 0660) != 0 || ::chown(kSocket, 0, docker_group()) != 0 ||
+      ::listen(socket.get(), SOMAXCONN) != 0)
     throw base::system_error("cannot listen on", kSocket);
   return socket;
 }
@@ -95,6 +99,49 @@ base::Fd connect_socket() {
   const sockaddr_un address = socket_address();
   if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
   return socket;
+}
+
+// On a thread, like all that follows the user's paths. Returns the listener that is the engine's too.
+base::Fd start_engine(const Anchors& anchors, const std::string& program, int cgroup, Birth& birth) {
+  // A pid file left by a killed engine may name a process that is something else by now; it would refuse to start.
+  ::unlink(kPidFile);
+  base::Fd listener = make_listener();
+  ::mkdir("/var/log", 0755);
+  base::Fd log(::open(kLog, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644));
+  if (!log) log = anchors.null.duplicate();
+
+  SpawnPlan plan;
+  plan.argv = {program,
+               "--host=fd://",
+               "--log-level=warn",
+               "--storage-driver=overlay2",
+               "--shutdown-timeout=5",
+               "--exec-opt=native.cgroupdriver=cgroupfs"};
+  if (cgroup >= 0) plan.argv.push_back("--cgroup-parent=/agent/docker");
+  plan.candidates = {program};
+  plan.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"};
+  plan.change_user = false;
+  plan.in = anchors.null.get();
+  plan.out = log.get();
+  plan.err = log.get();
+  plan.listener = listener.get();
+  plan.cgroup = cgroup;
+  plan.oom_score_adj = -999;
+  plan.all_files = true;
+  spawn(anchors, plan, birth);
+  return listener;
+}
+
+// What `ask` returns, on a thread.
+template <typename Result>
+asio::awaitable<Result> on_thread(Guest& guest, std::string doing, std::function<Result()> ask) {
+  const auto result = std::make_shared<std::optional<Result>>();
+  Work work;
+  work.doing = std::move(doing);
+  work.run = [result, ask = std::move(ask)] { result->emplace(ask()); };
+  work.patient = true;
+  co_await guest.workers.run(std::move(work));
+  co_return std::move(**result);
 }
 
 // Asks once. The socket listens before the engine runs, so the answer, or the connection's end, is the event to wait
@@ -188,7 +235,8 @@ asio::awaitable<void> Docker::supervise() {
     std::string problem;
     try {
       co_await run_once();
-      problem = last_log_line();
+      std::function<std::string()> read = last_log_line;
+      problem = co_await on_thread(guest_, "cannot read the Docker Engine's log", std::move(read));
     } catch (const std::exception& error) {
       problem = base::escaped(error.what());
     }
@@ -208,43 +256,24 @@ asio::awaitable<void> Docker::supervise() {
 }
 
 asio::awaitable<void> Docker::run_once() {
-  // A pid file left by a killed engine may name a process that is something else by now; it would refuse to start.
-  ::unlink(kPidFile);
-  listener_ = make_listener();
+  // Born into a frozen group it would not execute.
+  guest_.cgroups.freeze_engine(false);
+  Start what{.doing = "cannot start the Docker Engine", .patient = true};
+  std::function<base::Fd(Birth&)> make = [&anchors = guest_.anchors, program = program_,
+                                          cgroup = guest_.cgroups.engine()](Birth& birth) {
+    return start_engine(anchors, program, cgroup, birth);
+  };
+  Started<base::Fd> engine = co_await start_process(guest_, std::move(what), std::move(make));
+  listener_ = std::move(engine.made);
   const base::Scope closed([this] {
     wake();
     listener_.reset();
-    ::unlink(kSocket);
   });
-  ::mkdir("/var/log", 0755);
-  base::Fd log(::open(kLog, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644));
-  if (!log) log = guest_.anchors.null.duplicate();
-
-  SpawnPlan plan;
-  plan.argv = {program_,
-               "--host=fd://",
-               "--log-level=warn",
-               "--storage-driver=overlay2",
-               "--shutdown-timeout=5",
-               "--exec-opt=native.cgroupdriver=cgroupfs"};
-  if (guest_.cgroups.exec() >= 0) plan.argv.push_back("--cgroup-parent=/agent/docker");
-  plan.candidates = {program_};
-  plan.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"};
-  plan.change_user = false;
-  plan.in = guest_.anchors.null.get();
-  plan.out = log.get();
-  plan.err = log.get();
-  plan.listener = listener_.get();
-  plan.cgroup = guest_.cgroups.engine();
-  plan.oom_score_adj = -999;
-  plan.all_files = true;
-  // Born into a frozen group it would never execute, and init waits for that.
-  guest_.cgroups.freeze_engine(false);
-  Spawned engine = spawn(guest_.anchors, plan);
-  guest_.reaper.expect(engine.pid);
-  pid_ = engine.pid;
+  pid_ = engine.process.pid;
+  if (stopping_) ::kill(pid_, SIGTERM);
   asio::co_spawn(guest_.executor, watch_readiness(), asio::detached);
-  co_await guest_.reaper.wait(engine.pid, engine.pidfd);
+  co_await guest_.reaper.wait(engine.process.pid, engine.process.pidfd);
+  pid_ = -1;
 }
 
 // Ends when the engine answered, or when it is not this one any more.
@@ -252,7 +281,10 @@ asio::awaitable<void> Docker::watch_readiness() {
   const uint64_t mine = generation_;
   asio::steady_timer timer(guest_.executor);
   while (mine == generation_ && !stopping_) {
-    if (base::Fd socket = connect_socket()) {
+    std::function<base::Fd()> connect = connect_socket;
+    base::Fd socket = co_await on_thread(guest_, "cannot connect to the Docker Engine", std::move(connect));
+    if (mine != generation_) co_return;
+    if (socket) {
       const bool answered = co_await ping(guest_.executor, std::move(socket));
       if (mine != generation_) co_return;
       if (answered) {

@@ -17,9 +17,11 @@
 
 #include "base/error.h"
 #include "base/scope.h"
+#include "base/text.h"
 #include "guest/environment.h"
 #include "guest/pty.h"
 #include "guest/spawn.h"
+#include "guest/start.h"
 #include "guest/users.h"
 #include "guest/waiting.h"
 #include "link/message.h"
@@ -53,6 +55,14 @@ struct ItsStreams {
 struct Command {
   std::shared_ptr<Execution> execution;
   Streams streams;
+};
+
+// What a thread needs to start a command; nothing of it changes meanwhile.
+struct Order {
+  const Anchors& anchors;
+  int cgroup;
+  std::vector<std::string> environment;  // the sandbox's
+  link::ExecRequest request;
 };
 
 // Room for one frame; its content is not set before it is used.
@@ -106,12 +116,14 @@ ItsStreams make_terminal(const Anchors& anchors, link::TtySize size, uid_t uid, 
   return its;
 }
 
-Command start(Guest& guest, const link::ExecRequest& request) {
+// On a thread: /etc may be a file system that does not answer.
+Streams start_command(const Order& order, Birth& birth) {
+  const link::ExecRequest& request = order.request;
   const User user = find_user(request.user);
   SpawnPlan plan;
   plan.argv = request.argv;
-  plan.environment = merge_environment(
-      {base_environment(user, request.tty.has_value()), guest.configuration->environment, request.environment});
+  plan.environment =
+      merge_environment({base_environment(user, request.tty.has_value()), order.environment, request.environment});
   plan.candidates = program_candidates(request.argv[0], environment_value(plan.environment, "PATH"));
   plan.folder = request.folder.empty() ? user.home : request.folder;
   plan.folder_is_home = request.folder.empty();
@@ -119,23 +131,35 @@ Command start(Guest& guest, const link::ExecRequest& request) {
   plan.uid = user.uid;
   plan.gid = user.gid;
   plan.groups = user.groups;
-  plan.cgroup = guest.cgroups.exec();
+  plan.cgroup = order.cgroup;
   plan.terminal = request.tty.has_value();
 
-  Command command;
-  const ItsStreams its = request.tty ? make_terminal(guest.anchors, *request.tty, user.uid, command.streams)
-                                     : make_pipes(guest.anchors, request.keep_stdin, user.uid, command.streams);
+  Streams ours;
+  const ItsStreams its = request.tty ? make_terminal(order.anchors, *request.tty, user.uid, ours)
+                                     : make_pipes(order.anchors, request.keep_stdin, user.uid, ours);
   plan.in = its.in.get();
   plan.out = its.out.get();
   plan.err = its.err.get();
-  Spawned spawned = spawn(guest.anchors, plan);
-  guest.reaper.expect(spawned.pid);
+  spawn(order.anchors, plan, birth);
+  return ours;
+}
+
+asio::awaitable<Command> start(Guest& guest, link::ExecRequest request) {
+  if (!guest.configuration) throw base::Error("the sandbox is not configured yet");
+  const bool terminal = request.tty.has_value();
+  Start what{.doing = "cannot start " + base::in_quotes(request.argv[0])};
+  const auto order = std::make_shared<Order>(
+      Order{guest.anchors, guest.cgroups.exec(), guest.configuration->environment, std::move(request)});
+  std::function<Streams(Birth&)> make = [order](Birth& birth) { return start_command(*order, birth); };
+  Started<Streams> started = co_await start_process(guest, std::move(what), std::move(make));
+  Command command;
   command.execution = std::make_shared<Execution>();
   command.execution->id = guest.executions.next_id();
-  command.execution->pid = spawned.pid;
-  command.execution->pidfd = std::move(spawned.pidfd);
-  if (request.tty) command.execution->terminal = command.streams.output.duplicate();
-  return command;
+  command.execution->pid = started.process.pid;
+  command.execution->pidfd = std::move(started.process.pidfd);
+  command.streams = std::move(started.made);
+  if (terminal) command.execution->terminal = command.streams.output.duplicate();
+  co_return command;
 }
 
 link::ExecFailure failure_of(const SpawnError& error) {
@@ -302,8 +326,7 @@ asio::awaitable<void> serve_exec(Guest& guest, link::StreamPtr stream, link::Exe
   std::optional<link::ExecFailure> failure;
   const Counters before = guest.cgroups.counters();
   try {
-    if (!guest.configuration) throw base::Error("the sandbox is not configured yet");
-    command = start(guest, request);
+    command = co_await start(guest, std::move(request));
   } catch (const SpawnError& error) {
     failure = failure_of(error);
   } catch (const base::Error& error) {

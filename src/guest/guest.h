@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// All that init knows: one object, made in main, given to each service. One thread.
+// All that init knows: one object, made in main, given to each service. One thread, but for what Workers has.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,19 +13,22 @@
 #include "guest/egress.h"
 #include "guest/executions.h"
 #include "guest/reaper.h"
+#include "guest/workers.h"
 #include "link/services.h"
 #include "link/session.h"
 
 namespace caisson::guest {
 
 struct Guest {
-  explicit Guest(asio::any_io_executor runs_on) : executor(runs_on), reaper(runs_on), docker(*this), egress(*this) {}
+  explicit Guest(asio::any_io_executor runs_on)
+      : executor(runs_on), reaper(runs_on), workers(runs_on), docker(*this), egress(*this) {}
   Guest(const Guest&) = delete;
 
   asio::any_io_executor executor;
   Anchors anchors;
   Cgroups cgroups;
   Reaper reaper;
+  Workers workers;
   Docker docker;
   Egress egress;
   Executions executions;

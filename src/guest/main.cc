@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "guest/boot.h"
+#include "guest/copy.h"
 #include "guest/guest.h"
 #include "guest/server.h"
 #include "guest/tar_get.h"
@@ -90,14 +91,11 @@ int usage() {
   return 2;
 }
 
-PutPlan put_plan(std::span<char*> arguments) {
-  PutPlan plan;
-  plan.folder = arguments[0];
-  plan.rename = arguments[1];
-  plan.top_is_folder = std::strcmp(arguments[2], "folder") == 0;
-  plan.uid = base::parse_number<uid_t>(arguments[3]).value_or(0);
-  plan.gid = base::parse_number<gid_t>(arguments[4]).value_or(0);
-  return plan;
+// Says that it can be done before it waits for the archive.
+void put(const std::string& path, const std::string& name) {
+  const PutPlan plan = plan_put(path, name);
+  base::write_all(1, {"\n", 1}, "link");
+  tar_put(plan, 0);
 }
 
 int run(std::span<char*> arguments) {
@@ -111,9 +109,9 @@ int run(std::span<char*> arguments) {
   const std::string_view what = arguments.size() > 1 ? arguments[1] : "";
   if (what == "tar-get" && arguments.size() == 4) {
     tar_get(arguments[2], std::strcmp(arguments[3], "follow") == 0, 1);
-  } else if (what == "tar-put" && arguments.size() == 7) {
+  } else if (what == "tar-put" && arguments.size() == 4) {
     ::umask(0);
-    tar_put(put_plan(arguments.subspan(2)), 0);
+    put(arguments[2], arguments[3]);
   } else if (what == "--stdio") {
     run_stdio();
   } else if (what == "--link-fd" && arguments.size() == 3) {

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -53,12 +54,28 @@ void Reaper::collect() {
   while (true) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
-    const auto expected = statuses_.find(info.si_pid);
-    if (expected == statuses_.end()) continue;
+    if (!statuses_.contains(info.si_pid) && !is_being_born(info.si_pid)) continue;
     base::ExitStatus status;
     (info.si_code == CLD_EXITED ? status.code : status.signal) = info.si_status;
-    expected->second = status;
+    statuses_[info.si_pid] = status;
   }
+}
+
+void Reaper::expect(std::shared_ptr<const Birth> birth) {
+  births_.push_back(std::move(birth));
+}
+
+void Reaper::settle(const Birth& birth, bool wanted) {
+  std::erase_if(births_, [&](const auto& one) { return one.get() == &birth; });
+  if (!wanted) {
+    forget(birth.pid());
+  } else {
+    statuses_.try_emplace(birth.pid());  // it may have ended already
+  }
+}
+
+bool Reaper::is_being_born(pid_t pid) const {
+  return std::any_of(births_.begin(), births_.end(), [pid](const auto& birth) { return birth->pid() == pid; });
 }
 
 std::optional<base::ExitStatus> Reaper::take(pid_t pid) {

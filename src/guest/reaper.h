@@ -11,10 +11,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "guest/spawn.h"
 
 namespace caisson::guest {
 
@@ -27,9 +30,11 @@ class Reaper {
   // Reaps whatever ends from now on. Blocks SIGCHLD in this thread.
   void start();
 
-  // The status of this child will be asked for. To be called right after its birth, before anything is waited for.
-  void expect(pid_t pid) { statuses_[pid] = std::nullopt; }
-  // It won't: whoever wanted it has gone.
+  // A child that a thread is about to give birth to: its status is kept from then on.
+  void expect(std::shared_ptr<const Birth> birth);
+  // The birth is over. The child's status will be asked for, or won't.
+  void settle(const Birth& birth, bool wanted);
+  // It won't any more: whoever wanted it has gone.
   void forget(pid_t pid) { statuses_.erase(pid); }
   // Reaps all that has ended by now.
   void collect();
@@ -43,11 +48,13 @@ class Reaper {
   bool no_children() const;
 
  private:
+  bool is_being_born(pid_t pid) const;
   asio::awaitable<void> run(base::Fd signals);
 
   asio::any_io_executor executor_;
   asio::steady_timer tick_;
   std::map<pid_t, std::optional<base::ExitStatus>> statuses_;
+  std::vector<std::shared_ptr<const Birth>> births_;
 };
 
 }  // namespace caisson::guest

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The child shares this process's memory until it executes or ends (vfork(2)), while the parent stands still. So it may
-// only make system calls, write to its own stack and to the Report, and must not allocate, throw or touch anything
-// else.
+// The child shares this process's memory until it executes or ends (vfork(2)), while the thread that made it stands
+// still; the others go on. So it may only make system calls, write to its own stack, to the Report and to errno (its
+// maker's), and must not allocate, throw or touch anything else: it can be killed at any instruction, a lock in its
+// hand included.
 //
 // That memory is PID 1's, and the child has the user's ids before exec. It can't be used to get at init: changing ids
 // makes the memory "not dumpable" (credentials(7), prctl(2) PR_SET_DUMPABLE), so only root may trace it.
@@ -18,17 +19,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "base/text.h"
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 namespace caisson::guest {
 namespace {
@@ -207,8 +204,22 @@ std::string describe(const SpawnPlan& plan, const Report& report) {
 
 }  // namespace
 
-Spawned spawn(const Anchors& anchors, const SpawnPlan& plan) {
-  alignas(16) static char stack[kStackBytes];
+Birth::~Birth() {
+  if (pid() > 0 && pidfd_ >= 0) ::close(pidfd_);
+}
+
+void Birth::kill() {
+  unwanted_ = true;
+  if (pid() > 0) ::syscall(SYS_pidfd_send_signal, pidfd_.load(), SIGKILL, nullptr, 0);
+}
+
+Spawned Birth::take() {
+  return {.pid = pid(), .pidfd = base::Fd(pidfd_.exchange(-1))};
+}
+
+void spawn(const Anchors& anchors, const SpawnPlan& plan, Birth& birth) {
+  // Its upper end is all that the child touches.
+  const auto stack = std::make_unique_for_overwrite<char[]>(kStackBytes);
   Report report;
   Prepared prepared{.anchors = anchors,
                     .plan = plan,
@@ -223,27 +234,26 @@ Spawned spawn(const Anchors& anchors, const SpawnPlan& plan) {
   const std::string score = std::to_string(plan.oom_score_adj);
   prepared.oom_score_length = score.copy(prepared.oom_score, sizeof prepared.oom_score);
 
-  int pidfd = -1;
+  static_assert(sizeof birth.pid_ == sizeof(pid_t) && sizeof birth.pidfd_ == sizeof(int), "the kernel writes them");
   clone_args arguments{};
-  arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
-  arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CLEAR_SIGHAND;
+  arguments.pidfd = reinterpret_cast<uint64_t>(&birth.pidfd_);
+  arguments.parent_tid = reinterpret_cast<uint64_t>(&birth.pid_);
   arguments.exit_signal = SIGCHLD;
-  arguments.stack = reinterpret_cast<uint64_t>(stack);
-  arguments.stack_size = sizeof stack;
+  arguments.stack = reinterpret_cast<uint64_t>(stack.get());
+  arguments.stack_size = kStackBytes;
   if (plan.cgroup >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<uint64_t>(plan.cgroup);
   }
+  if (birth.unwanted_) throw base::Error("cannot start " + base::in_quotes(plan.argv[0]) + ": nobody waits for it");
   const long pid = clone_with_stack(&arguments, &prepared);
   if (pid < 0) {
     const int errnum = static_cast<int>(-pid);
     const std::string why = errnum == EAGAIN ? "the sandbox's limit of processes is reached" : std::strerror(errnum);
     throw SpawnError(SpawnError::Step::kProcess, "cannot start " + base::in_quotes(plan.argv[0]) + ": " + why, errnum);
   }
-  Spawned child{.pid = static_cast<pid_t>(pid), .pidfd = base::Fd(pidfd)};
-  if (report.what == nullptr) return child;
-  ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), nullptr, WEXITED);
-  throw SpawnError(report.step, describe(plan, report), report.errnum);
+  if (report.what != nullptr) throw SpawnError(report.step, describe(plan, report), report.errnum);
 }
 
 }  // namespace caisson::guest

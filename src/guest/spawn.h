@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -53,8 +54,32 @@ struct Spawned {
   base::Fd pidfd;
 };
 
-// In its own session, default signals, umask 022. The caller tells the reaper of the pid before it waits for anything.
-// Throws SpawnError. One thread only.
-Spawned spawn(const Anchors& anchors, const SpawnPlan& plan);
+// A child from before its birth: spawn() stands still until the child executes, which can be never, and what is to be
+// done about it is another thread's. Owns the pidfd until that is taken.
+class Birth {
+ public:
+  Birth() = default;
+  ~Birth();
+  Birth(const Birth&) = delete;
+  Birth& operator=(const Birth&) = delete;
+
+  // 0 before the child is made. Written by the kernel before the child can run, so none ends that is not known here.
+  pid_t pid() const { return pid_.load(); }
+  // SIGKILL; a child that is not made yet will not be, unless that begins in this moment.
+  void kill();
+  // After spawn() has returned.
+  Spawned take();
+
+ private:
+  friend void spawn(const Anchors& anchors, const SpawnPlan& plan, Birth& birth);
+
+  std::atomic<bool> unwanted_ = false;
+  std::atomic<pid_t> pid_ = 0;
+  std::atomic<int> pidfd_ = -1;  // valid once there is a pid
+};
+
+// In its own session, default signals, umask 022. Throws SpawnError; a child that could not execute has ended then, and
+// is left to be reaped. From any thread.
+void spawn(const Anchors& anchors, const SpawnPlan& plan, Birth& birth);
 
 }  // namespace caisson::guest
