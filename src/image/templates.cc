@@ -168,6 +168,32 @@ void TemplateStore::discard(const std::string& key) const {
   if (!remove_tree(gone)) throw base::Error("cannot remove the template files in " + base::in_quotes(gone));
 }
 
+struct TemplateStore::Abandoned {
+  std::string path;
+  base::FileLock lock;  // of its key: nobody makes that template now
+};
+
+std::vector<TemplateStore::Abandoned> TemplateStore::abandoned() const {
+  std::vector<Abandoned> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
+    const std::string name = entry.path().filename();
+    for (const std::string_view prefix : {kDraftPrefix, kGonePrefix}) {
+      if (!name.starts_with(prefix) || !is_digest(name.substr(prefix.size()))) continue;
+      if (auto lock = try_lock(name.substr(prefix.size()))) found.push_back({entry.path(), std::move(*lock)});
+    }
+  }
+  return found;
+}
+
+bool TemplateStore::has_abandoned() const {
+  return !abandoned().empty();
+}
+
+void TemplateStore::sweep() const {
+  for (const Abandoned& left : abandoned()) remove_tree(left.path);
+}
+
 std::vector<Template> TemplateStore::list() const {
   std::vector<Template> found;
   std::error_code error;

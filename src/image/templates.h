@@ -109,6 +109,10 @@ class TemplateStore {
   // Removes a template; none is not an error.
   void discard(const std::string& key) const;
 
+  // What killed makers of any key left. Both need no lock and wait for none.
+  bool has_abandoned() const;
+  void sweep() const;
+
   // Readable templates, unverified.
   std::vector<Template> list() const;
   // Reads and digests everything. Without the keys' locks: whoever acts on a problem takes the lock and verifies again.
@@ -119,6 +123,9 @@ class TemplateStore {
   size_t discard_for_image(const std::string& digest) const;
 
  private:
+  struct Abandoned;
+  std::vector<Abandoned> abandoned() const;
+
   std::string folder_;
 };
 

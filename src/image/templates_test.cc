@@ -175,6 +175,28 @@ TEST_F(TemplatesTest, AKilledMakerLeavesNothingThatIsFound) {
   EXPECT_TRUE(store.find(key).found);
 }
 
+TEST_F(TemplatesTest, WhatAKilledMakerOfAnotherKeyLeftIsSwept) {
+  const Template made = make(inputs);
+  EXPECT_FALSE(store.has_abandoned());
+  const auto left = [&](const char* prefix, char digit) {
+    const std::string path = folder.path() + "/templates/" + prefix + std::string(64, digit);
+    fs::create_directories(path);
+    write(path + "/ram", "half");
+    return path;
+  };
+  const std::string draft = left(".making-", 'd');
+  const std::string gone = left(".gone-", 'e');
+  const std::string in_the_making = left(".making-", 'f');
+  const base::FileLock maker = store.lock(std::string(64, 'f'));
+  EXPECT_TRUE(store.has_abandoned());
+  store.sweep();
+  EXPECT_FALSE(store.has_abandoned());
+  EXPECT_FALSE(fs::exists(draft));
+  EXPECT_FALSE(fs::exists(gone));
+  EXPECT_TRUE(fs::exists(in_the_making));
+  EXPECT_TRUE(store.find(made.key).found);
+}
+
 TEST_F(TemplatesTest, AnUncommittedDraftGoesAway) {
   const std::string key = template_key(inputs);
   std::string path;

@@ -5,11 +5,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <map>
 
 #include "base/error.h"
@@ -58,6 +60,18 @@ std::vector<std::string> unified_parents(const CgroupPlace& place) {
       result.push_back(folder);
     if (folder.size() <= place.mount.size()) return result;
   }
+}
+
+// Where the groups that create() made may be.
+std::vector<std::string> possible_parents(const CgroupPlace& place) {
+  return place.controller.empty() ? unified_parents(place) : std::vector<std::string>{place.folder};
+}
+
+// Nothing when another has it, or the folder is gone.
+base::Fd try_lock(const std::string& folder) {
+  base::Fd lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) lock.reset();
+  return lock;
 }
 
 void kill_all(const std::string& folder) {
@@ -141,7 +155,8 @@ void Cgroup::make(const std::string& path, std::vector<std::string> controllers,
     }
     kill_all(path);
   }
-  Folder folder{.path = path, .controllers = {}};
+  // Without it, which takes a sweep in just this moment, the group may be swept: its part of the wall then says so.
+  Folder folder{.path = path, .controllers = {}, .lock = try_lock(path)};
   for (const std::string& controller : controllers) {
     int errnum = 0;
     for (const auto& [file, text] : settings(controller, limits, v2)) {
@@ -181,9 +196,7 @@ Cgroup Cgroup::create(const std::string& name, const CgroupLimits& limits) {
 void Cgroup::remove(const std::string& name) {
   try {
     for (const CgroupPlace& place : places_here()) {
-      const std::vector<std::string> parents =
-          place.controller.empty() ? unified_parents(place) : std::vector<std::string>{place.folder};
-      for (const std::string& parent : parents) {
+      for (const std::string& parent : possible_parents(place)) {
         const std::string path = parent + "/caisson-" + name;
         if (::access(path.c_str(), F_OK) != 0) continue;
         kill_all(path);
@@ -193,6 +206,24 @@ void Cgroup::remove(const std::string& name) {
   } catch (const base::Error&) {
     // What can't be looked at can't be removed; an empty group costs nothing.
   }
+}
+
+bool Cgroup::sweep(const std::string& prefix) {
+  bool all = true;
+  try {
+    for (const CgroupPlace& place : places_here()) {
+      for (const std::string& parent : possible_parents(place)) {
+        std::error_code ignored;
+        for (const auto& entry : std::filesystem::directory_iterator(parent, ignored)) {
+          if (!entry.path().filename().string().starts_with("caisson-" + prefix)) continue;
+          if (try_lock(entry.path()) && ::rmdir(entry.path().c_str()) != 0 && errno == EBUSY) all = false;
+        }
+      }
+    }
+  } catch (const std::exception&) {
+    // As in remove().
+  }
+  return all;
 }
 
 Cgroup::Cgroup(Cgroup&& other) noexcept

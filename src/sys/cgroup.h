@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/fd.h"
 #include "sys/wall.h"
 
 namespace caisson::sys {
@@ -39,6 +40,9 @@ class Cgroup {
   static Cgroup create(const std::string& name, const CgroupLimits& limits);
   // Kills and removes what create() made for `name` in a process that could not do it itself. Idempotent, never throws.
   static void remove(const std::string& name);
+  // Removes the groups "caisson-PREFIX…" whose owner was killed: nobody holds the lock on their folder. False when one
+  // is left in which a process still comes to its end. Never throws.
+  static bool sweep(const std::string& prefix);
 
   Cgroup() = default;
   Cgroup(Cgroup&& other) noexcept;
@@ -55,6 +59,7 @@ class Cgroup {
   struct Folder {
     std::string path;
     std::vector<std::string> controllers;  // whose WallParts stand because of it
+    base::Fd lock;                         // flock(2) on it for as long as it is owned: see sweep()
   };
   void make(const std::string& path, std::vector<std::string> controllers, const CgroupLimits& limits, bool v2);
   void part(const std::string& controller, bool stands, const std::string& detail);

@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "base/process.h"
+#include "sys/in_child_for_test.h"
 
 namespace caisson::sys {
 namespace {
@@ -60,6 +63,32 @@ TEST(Cgroup, HoldsKillsAndGoesAway) {
   }
   // A group of that name is made anew, so the first is gone or was taken over; and can be removed by name.
   Cgroup::remove(name);
+}
+
+bool exists(const std::string& name) {
+  const auto options = std::filesystem::directory_options::skip_permission_denied;
+  std::error_code ignored;  // groups of others come and go
+  for (auto entry = std::filesystem::recursive_directory_iterator("/sys/fs/cgroup", options, ignored);
+       entry != std::filesystem::recursive_directory_iterator(); entry.increment(ignored)) {
+    if (entry->path().filename() == "caisson-" + name) return true;
+  }
+  return false;
+}
+
+TEST(Cgroup, OneWhoseOwnerWasKilledIsSwept) {
+  const std::string prefix = "cgrouptest3-" + std::to_string(::getpid()) + "-";
+  const CgroupLimits limits{.memory = base::mebibytes(64), .pids = 8, .cpu_percent = 100};
+  const Cgroup living = Cgroup::create(prefix + "living", limits);
+  if (!exists(prefix + "living")) GTEST_SKIP() << living.wall().front().detail;
+  ASSERT_EQ(in_child([&] {
+              const Cgroup dead = Cgroup::create(prefix + "dead", limits);
+              return static_cast<int>(::syscall(SYS_kill, ::getpid(), SIGKILL));
+            }),
+            128 + SIGKILL);
+  EXPECT_TRUE(exists(prefix + "dead"));
+  EXPECT_TRUE(Cgroup::sweep(prefix));
+  EXPECT_FALSE(exists(prefix + "dead"));
+  EXPECT_TRUE(exists(prefix + "living"));
 }
 
 TEST(Cgroup, AWallPartForEachLimit) {

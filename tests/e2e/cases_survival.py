@@ -7,12 +7,14 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 
 import images
+import leftovers
 from harness import Skipped, case, equal, true, wait_until
 
 TINY = ("run", "--image", "tiny")
@@ -403,3 +405,41 @@ def an_image_with_next_to_nothing_runs(host):
     os.symlink("busybox", f"{root}/bin/sh")
     host.caisson("image", "import", "mini", root).expect()
     host.caisson("run", "--image", "mini", "--cpus", "1", "--memory", "256M", "--", "sh", "-c", "echo tiny", timeout=300).expect(out="tiny\n")
+
+
+@case(own_cache=True, timeout=900)
+def the_next_command_sweeps_what_a_killed_template_build_left(host):
+    """Of whatever template: here of one that is never made again. Its draft and its machine's cgroup."""
+    folder, options = own_templates(host)
+    templates = os.path.dirname(folder)
+
+    def drafts():
+        return glob.glob(f"{templates}/.making-*")
+
+    def groups():
+        """The cgroups of the template machine that runs for this host."""
+        found = set()
+        for pid in leftovers.processes(host.home):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+                found.update(re.findall("caisson-template-[0-9a-f]+", file.read()))
+        return found
+
+    def left(names):
+        return [os.path.join(place, name) for place, below, _ in os.walk("/sys/fs/cgroup") for name in below if name in names]
+
+    def empty(group):
+        with open(f"{group}/cgroup.procs", encoding="utf-8") as file:
+            return not file.read()
+
+    process = host.start(*TINY, "--cpus", "1", "--memory", "320M", "--", "true")
+    # The boot's first words come after the machine is in its group.
+    wait_until(lambda: [path for path in glob.glob(f"{templates}/.making-*/console.log") if os.path.getsize(path)],
+               "the console of a template in the making", seconds=120)
+    names = groups()
+    process.kill()
+    process.wait()
+    wait_until(lambda: not leftovers.processes(host.home) and all(map(empty, left(names))), "the end of its machine")
+    equal(len(drafts()), 1, "drafts of the killed command")
+    host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
+    equal(drafts(), [], "drafts")
+    equal(left(names), [], "cgroups")

@@ -67,6 +67,7 @@ Parts parts_of(const Plan& plan) {
 // Finds the template or makes it; whoever comes second waits and finds it.
 image::Template ensure_template(const Plan& plan, const image::TemplateInputs& inputs, base::Progress& progress) {
   const image::TemplateStore store(base::cache_folder());
+  sweep_killed_makers(store);
   const std::string key = image::template_key(inputs);
   if (auto lookup = store.find(key); lookup.found) return *lookup.found;
   std::optional<base::FileLock> lock = store.try_lock(key);

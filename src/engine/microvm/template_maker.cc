@@ -26,8 +26,8 @@
 #include "engine/microvm/console.h"
 #include "engine/microvm/disk.h"
 #include "engine/microvm/template_failure.h"
-#include "image/templates.h"
 #include "link/guest_client.h"
+#include "sys/cgroup.h"
 #include "vmm/process.h"
 #include "vmm/qmp.h"
 
@@ -44,6 +44,7 @@ constexpr auto kProgressInterval = 200ms;
 // Between the end of the link or of QMP and that of the process is its tear-down.
 constexpr auto kEndPatience = 2s;
 constexpr size_t kConsoleTailBytes = 1500;
+constexpr const char* kGroups = "template-";  // names of the machines' cgroups begin so
 constexpr const char* kLoadHello =
     "test ! -e /usr/share/caisson/hello.tar || docker load -q -i /usr/share/caisson/hello.tar";
 
@@ -143,7 +144,7 @@ class Maker {
   asio::awaitable<void> boot_and_freeze() {
     progress_.step("booting the template machine (" + std::string(vmm::to_string(parts_.accelerator)) + ")");
     vmm::VmmOptions options;
-    options.cgroup = "template-" + base::random_hex(6);
+    options.cgroup = kGroups + base::random_hex(6);
     machine_ = vmm::Vmm::start(context_.get_executor(), booting_machine(parts_), options);
     keep_console(context_.get_executor(), machine_->take_console(), console_);
     link::GuestClient guest(context_.get_executor(),
@@ -233,6 +234,12 @@ void make_template(Parts shape, base::Bytes disk_size, const std::string& folder
   make_base_disk(shape.disk, disk_size);
   make_overlay(files.overlay(), disk_size);
   Maker(std::move(shape), folder, progress).run();
+}
+
+void sweep_killed_makers(const image::TemplateStore& store) {
+  // Who leaves a group leaves a draft, so groups are looked for only then; and the draft stays until they are gone,
+  // since the machine in one may still be ending.
+  if (store.has_abandoned() && sys::Cgroup::sweep(kGroups)) store.sweep();
 }
 
 }  // namespace caisson::engine::microvm
