@@ -45,6 +45,12 @@ bool is_control(char c) {
   return (static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7F;
 }
 
+// Could these first bytes be a request line's? Tells other protocols before they have sent a line's end.
+bool may_be_request(std::string_view bytes) {
+  const std::string_view method = bytes.substr(0, bytes.find(' '));
+  return method.size() <= kMaxMethodBytes && is_token(method);
+}
+
 struct RequestLine {
   std::string_view method;
   std::string_view target;
@@ -57,14 +63,8 @@ std::optional<RequestLine> split_request_line(std::string_view line) {
   const size_t last = line.rfind(' ');
   if (first == last) return std::nullopt;
   const RequestLine parts{line.substr(0, first), line.substr(first + 1, last - first - 1), line.substr(last + 1)};
-  if (!is_token(parts.method) || (parts.version != "HTTP/1.0" && parts.version != "HTTP/1.1")) return std::nullopt;
+  if (!may_be_request(line) || (parts.version != "HTTP/1.0" && parts.version != "HTTP/1.1")) return std::nullopt;
   return parts;
-}
-
-// Could these first bytes be a request line's? Tells other protocols before they have sent a line's end.
-bool may_be_request(std::string_view bytes) {
-  const std::string_view method = bytes.substr(0, bytes.find(' '));
-  return method.size() <= kMaxMethodBytes && is_token(method);
 }
 
 struct Authority {
@@ -193,8 +193,7 @@ HttpHead read_head(const RequestLine& line, std::string_view fields) {
   head.method = line.method;
   head.minor_version = line.version.back() - '0';
   if (head.method == "CONNECT") throw Refused{"its method is CONNECT"};
-  if (head.method.size() > kMaxMethodBytes ||
-      !std::all_of(head.method.begin(), head.method.end(), [](char c) { return is_capital(c) || c == '-'; })) {
+  if (!std::all_of(head.method.begin(), head.method.end(), [](char c) { return is_capital(c) || c == '-'; })) {
     throw Refused{"its method is not in capitals"};
   }
   const auto target_authority = read_target(line.target, head);

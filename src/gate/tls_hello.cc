@@ -110,6 +110,7 @@ uint8_t byte_at(std::string_view bytes, size_t at) {
 }  // namespace
 
 ClientHelloReader::State ClientHelloReader::feed(std::string_view bytes) {
+  bytes = bytes.substr(0, kMaxBytes - seen_);
   while (state_ == State::kNeedMore && !bytes.empty()) {
     const size_t before = bytes.size();
     if (record_left_ == 0) {
@@ -118,8 +119,8 @@ ClientHelloReader::State ClientHelloReader::feed(std::string_view bytes) {
       take_payload(bytes);
     }
     seen_ += before - bytes.size();
-    if (state_ == State::kNeedMore && seen_ >= kMaxBytes) malformed("it is longer than 65536 bytes");
   }
+  if (state_ == State::kNeedMore && seen_ == kMaxBytes) malformed("it is longer than 65536 bytes");
   return state_;
 }
 

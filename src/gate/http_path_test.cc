@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/http_path.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace caisson::gate {
+namespace {
+
+std::string canonical(std::string_view raw) {
+  const auto path = canonical_path(raw);
+  return path ? path->text() : "refused";
+}
+
+TEST(CanonicalPath, HasOneSpellingForOnePath) {
+  struct {
+    const char* raw;
+    const char* canonical;
+  } constexpr kCases[] = {
+      {"/", "/"},
+      {"/a/b.c", "/a/b.c"},
+      {"/a/", "/a/"},
+      {"/%61dmin", "/admin"},
+      {"/%41dmin", "/Admin"},
+      {"/a%2Db%2e%5F%7e", "/a-b._~"},
+      {"/a%21%40%3a%2c", "/a!@:,"},
+      {"/a!@:,", "/a!@:,"},
+      {"/a%20b", "/a%20b"},
+      {"/caf%c3%a9", "/caf%C3%A9"},
+      {"/a[1]{2}|\"<>^`", "/a%5B1%5D%7B2%7D%7C%22%3C%3E%5E%60"},
+      {"/a?b=/../;", "/a"},
+      {"/?", "/"},
+      {"/.git/config", "/.git/config"},
+      {"/a..b/c..", "/a..b/c.."},
+  };
+  for (const auto& one : kCases) EXPECT_EQ(canonical(one.raw), one.canonical) << one.raw;
+}
+
+TEST(CanonicalPath, IsNotThereForWhatServersReadDifferently) {
+  for (const char* raw : {
+           "",
+           "a",
+           "*",
+           "?",
+           "http://x/",
+           "//",
+           "/a//b",
+           "//a",
+           "/a//",  // segments
+           "/.",
+           "/..",
+           "/./a",
+           "/a/.",
+           "/a/..",
+           "/a/../b",
+           "/...",
+           "/%2e%2e/a",
+           "/%2e/",
+           "/.%2E/b",  // dots
+           "/..%20/a",
+           "/%20",
+           "/a/%20./b",  // and blanks
+           "/a%2fb",
+           "/a%2Fb",
+           "/a%5cb",
+           "/a\\b",
+           "/..\\a",
+           "/a%00",
+           "/a%00.png",
+           "/a%0d%0ab",
+           "/a%7f",
+           "/a\x01",
+           "/a b",
+           "/a;b",
+           "/a;/../b",
+           "/a%3bb",
+           "/a%3Bjsessionid=1/b",  // parameters
+           "/%252e%252e/a",
+           "/a%25",
+           "/a%3fb",
+           "/a%23b",
+           "/a#b",  // decoded twice
+           "/a%",
+           "/a%2",
+           "/a%zz",
+           "/a%2g",
+           "/%u002e",  // no escapes
+           "/a\xc3\xa9",
+           "/%c0%ae%c0%ae/a",
+           "/%ff",
+           "/%c3",
+           "/%ed%a0%80",  // no UTF-8
+       }) {
+    EXPECT_EQ(canonical(raw), "refused") << raw;
+  }
+  EXPECT_FALSE(canonical_path(std::string_view("/a\0b", 4)));
+}
+
+TEST(CanonicalPath, IsBounded) {
+  EXPECT_TRUE(canonical_path("/" + std::string(kMaxPathBytes - 1, 'a')));
+  EXPECT_FALSE(canonical_path("/" + std::string(kMaxPathBytes, 'a')));
+  EXPECT_TRUE(canonical_path("/a?" + std::string(kMaxPathBytes, 'a')));
+}
+
+TEST(CanonicalPath, OfItselfIsItself) {
+  for (const char* raw : {"/a%20b", "/a[1]", "/caf%c3%a9", "/%61"})
+    EXPECT_EQ(canonical(canonical(raw)), canonical(raw));
+}
+
+TEST(PathMatches, StarsStayInTheirSegment) {
+  struct {
+    const char* pattern;
+    const char* path;
+    bool matches;
+  } constexpr kCases[] = {
+      {"/a", "/a", true},
+      {"/a", "/A", false},
+      {"/a", "/a/", false},
+      {"/a", "/ab", false},
+      {"/*", "/a", true},
+      {"/*", "/", true},
+      {"/*", "/a/b", false},
+      {"/*/b", "/a/b", true},
+      {"/*/b", "/a/c/b", false},
+      {"/a*c", "/abbc", true},
+      {"/a*c", "/ab/c", false},
+      {"/**", "/", true},
+      {"/**", "/a/b/c", true},
+      {"/a/**", "/a/", true},
+      {"/a/**", "/a/b/c", true},
+      {"/a/**", "/a", false},
+      {"/a/**", "/ab/c", false},
+      {"/**/c", "/a/b/c", true},
+      {"/**/c", "/c", false},
+      {"/**.git/*", "/x/y.git/info", true},
+      {"/**.git/*", "/x/y.git/info/refs", false},
+      {"/*/*/git-upload-pack", "/u/r/git-upload-pack", true},
+  };
+  for (const auto& one : kCases)
+    EXPECT_EQ(path_matches(one.pattern, one.path), one.matches) << one.pattern << " " << one.path;
+}
+
+TEST(PathMatches, ManyStarsCostNoMoreThanTheirNumber) {
+  std::string pattern = "/";
+  for (int i = 0; i < 300; ++i) pattern += "**a";
+  EXPECT_FALSE(path_matches(pattern, "/" + std::string(299, 'a')));
+  EXPECT_TRUE(path_matches(pattern, "/" + std::string(3000, 'a')));
+}
+
+TEST(PathResembles, IgnoresCaseAndASlashAtTheEnd) {
+  EXPECT_TRUE(path_resembles("/admin", "/ADMIN"));
+  EXPECT_TRUE(path_resembles("/Admin", "/admin/"));
+  EXPECT_TRUE(path_resembles("/admin/", "/admin"));
+  EXPECT_TRUE(path_resembles("/admin/**", "/admin"));
+  EXPECT_FALSE(path_resembles("/admin", "/admins"));
+  EXPECT_FALSE(path_resembles("/admin", "/x/admin"));
+}
+
+TEST(CheckedPathPattern, RefusesWhatCouldNeverMatch) {
+  EXPECT_EQ(checked_path_pattern("/%61/*/**"), "/a/*/**");
+  for (const char* text : {"", "a", "/a//b", "/../a", "/a?b", "/a;b", "/***", "/a%2ab", "/%2A"}) {
+    EXPECT_THROW(checked_path_pattern(text), base::Error) << text;
+  }
+  EXPECT_THROW(checked_path_pattern("/" + std::string(kMaxPathPatternBytes, 'a')), base::Error);
+}
+
+}  // namespace
+}  // namespace caisson::gate

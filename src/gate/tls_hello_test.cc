@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/tls_hello.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace std::string_literals;
+
+namespace caisson::gate {
+namespace {
+
+using State = ClientHelloReader::State;
+
+std::string sized(int length_bytes, const std::string& bytes) {
+  std::string out;
+  for (int i = length_bytes - 1; i >= 0; --i) out += static_cast<char>(bytes.size() >> (8 * i));
+  return out + bytes;
+}
+
+std::string extension(uint16_t type, const std::string& data) {
+  return std::string{static_cast<char>(type >> 8), static_cast<char>(type)} + sized(2, data);
+}
+
+std::string server_name(const std::string& name) {
+  return extension(0, sized(2, "\0"s + sized(2, name)));
+}
+
+const std::string kBeforeExtensions =
+    "\3\3"s + std::string(32, 'r') + sized(1, "session") + sized(2, "\x13\x01\x13\x02"s) + sized(1, "\0"s);
+
+std::string message(const std::string& extensions) {
+  return "\1"s + sized(3, kBeforeExtensions + sized(2, extensions));
+}
+
+std::string record(const std::string& payload, char type = 22) {
+  return std::string{type} + "\3\1"s + sized(2, payload);
+}
+
+State state_of(const std::string& bytes) {
+  ClientHelloReader reader;
+  return reader.feed(bytes);
+}
+
+// The state for a hello of these extensions in one record.
+State of_extensions(const std::string& extensions) {
+  return state_of(record(message(extensions)));
+}
+
+TEST(ClientHello, SaysTheNameAndTheProtocols) {
+  ClientHelloReader reader;
+  const std::string alpn = extension(16, sized(2, sized(1, "h2") + sized(1, "http/1.1")));
+  ASSERT_EQ(reader.feed(record(message(extension(0x0a0a, "") + server_name("example.com") + alpn))), State::kHello);
+  EXPECT_EQ(reader.hello().server_name, "example.com");
+  EXPECT_THAT(reader.hello().alpn, testing::ElementsAre("h2", "http/1.1"));
+  EXPECT_FALSE(reader.hello().ech);
+}
+
+TEST(ClientHello, MayHaveNoName) {
+  ClientHelloReader reader;
+  ASSERT_EQ(reader.feed(record(message(""))), State::kHello);
+  EXPECT_FALSE(reader.hello().server_name);
+  EXPECT_EQ(state_of(record("\1"s + sized(3, kBeforeExtensions))), State::kHello);
+}
+
+TEST(ClientHello, SaysThatItMayHideAnotherName) {
+  for (const uint16_t type : {0xFE0D, 0xFFCE}) {
+    ClientHelloReader reader;
+    ASSERT_EQ(reader.feed(record(message(server_name("public.example") + extension(type, "sealed")))), State::kHello);
+    EXPECT_TRUE(reader.hello().ech);
+    EXPECT_EQ(reader.hello().server_name, "public.example");
+  }
+}
+
+TEST(ClientHello, ComesInAnyPieces) {
+  const std::string hello = message(server_name("example.com"));
+  // Records of one byte, fed byte by byte.
+  std::string bytes;
+  for (char c : hello) bytes += record(std::string{c});
+  ClientHelloReader reader;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_EQ(reader.state(), State::kNeedMore) << i;
+    reader.feed(bytes.substr(i, 1));
+  }
+  ASSERT_EQ(reader.state(), State::kHello);
+  EXPECT_EQ(reader.hello().server_name, "example.com");
+}
+
+TEST(ClientHello, BytesBehindItAreNotLookedAt) {
+  const std::string early_data = record("anything", 23);
+  EXPECT_EQ(state_of(record(message(server_name("example.com"))) + early_data), State::kHello);
+}
+
+TEST(ClientHello, OtherProtocolsAreToldAtOnce) {
+  for (const std::string& bytes :
+       {"G"s, "GET / HTTP/1.1\r\n"s, "SSH-2.0-x\r\n"s, "\x16\x02"s, "\x16S"s, "\x80\x2e\1\3\1"s, "\x15\3\1"s, "\0"s}) {
+    EXPECT_EQ(state_of(bytes), State::kNotTls) << bytes;
+  }
+  EXPECT_EQ(state_of(""), State::kNeedMore);
+  EXPECT_EQ(state_of("\x16"), State::kNeedMore);
+  EXPECT_EQ(state_of("\x16\3"), State::kNeedMore);
+}
+
+TEST(ClientHello, IsMalformedWhereRecordsAre) {
+  const std::string hello = message(server_name("example.com"));
+  EXPECT_EQ(state_of(record("")), State::kMalformed);
+  EXPECT_EQ(state_of(record(hello.substr(0, 9)) + record("")), State::kMalformed);
+  EXPECT_EQ(state_of("\x16\3\1\x40\1"s), State::kMalformed);  // a payload of 16385 bytes
+  EXPECT_EQ(state_of(record(hello.substr(0, 9)) + record("\1\0"s, 21)), State::kMalformed);
+  EXPECT_EQ(state_of(record(hello.substr(0, 9)) + "GET"), State::kMalformed);
+  EXPECT_EQ(state_of(record("\2"s + hello.substr(1))), State::kMalformed);
+  EXPECT_EQ(state_of(record(hello + "\0"s)), State::kMalformed);
+  EXPECT_EQ(state_of(record(hello + hello)), State::kMalformed);
+}
+
+TEST(ClientHello, IsMalformedWhereItHasSomethingTwice) {
+  EXPECT_EQ(of_extensions(server_name("a.com") + server_name("a.com")), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(43, "") + extension(43, "")), State::kMalformed);
+  const std::string entry = "\0"s + sized(2, "a.com");
+  EXPECT_EQ(of_extensions(extension(0, sized(2, entry + entry))), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(0, sized(2, entry + "\1"s + sized(2, "x")))), State::kMalformed);
+}
+
+TEST(ClientHello, IsMalformedWhereLengthsDisagree) {
+  EXPECT_EQ(of_extensions(extension(0, "")), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(0, sized(2, ""))), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(0, sized(2, "\0"s + sized(2, "")))), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(0, sized(2, "\1"s + sized(2, "a.com")))), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(0, sized(2, "\0"s + sized(2, "a.com")) + "x")), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(16, sized(2, ""))), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(16, sized(2, sized(1, "")))), State::kMalformed);
+  EXPECT_EQ(of_extensions(extension(16, sized(2, sized(1, "h2")) + "x")), State::kMalformed);
+  EXPECT_EQ(of_extensions("\0"s), State::kMalformed);
+  EXPECT_EQ(state_of(record("\1"s + sized(3, kBeforeExtensions + sized(2, "") + "x"))), State::kMalformed);
+  const std::string version2 = "\2"s + kBeforeExtensions.substr(1);
+  EXPECT_EQ(state_of(record("\1"s + sized(3, version2))), State::kMalformed);
+  EXPECT_EQ(state_of(record("\1"s + sized(3, "\3\3"s + std::string(32, 'r') + sized(1, std::string(33, 's')) +
+                                                 sized(2, "\x13\1"s) + sized(1, "\0"s)))),
+            State::kMalformed);
+  EXPECT_EQ(state_of(record(
+                "\1"s + sized(3, "\3\3"s + std::string(32, 'r') + sized(1, "") + sized(2, "\x13"s) + sized(1, "\0"s)))),
+            State::kMalformed);
+  EXPECT_EQ(state_of(record(
+                "\1"s + sized(3, "\3\3"s + std::string(32, 'r') + sized(1, "") + sized(2, "\x13\1"s) + sized(1, "")))),
+            State::kMalformed);
+}
+
+TEST(ClientHello, EveryBeginningIsUnfinishedOrMalformed) {
+  const std::string body = kBeforeExtensions + sized(2, server_name("example.com"));
+  for (size_t size = 0; size < body.size(); ++size) {
+    if (size == kBeforeExtensions.size()) continue;  // TLS 1.2 without extensions
+    EXPECT_EQ(state_of(record("\1"s + sized(3, body.substr(0, size)))), State::kMalformed) << size;
+  }
+  const std::string whole = record(message(server_name("example.com")));
+  for (size_t size = 0; size < whole.size(); ++size)
+    EXPECT_EQ(state_of(whole.substr(0, size)), State::kNeedMore) << size;
+}
+
+TEST(ClientHello, IsBounded) {
+  ClientHelloReader reader;
+  reader.feed(record("\1\0\xff\xff"s));
+  const std::string more = record(std::string(1000, 'x'));
+  size_t fed = 0;
+  while (reader.state() == State::kNeedMore) {
+    reader.feed(more);
+    fed += more.size();
+    ASSERT_LT(fed, 2 * ClientHelloReader::kMaxBytes);
+  }
+  EXPECT_EQ(reader.state(), State::kMalformed);
+  EXPECT_EQ(reader.problem(), "the TLS ClientHello is malformed: it is longer than 65536 bytes");
+  EXPECT_EQ(state_of(record("\1\xff\xff\xff"s)), State::kMalformed);
+}
+
+}  // namespace
+}  // namespace caisson::gate
