@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -104,9 +105,14 @@ asio::awaitable<void> pass_output(SessionPtr session) {
   }
 }
 
-asio::awaitable<void> say_last(SessionPtr session) {
+asio::awaitable<void> say_last(SessionPtr session, std::optional<link::NoAnswer> silence) {
   try {
-    const std::vector<uint8_t> frame = co_await session->environment.last_frame();
+    std::vector<uint8_t> frame;
+    if (silence) {
+      frame = make_error_frame(CommandError{silence->problem(), silence->hint(), kExitOurs});
+    } else {
+      frame = co_await session->environment.last_frame();
+    }
     co_await session->channel->write(frame);
   } catch (const std::exception&) {
     // The client has gone as well.
@@ -120,6 +126,7 @@ asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest 
   session->environment = std::move(environment);
   session->channel = std::move(channel);
   bool lost = false;
+  std::optional<link::NoAnswer> silence;
   try {
     session->stream = co_await session->environment.guest->exec(std::move(request));
     const auto executor = co_await asio::this_coro::executor;
@@ -131,10 +138,13 @@ asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest 
     lost = true;
   } catch (const ClientGone&) {
     co_return;
+  } catch (const link::NoAnswer& error) {
+    silence = error;
+    lost = true;
   } catch (const std::exception&) {
     lost = true;
   }
-  if (lost && !session->client_gone) co_await say_last(session);
+  if (lost && !session->client_gone) co_await say_last(session, std::move(silence));
   session->channel->shutdown_write();
 }
 

@@ -99,6 +99,7 @@ void Life::start_engine() {
   };
   guest_ = std::make_unique<link::GuestClient>(executor_, instance_->take_link(), on_end,
                                                link::GuestClient::FromGuest::kAccepted);
+  guest_->set_patience(options_.patience);
 
   State& state = sandbox_.state;
   state.status = Status::kRunning;

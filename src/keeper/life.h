@@ -40,6 +40,8 @@ struct LifeOptions {
   Stages stages_us = {};
   // How long the guest may take until it is configured.
   std::chrono::seconds start_limit{180};
+  // How long it may take to answer from then on.
+  link::Patience patience = {};
 };
 
 class Life final : public Control, public std::enable_shared_from_this<Life> {

@@ -102,6 +102,36 @@ TEST_F(SessionsTest, AGuestThatBreaksTheRulesInAnExecEndsItsSandbox) {
   EXPECT_THAT(read_sandbox("kt-idle").state.reason, HasSubstr("its guest broke the protocol"));
 }
 
+TEST_F(SessionsTest, AnInitThatHangsIsAnErrorAndItsSandboxIsStopped) {
+  constexpr std::chrono::milliseconds kAtOnce{1};
+  FakeGuest hung;
+  hung.hangs = true;
+  const KeeperOptions options{.wait_for_attach = false, .patience = {.control = kAtOnce, .start = kAtOnce}};
+  RunningKeeper keeper(idle(), options, std::move(hung));
+  bring_up(keeper);
+  const base::Json exec = keeper.exec({"cat"}).expect_error();
+  EXPECT_EQ(exec["error"], "cannot start 'cat': the sandbox's init does not answer");
+  EXPECT_EQ(exec["hint"], "`caisson stop` and `caisson rm -f` work all the same");
+  EXPECT_EQ(exec["exit_code"], 125);
+  const auto error_of = [](std::function<void()> call) -> std::string {
+    try {
+      call();
+    } catch (const ApiError& error) {
+      return error.problem();
+    }
+    return "";
+  };
+  link::CopyRequest copy;
+  copy.path = "/a";
+  EXPECT_EQ(error_of([&] { keeper.another().upgrade("POST", "/v1/copy", to_json(copy)); }),
+            "cannot copy '/a': the sandbox's init does not answer");
+  EXPECT_EQ(error_of([&] { keeper.another().request("GET", "/v1/stats"); }),
+            "cannot ask the sandbox for its numbers: the sandbox's init does not answer");
+  EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
+  keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 0}});
+  EXPECT_EQ(read_sandbox("kt-idle").state.status, Status::kStopped);
+}
+
 TEST_F(SessionsTest, AStopEndsExecsWith137) {
   RunningKeeper keeper(idle(), kDetached);
   bring_up(keeper);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "link/deadline.h"
 #include "link/event.h"
 
 namespace caisson::link {
@@ -19,14 +20,17 @@ using Operation = ControlRequest::Operation;
 
 // Shared with the coroutines that are under way, which may outlive the client.
 struct GuestClient::State {
-  State(asio::any_io_executor executor, std::unique_ptr<Transport> transport, std::function<void(std::string)> end,
+  State(asio::any_io_executor runs_on, std::unique_ptr<Transport> transport, std::function<void(std::string)> end,
         Limits limits)
-      : session(executor, std::move(transport), Role::kClient, limits),
+      : executor(runs_on),
+        session(runs_on, std::move(transport), Role::kClient, limits),
         on_end(std::move(end)),
-        ended(executor),
-        next_turn(executor) {}
+        ended(runs_on),
+        next_turn(runs_on) {}
 
+  asio::any_io_executor executor;
   Session session;
+  Patience patience;
   std::function<void(std::string)> on_end;
   Event ended;
 
@@ -37,7 +41,10 @@ struct GuestClient::State {
 
   static asio::awaitable<void> run(std::shared_ptr<State> self);
   static asio::awaitable<base::Json> ask(std::shared_ptr<State> self, ControlRequest request, std::string doing);
+  static asio::awaitable<base::Json> ask_in_time(std::shared_ptr<State> self, ControlRequest request,
+                                                 std::string doing);
   static asio::awaitable<StreamPtr> open_with(std::shared_ptr<State> self, base::Json first_message);
+  static asio::awaitable<StreamPtr> open_begun(std::shared_ptr<State> self, base::Json first_message);
   static asio::awaitable<StreamPtr> open_answered(std::shared_ptr<State> self, base::Json first_message,
                                                   std::string doing);
 };
@@ -51,6 +58,13 @@ asio::awaitable<void> GuestClient::State::run(std::shared_ptr<State> self) {
 asio::awaitable<StreamPtr> GuestClient::State::open_with(std::shared_ptr<State> self, base::Json first_message) {
   const StreamPtr stream = co_await self->session.open();
   co_await write_message(*stream, first_message);
+  co_return stream;
+}
+
+// Until its first bytes are there.
+asio::awaitable<StreamPtr> GuestClient::State::open_begun(std::shared_ptr<State> self, base::Json first_message) {
+  const StreamPtr stream = co_await open_with(self, std::move(first_message));
+  co_await stream->readable();
   co_return stream;
 }
 
@@ -84,6 +98,17 @@ asio::awaitable<base::Json> GuestClient::State::ask(std::shared_ptr<State> self,
   co_return checked_answer(std::move(answer), doing);
 }
 
+asio::awaitable<base::Json> GuestClient::State::ask_in_time(std::shared_ptr<State> self, ControlRequest request,
+                                                            std::string doing) {
+  NoAnswer late(doing);
+  co_return co_await within(self->executor, self->patience.control, ask(self, std::move(request), std::move(doing)),
+                            std::move(late));
+}
+
+NoAnswer::NoAnswer(const std::string& doing)
+    : base::Error(doing + ": the sandbox's init does not answer",
+                  "`caisson stop` and `caisson rm -f` work all the same") {}
+
 GuestClient::GuestClient(asio::any_io_executor executor, std::unique_ptr<Transport> transport,
                          std::function<void(std::string reason)> on_end, FromGuest from_guest)
     : state_(std::make_shared<State>(
@@ -103,6 +128,10 @@ Session& GuestClient::session() {
 
 std::shared_ptr<Session> GuestClient::share_session() {
   return {state_, &state_->session};
+}
+
+void GuestClient::set_patience(Patience patience) {
+  state_->patience = patience;
 }
 
 void GuestClient::close() {
@@ -155,7 +184,7 @@ asio::awaitable<void> GuestClient::freeze() {
 asio::awaitable<void> GuestClient::poweroff() {
   ControlRequest request;
   request.operation = Operation::kPoweroff;
-  co_await State::ask(state_, std::move(request), "cannot power the sandbox off");
+  co_await State::ask_in_time(state_, std::move(request), "cannot power the sandbox off");
 }
 
 asio::awaitable<void> GuestClient::signal(uint64_t exec_id, int signal) {
@@ -163,7 +192,7 @@ asio::awaitable<void> GuestClient::signal(uint64_t exec_id, int signal) {
   request.operation = Operation::kSignal;
   request.exec_id = exec_id;
   request.signal = signal;
-  co_await State::ask(state_, std::move(request), "cannot send signal " + std::to_string(signal));
+  co_await State::ask_in_time(state_, std::move(request), "cannot send signal " + std::to_string(signal));
 }
 
 asio::awaitable<void> GuestClient::resize(uint64_t exec_id, TtySize size) {
@@ -171,28 +200,35 @@ asio::awaitable<void> GuestClient::resize(uint64_t exec_id, TtySize size) {
   request.operation = Operation::kResize;
   request.exec_id = exec_id;
   request.size = size;
-  co_await State::ask(state_, std::move(request), "cannot resize the terminal");
+  co_await State::ask_in_time(state_, std::move(request), "cannot resize the terminal");
 }
 
 asio::awaitable<Stats> GuestClient::stats() {
   ControlRequest request;
   request.operation = Operation::kStats;
-  const base::Json answer = co_await State::ask(state_, std::move(request), "cannot ask the sandbox for its numbers");
+  const base::Json answer =
+      co_await State::ask_in_time(state_, std::move(request), "cannot ask the sandbox for its numbers");
   co_return from_json<Stats>(answer);
 }
 
 asio::awaitable<StreamPtr> GuestClient::exec(ExecRequest request) {
-  co_return co_await State::open_with(state_, to_json(request));
+  NoAnswer late("cannot start " + base::in_quotes(request.argv[0]));
+  co_return co_await within(state_->executor, state_->patience.start, State::open_begun(state_, to_json(request)),
+                            std::move(late));
 }
 
 asio::awaitable<StreamPtr> GuestClient::copy(CopyRequest request) {
   const std::string doing = "cannot copy " + base::in_quotes(request.path);
-  co_return co_await State::open_answered(state_, to_json(request), doing);
+  NoAnswer late(doing);
+  co_return co_await within(state_->executor, state_->patience.start,
+                            State::open_answered(state_, to_json(request), doing), std::move(late));
 }
 
 asio::awaitable<StreamPtr> GuestClient::port(PortRequest request) {
   const std::string doing = "cannot connect to port " + std::to_string(request.port) + " of the sandbox";
-  co_return co_await State::open_answered(state_, to_json(request), doing);
+  NoAnswer late(doing);
+  co_return co_await within(state_->executor, state_->patience.start,
+                            State::open_answered(state_, to_json(request), doing), std::move(late));
 }
 
 namespace {

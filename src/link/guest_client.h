@@ -4,15 +4,29 @@
 // Everything that comes back is checked (services.h); every call throws base::Error when the session ends.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "link/message.h"
 #include "link/services.h"
 #include "link/session.h"
 
 namespace caisson::link {
+
+// Init lives or does not: it has not answered within its time.
+class NoAnswer : public base::Error {
+ public:
+  explicit NoAnswer(const std::string& doing);
+};
+
+// How long init may take. A guest that is short of everything is slow, not silent: so these are long.
+struct Patience {
+  std::chrono::milliseconds control{30'000};  // for each answer, from the call on
+  std::chrono::milliseconds start{60'000};    // for a command's first frame, and for the answer of a copy and a port
+};
 
 class GuestClient {
  public:
@@ -26,17 +40,22 @@ class GuestClient {
   GuestClient(const GuestClient&) = delete;
   GuestClient& operator=(const GuestClient&) = delete;
 
+  void set_patience(Patience patience);
+
   // Requests are sent one after the other in the order of the calls, but for wait_docker, which holds nobody up.
+  // The first four wait for as long as it takes: for a machine that boots or is made to rest, their caller has a limit.
   asio::awaitable<Hello> hello();  // refuses another protocol version
   asio::awaitable<void> configure(Configure configure);
   asio::awaitable<std::string> wait_docker();  // the docker state
   asio::awaitable<void> freeze();              // returns when init has ended the session
+  // These throw NoAnswer.
   asio::awaitable<void> poweroff();
   asio::awaitable<void> signal(uint64_t exec_id, int signal);
   asio::awaitable<void> resize(uint64_t exec_id, TtySize size);
   asio::awaitable<Stats> stats();
 
-  // A stream on which the exec request was sent; the next thing to read is a kStarted or kError frame.
+  // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All three
+  // throw NoAnswer.
   asio::awaitable<StreamPtr> exec(ExecRequest request);
   // A stream on which the request was sent and {"ok":true} was read.
   asio::awaitable<StreamPtr> copy(CopyRequest request);

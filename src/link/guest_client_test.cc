@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 
 #include "link/link_for_test.h"
@@ -190,6 +191,70 @@ TEST(GuestClient, WaitingForDockerHoldsNobodyUp) {
               const Json answer{{"ok", true}, {"docker", "ready"}};
               co_await write_message(*docker, answer);
             }});
+}
+
+TEST(GuestClient, AnInitThatDoesNotAnswerIsAnErrorInTime) {
+  Loop loop;
+  Pair pair(loop);
+  constexpr std::chrono::milliseconds kAtOnce{1};
+  constexpr std::chrono::hours kNever{1};
+  std::vector<std::string> errors;
+  const auto hears = [&](std::function<Task()> call) -> Task {
+    try {
+      co_await call();
+    } catch (const NoAnswer& error) {
+      errors.push_back(error.problem());
+      EXPECT_EQ(error.hint(), "`caisson stop` and `caisson rm -f` work all the same");
+    }
+  };
+  loop.run({[&]() -> Task {
+              pair.client->set_patience({.control = kAtOnce, .start = kNever});
+              co_await hears([&]() -> Task { co_await pair.client->stats(); });
+              co_await hears([&]() -> Task { co_await pair.client->signal(1, 15); });
+              pair.client->set_patience({.control = kNever, .start = kAtOnce});
+              ExecRequest exec;
+              exec.argv = {"true"};
+              co_await hears([&]() -> Task { co_await pair.client->exec(exec); });
+              CopyRequest copy;
+              copy.path = "/etc";
+              co_await hears([&]() -> Task { co_await pair.client->copy(copy); });
+              PortRequest port;
+              port.port = 80;
+              co_await hears([&]() -> Task { co_await pair.client->port(port); });
+              const Stats stats = co_await pair.client->stats();
+              EXPECT_EQ(stats.processes, 7U);
+            },
+            [&]() -> Task {
+              std::vector<StreamPtr> silent(5);
+              for (StreamPtr& stream : silent) stream = co_await pair.init.session.accept();
+              Stats stats;
+              stats.processes = 7;
+              Json answer = to_json(stats);
+              answer["ok"] = true;
+              const Talk talk{{Json{{"op", "stats"}}, answer}};
+              co_await serve(&pair.init.session, kControl, talk);
+            }});
+  const std::string silence = ": the sandbox's init does not answer";
+  EXPECT_EQ(errors, (std::vector<std::string>{"cannot ask the sandbox for its numbers" + silence,
+                                              "cannot send signal 15" + silence, "cannot start 'true'" + silence,
+                                              "cannot copy '/etc'" + silence,
+                                              "cannot connect to port 80 of the sandbox" + silence}));
+}
+
+TEST(GuestClient, ARequestsTimeBeginsBeforeItsTurn) {
+  Loop loop;
+  Pair pair(loop);
+  pair.client->set_patience({.control = std::chrono::milliseconds(1)});
+  int silences = 0;
+  std::vector<std::function<Task()>> tasks(20, [&]() -> Task {
+    try {
+      co_await pair.client->stats();
+    } catch (const NoAnswer&) {
+      ++silences;
+    }
+  });
+  loop.run(std::move(tasks));
+  EXPECT_EQ(silences, 20);
 }
 
 TEST(GuestClient, RunsACommandToItsEnd) {

@@ -236,6 +236,7 @@ asio::awaitable<void> serve_control(MachinePtr machine, StreamPtr stream) {
     const auto request = link::from_json<link::ControlRequest>(message);
     if (request.operation == Operation::kHello && !machine->guest.answers_hello) continue;
     if (request.operation == Operation::kSignal && !machine->guest.answers_signals) continue;
+    if (machine->guest.hangs && machine->guest.configured) continue;
     const base::Json answer = obey(*machine, request);
     co_await link::write_message(*stream, answer);
     if (request.operation == Operation::kPoweroff && machine->guest.obeys_power_off) co_await power_off(machine);
@@ -248,6 +249,10 @@ asio::awaitable<void> serve_stream(MachinePtr machine, StreamPtr stream) {
     const std::string service = link::service_of(first);
     if (service == "control") co_await serve_control(machine, stream);
     first.erase("service");
+    if (machine->guest.hangs) {
+      std::array<uint8_t, 1> byte{};
+      co_await stream->read_exact(byte);  // nothing comes, until the stream is reset
+    }
     if (service == "exec") co_await serve_exec(machine, stream, link::from_json<link::ExecRequest>(first));
     if (service == "port") co_await serve_port(stream, link::from_json<link::PortRequest>(first));
     if (service == "copy") co_await serve_copy(machine, stream, link::from_json<link::CopyRequest>(first));

@@ -36,6 +36,7 @@ struct FakeGuest {
   bool answers_hello = true;
   bool obeys_power_off = true;
   bool answers_signals = true;
+  bool hangs = false;       // once it is configured: no answer to anything
   std::string start_error;  // engine.start() throws it
 
   std::optional<link::Configure> configured;

@@ -108,6 +108,7 @@ struct KeeperOptions {
   bool wait_for_attach = true;
   bool end_with_client = false;
   std::chrono::seconds start_limit{60};
+  link::Patience patience = {};
 };
 
 class RunningKeeper {
@@ -125,6 +126,7 @@ class RunningKeeper {
     life.wait_for_attach = options.wait_for_attach;
     life.end_with_client = options.end_with_client;
     life.start_limit = options.start_limit;
+    life.patience = options.patience;
     life_ = std::make_shared<Life>(io_.get_executor(), engine_, std::move(life));
     asio::co_spawn(io_, life_->run(), [this](const std::exception_ptr&) { io_.stop(); });
   }
