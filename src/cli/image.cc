@@ -107,7 +107,7 @@ void add_import(CLI::App& image) {
                           "  FILE                 a tar of a root file system, an OCI archive or a docker archive\n"
                           "  oci:DIR[:TAG]        an OCI image layout\n"
                           "  oci-archive:FILE[:TAG], docker-archive:FILE\n"
-                          "  docker://REFERENCE   an image of a registry (needs skopeo)\n\n"
+                          "  docker://REFERENCE   an image of a registry, by skopeo; one on this machine may speak plain HTTP\n\n"
                           "Example:\n  caisson image import tools ./rootfs.tar.zst"});
   struct Words {
     std::string name;

@@ -14,6 +14,7 @@
 #include "image/image_builder.h"
 #include "image/line_reader.h"
 #include "image/oci.h"
+#include "image/registry.h"
 #include "image/work_folder.h"
 
 namespace caisson::image {
@@ -120,9 +121,11 @@ class Import {
     std::string layout = work_.path() + "/layout";
     progress_.update(-1, "fetching");
     LineReader lines([&](std::string_view line) { progress_.update(-1, base::escaped(line.substr(0, 60))); });
-    const base::ExitStatus status = follow_program(
-        {.argv = {"skopeo", "--tmpdir", work_.path(), "--override-os", "linux", "copy", reference, "oci:" + layout}},
-        lines, [&] { progress_.update(-1, "fetching"); });
+    std::vector<std::string> argv = {"skopeo", "--tmpdir", work_.path(), "--override-os", "linux", "copy"};
+    if (is_loopback_registry(reference)) argv.emplace_back("--src-tls-verify=false");
+    argv.insert(argv.end(), {reference, "oci:" + layout});
+    const base::ExitStatus status =
+        follow_program({.argv = std::move(argv)}, lines, [&] { progress_.update(-1, "fetching"); });
     if (!status.ok())
       throw base::Error("cannot fetch " + base::in_quotes(reference) + ": skopeo " + status.text() + ": " +
                             base::escaped(base::trimmed(lines.tail())),

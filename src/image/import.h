@@ -4,8 +4,10 @@
 //
 //   DIR                     a root file system; an OCI image layout when it has the file oci-layout
 //   FILE                    a tar with any of the usual compressions: a root file system, an OCI archive or a docker
-//   archive oci:DIR[:TAG]           an OCI image layout (image-spec v1.0 and v1.1) oci-archive:FILE,
-//   docker-archive:FILE docker://REF            a registry's image, fetched by skopeo
+//                           archive
+//   oci:DIR[:TAG]           an OCI image layout (image-spec v1.0 and v1.1)
+//   oci-archive:FILE, docker-archive:FILE
+//   docker://REF            a registry's image, fetched by skopeo; one on this machine may speak plain HTTP
 //
 // All of it is foreign: archives are unpacked by a helper process that can't leave the tree (unpack.h), sizes and
 // counts are bounded, the digests of an OCI image are checked. Ownership and devices are kept by fakeroot, for root and

@@ -12,7 +12,9 @@ import secrets
 import subprocess
 import tarfile
 
+import images
 from harness import case, equal, fail, true, wait_until
+from registry import Registry, tar_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -148,3 +150,30 @@ def an_image_is_built_and_served(host):
     equal(ready(), None, "an answer after docker-compose down")
     project.exec("docker", "ps", "-aq").expect(out="")
     project.remove()
+
+
+@case(own_cache=True, timeout=900)
+def an_image_of_a_registry_is_imported_and_runs(host):
+    """docker://: a registry on this machine that speaks plain HTTP; two layers, the second of which removes a file of the first."""
+    images.copy_kernel(os.environ["CAISSON_TEST_CACHE"], host.cache)
+    images.make_busybox_tar(f"{host.home}/busybox.tar")
+    with open(f"{host.home}/busybox.tar", "rb") as file:
+        system = file.read()
+    registry = Registry()
+    change = tar_of({"greeting": "hello\n", "etc/.wh.not-executable": ""})
+    registry.add("tests/whole:v1", [system, change], Env=["FROM=the image"], WorkingDir="/etc")
+    _, spoilt = registry.add("tests/spoilt:v1", [system, tar_of({"greeting": "bye\n"})])
+    registry.blobs[spoilt] = registry.blobs[spoilt][:-1] + b"!"
+
+    with registry.served() as address:
+        host.caisson("image", "import", "whole", f"docker://{address}/tests/whole:v1").expect()
+        for name, tag in (("spoilt", "v1"), ("whole", "v2"), ("none", "v1")):
+            source = f"docker://{address}/tests/{name}:{tag}"
+            host.caisson("image", "import", "broken", source).expect(code=125, out="", err_has=f"cannot fetch '{source}': skopeo exited with ")
+    equal([image["name"] for image in host.caisson("image", "ls", "--json").expect().json()], ["whole"], "images")
+    equal([name for name in os.listdir(f"{host.cache}/caisson/tmp") if name != ".lock"], [], "what is left of the imports")
+    # The registry is gone, and the image complete.
+    script = 'pwd; cat /greeting; echo "$FROM"; ls'
+    run = host.caisson("run", "--image", "whole", "--cpus", "1", "--memory", "256M", "--", "sh", "-c", script, timeout=600)
+    run.expect(out_has="/etc\nhello\nthe image\n")
+    true("not-executable" not in run.out, "the second layer's whiteout removed nothing")
