@@ -43,15 +43,18 @@ class Case:
     timeout: int
     processors: int
     labels: tuple
+    may_skip: str = ""
 
 
-def case(image="tiny", own_cache=False, timeout=300, processors=1, labels=()):
-    """image: "tiny" (busybox), "base" (Debian with Docker) or None: what has to be in the shared cache before."""
+def case(image="tiny", own_cache=False, timeout=300, processors=1, labels=(), may_skip=""):
+    """image: "tiny" (busybox), "base" (Debian with Docker) or None: what has to be in the shared cache before.
+    may_skip: why the continuous integration may do without the case; it takes every other skip for a failure."""
 
     def register(function):
         if function.__name__ in CASES:
             raise SystemExit(f"two cases are named {function.__name__}")
-        CASES[function.__name__] = Case(function.__name__, function, image, own_cache, timeout, processors, tuple(labels))
+        CASES[function.__name__] = Case(function.__name__, function, image, own_cache, timeout, processors, tuple(labels),
+                                         may_skip)
         return function
 
     return register
@@ -309,6 +312,9 @@ def run_case(the_case, binary, shared_cache):
         host.check_nothing_left()
         return 0
     except Skipped as skipped:
+        if os.environ.get("CI") == "true" and not the_case.may_skip:
+            print(f"FAILED {the_case.name}: skipped ({skipped}), which CI must not", file=sys.stderr)
+            return 1
         print(f"skipped: {skipped}")
         return 77
     except Failed as failed:

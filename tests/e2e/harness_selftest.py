@@ -62,9 +62,13 @@ def it_hangs(host):
     host.caisson("-c", "sleep 100", timeout=0.2)
 
 
-def run(function):
-    the_case = harness.Case(function.__name__, function, None, True, 10, 1, ())
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+def it_skips(host):
+    raise harness.Skipped("nothing to do it with")
+
+
+def run(function, may_skip=""):
+    the_case = harness.Case(function.__name__, function, None, True, 10, 1, (), may_skip=may_skip)
+    with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
         made = []
         original = harness.Host
 
@@ -88,5 +92,11 @@ for function, expected in ((clean, 0), (wrong_exit_code, 1), (wrong_output, 1), 
         failed = 1
     if os.path.exists(home) or leftovers.processes(home):
         print(f"{function.__name__}: the harness itself left something behind")
+        failed = 1
+for ci, may_skip, expected in (("", "", 77), ("true", "", 1), ("true", "it needs a printer", 77)):
+    os.environ["CI"] = ci
+    code, said, _ = run(it_skips, may_skip)
+    if code != expected:
+        print(f"a skip with CI={ci!r} and may_skip={may_skip!r}: {code} instead of {expected}\n{said}")
         failed = 1
 sys.exit(failed)
