@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/policy_build.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "gate/git_remotes.h"
+#include "gate/preset.h"
+
+namespace caisson::gate {
+namespace {
+
+using base::Error;
+
+class Builder {
+ public:
+  Builder(const PolicyWish& wish, const Preset& preset) : wish_(wish) {
+    built_.preset = preset.name;
+    built_.has_network = preset.has_network;
+    built_.policy = Policy(preset.fallback);
+  }
+
+  void add_preset(const Preset& preset) {
+    const std::string origin = fmt::format("preset {}", preset.name);
+    for (const Rule& rule : preset.rules) built_.policy.add(rule, true, origin);
+    for (const GroupName& group : preset.groups) add_group(group);
+  }
+
+  void add_file(const PolicyFile& file) {
+    for (const auto& what : file.allow) add(what, true, file.path);
+    for (const Rule& rule : file.deny) add(rule, false, file.path);
+    built_.bytes_per_second = file.bytes_per_second;
+    built_.total = file.total;
+    built_.connections = file.connections;
+  }
+
+  void add_options() {
+    for (const std::string& text : wish_.allow) add(parsed(text, "--allow"), true, "--allow");
+    for (const std::string& text : wish_.deny) add(parsed(text, "--deny"), false, "--deny");
+  }
+
+  BuiltPolicy take() { return std::move(built_); }
+
+ private:
+  static std::variant<Rule, GroupName> parsed(const std::string& text, const std::string& option) {
+    try {
+      return parse_rule_or_group(text);
+    } catch (const Error& error) {
+      throw error.within(option);
+    }
+  }
+
+  void add(const std::variant<Rule, GroupName>& what, bool allow, const std::string& origin) {
+    if (const auto* group = std::get_if<GroupName>(&what)) {
+      if (!allow) {
+        throw Error(fmt::format("{}: the group '@{}' cannot be denied", origin, group->name),
+                    "leave it out, or deny its hosts by name");
+      }
+      add_group(*group);
+      return;
+    }
+    const Rule& rule = std::get<Rule>(what);
+    try {
+      if (wish_.check) wish_.check(rule);
+      built_.policy.add(rule, allow, origin);
+    } catch (const Error& error) {
+      throw error.within(fmt::format("{}: the rule {}", base::escaped(origin), base::in_quotes(to_string(rule))));
+    }
+  }
+
+  void add_group(const GroupName& group) {
+    if (!seen_.insert(group.name).second) return;
+    const auto& source = group.name == "git" ? wish_.git : wish_.registries;
+    const GroupRules found = source ? source() : GroupRules{};
+    for (const Rule& rule : found.rules) built_.policy.add(rule, true, "@" + group.name);
+    built_.notes.insert(built_.notes.end(), found.notes.begin(), found.notes.end());
+  }
+
+  const PolicyWish& wish_;
+  BuiltPolicy built_;
+  std::set<std::string> seen_;
+};
+
+bool has_rules(const PolicyWish& wish) {
+  return !wish.allow.empty() || !wish.deny.empty() ||
+         (wish.file && !(wish.file->allow.empty() && wish.file->deny.empty()));
+}
+
+const Preset& preset_of(const PolicyWish& wish) {
+  if (wish.preset) return find_preset(*wish.preset);
+  if (wish.file && wish.file->preset) return find_preset(*wish.file->preset);
+  return find_preset(kDefaultPreset);
+}
+
+}  // namespace
+
+BuiltPolicy build_policy(const PolicyWish& wish) {
+  const Preset& preset = preset_of(wish);
+  if (!preset.has_network && has_rules(wish)) {
+    throw Error(fmt::format("the network preset '{}' takes no rules", preset.name),
+                fmt::format("leave the rules out, or choose '{}', which allows nothing but them", kDefaultPreset));
+  }
+  Builder builder(wish, preset);
+  builder.add_preset(preset);
+  if (wish.file) builder.add_file(*wish.file);
+  builder.add_options();
+  return builder.take();
+}
+
+void use_groups_of_process(PolicyWish& wish, const std::string& workspace) {
+  wish.registries = [workspace] { return registry_rules(registry_sources_of_process(workspace)); };
+  wish.git = [workspace] { return git_rules(workspace); };
+}
+
+}  // namespace caisson::gate

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// From what a user asks for (a preset or a policy file, rules, groups) to a sandbox's policy.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "gate/group_rules.h"
+#include "gate/policy.h"
+#include "gate/policy_file.h"
+#include "gate/registries.h"
+
+namespace caisson::gate {
+
+struct PolicyWish {
+  std::optional<std::string> preset = {};  // wins over the file's; without both it is kDefaultPreset
+  std::optional<PolicyFile> file = {};     // read before: a file that can't be used stops the start
+  std::vector<std::string> allow = {};     // rules and groups, as the user wrote them
+  std::vector<std::string> deny = {};      // rules
+  // The groups' rules, asked for once each and only where the group is used.
+  std::function<GroupRules()> registries = {};
+  std::function<GroupRules()> git = {};
+  // Called with each rule that the user wrote; throws a base::Error where it can't be had.
+  std::function<void(const Rule&)> check = {};
+};
+
+struct BuiltPolicy {
+  std::string preset;
+  bool has_network = true;  // false: `none`
+  Policy policy = Policy();
+  std::optional<base::Bytes> bytes_per_second = {};
+  std::optional<base::Bytes> total = {};
+  std::optional<unsigned> connections = {};
+  std::vector<std::string> notes = {};  // of the groups, for people
+};
+
+// Throws a base::Error that names the option or file and the rule.
+BuiltPolicy build_policy(const PolicyWish& wish);
+
+// The wish's functions for this process: registry_rules of its settings, git_rules of the workspace ("": none).
+void use_groups_of_process(PolicyWish& wish, const std::string& workspace);
+
+}  // namespace caisson::gate
