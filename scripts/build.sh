@@ -27,18 +27,43 @@ lock_build() {
 unlock_build() { exec 9>&-; }
 
 # in_log LOG COMMAND…: on a terminal its output is shown as it comes (ninja keeps to one line there), elsewhere it goes to the
-# log, whose end is shown on failure.
+# log, whose end is shown on failure, and a line is said at each quarter of the way.
 in_log() {
   log=$1
   shift
   if [ -t 2 ]; then
     "$@" >&2 </dev/null 9>&-
   else
-    "$@" >"$log" 2>&1 </dev/null 9>&- || {
+    rm -f "$log.done"
+    { "$@" 2>&1 </dev/null 9>&- && : >"$log.done"; } | tell_quarters 9>&- >"$log"
+    if ! [ -e "$log.done" ]; then
       tail -n 40 "$log" >&2
       return 1
-    }
+    fi
+    rm -f "$log.done"
   fi
+}
+
+# Passes on ninja's output, whose lines begin with NINJA_STATUS='[%f/%t] '. Of few steps nothing is said: they are done before anybody asks.
+tell_quarters() {
+  told=0
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    count=${line%%]*}
+    count=${count#[}
+    case $line:$count in
+      \[*:*[!0-9/]* | \[*:*/*/* | [!\[]*) continue ;;
+      \[*:[0-9]*/[0-9]*) ;;
+      *) continue ;;
+    esac
+    finished=${count%/*} total=${count#*/}
+    [ "$total" -ge 40 ] || continue
+    quarter=$((finished * 4 / total))
+    if [ "$quarter" -gt "$told" ] && [ "$quarter" -lt 4 ]; then
+      told=$quarter
+      echo "$me: built $((quarter * 25)) %" >&2
+    fi
+  done
 }
 
 # configure FOLDER OPTION…: cmake, quietly; it is skipped where the folder is configured with these options already (ninja
