@@ -96,11 +96,11 @@ std::vector<Block> sorted_blocks() {
 }
 
 const Block* find_block(const IpAddress& address) {
-  static const std::vector<Block> blocks = sorted_blocks();
+  static const std::vector<Block> kSorted = sorted_blocks();
   const IpAddress judged = address.effective();
   const auto found =
-      std::find_if(blocks.begin(), blocks.end(), [&](const Block& block) { return block.network.contains(judged); });
-  return found == blocks.end() || found->kind == kPublic ? nullptr : &*found;
+      std::find_if(kSorted.begin(), kSorted.end(), [&](const Block& block) { return block.network.contains(judged); });
+  return found == kSorted.end() || found->kind == kPublic ? nullptr : &*found;
 }
 
 }  // namespace

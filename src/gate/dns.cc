@@ -100,7 +100,7 @@ DnsRequest parse_query(std::string_view message) {
   const auto header = reader.header();
   if (!header || (header->flags & kFlagAnswer) != 0) return {};
   if (dns_opcode(header->flags) != 0) return {.answer = bare_answer(*header, DnsCode::kNotImp)};
-  const DnsRequest malformed{.answer = bare_answer(*header, DnsCode::kFormErr)};
+  DnsRequest malformed{.answer = bare_answer(*header, DnsCode::kFormErr)};
   if (message.size() > kMaxDnsBytes || header->questions != 1 || header->answers != 0 || header->authorities != 0 ||
       header->additionals > 1) {
     return malformed;

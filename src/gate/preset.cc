@@ -34,7 +34,7 @@ std::vector<Rule> code_host_rules() {
 }  // namespace
 
 const std::vector<Preset>& presets() {
-  static const std::vector<Preset> all = {
+  static const std::vector<Preset> kAll = {
       {.name = "none", .summary = "no network at all", .has_network = false},
       {.name = "locked", .summary = "only what --allow names"},
       {.name = "balanced",
@@ -43,7 +43,7 @@ const std::vector<Preset>& presets() {
        .groups = {{"registries"}, {"git"}}},
       {.name = "open", .summary = "everything public; no private address", .fallback = Default::kAllow},
   };
-  return all;
+  return kAll;
 }
 
 const Preset& find_preset(std::string_view name) {
