@@ -14,6 +14,7 @@ class Progress {
   // A step begins; the one before it is finished. "making the base image"
   virtual void step(std::string_view what) = 0;
   // How far the step is, 0 to 1, or a negative number where that is unknown; `detail` is a few words, may be empty.
+  // The time that has passed is shown without being told.
   virtual void update(double fraction, std::string_view detail) = 0;
   // All steps are finished: what is on the screen for them can go.
   virtual void done() = 0;

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/habits.h"
 #include "keeper/client.h"
 
 namespace caisson::cli {
@@ -88,7 +89,9 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
+// What goes before "see …": a habit's remedy, or the nearest of ours.
+std::string meant(std::string_view habit, const std::string& word, const std::vector<std::string>& candidates) {
+  if (!habit.empty()) return fmt::format("{}; ", habit);
   const std::string near = closest(word, candidates);
   return near.empty() ? "" : fmt::format("did you mean {}? ", near);
 }
@@ -124,10 +127,11 @@ base::Error explain(const CLI::App& root, const CLI::ParseError& error) {
     const std::string& word = rest.front();
     if (word.size() > 1 && word[0] == '-') {
       const std::string flag = word.substr(0, word.find('='));
-      return base::Error("unknown flag " + in_quotes(flag), did_you_mean(flag, option_names(command)) + see);
+      return base::Error("unknown flag " + in_quotes(flag),
+                         meant(habit_of_flag(command.get_name(), flag), flag, option_names(command)) + see);
     }
     if (!has_commands) return base::Error("unexpected argument " + in_quotes(word), see);
-    return base::Error("unknown command " + in_quotes(word), did_you_mean(word, command_names(command)) + see);
+    return base::Error("unknown command " + in_quotes(word), meant({}, word, command_names(command)) + see);
   }
   if (has_commands) return base::Error("which one of its commands is missing", see);
   if (const std::string missing = missing_argument(command); !missing.empty())
@@ -187,7 +191,7 @@ int dispatch(std::vector<std::string> words) {
   }
   const bool flag = name.starts_with('-');
   print_error(base::Error((flag ? "unknown flag " : "unknown command ") + in_quotes(name),
-                          did_you_mean(name, command_names()) + "see 'caisson --help'"));
+                          meant(habit_of_command(name), name, command_names()) + "see 'caisson --help'"));
   return kOurFailure;
 }
 

@@ -129,6 +129,39 @@ TEST(RunCommandLine, MistakesAreOneLineWithARemedy) {
   }
 }
 
+TEST(RunCommandLine, DockersHabitsAreAnswered) {
+  const std::string copy =
+      "(no folder is shared with this machine yet: caisson cp copies files in and out; see 'caisson run --help')";
+  const std::vector<std::pair<Words, std::string>> habits = {
+      {{"ps", "-a"}, "unknown command 'ps' (caisson ls lists the sandboxes; see 'caisson --help')"},
+      {{"rmi", "x"}, "unknown command 'rmi' (caisson image rm NAME removes an image; see 'caisson --help')"},
+      {{"kill", "x"},
+       "unknown command 'kill' (caisson stop -t 0 NAME ends one at once, caisson rm -f NAME removes it, too; see "
+       "'caisson --help')"},
+      {{"run", "--rm", "--", "true"},
+       "unknown flag '--rm' (a sandbox is removed at its end without being asked; --keep keeps it; see 'caisson run "
+       "--help')"},
+      {{"run", "-v", "/a:/b", "--", "true"}, "unknown flag '-v' " + copy},
+      {{"run", "-v/a:/b", "--", "true"}, "unknown flag '-v/a:/b' " + copy},
+      {{"run", "--volume=/a:/b", "--", "true"}, "unknown flag '--volume' " + copy},
+      {{"rm", "-v", "x"}, "unknown flag '-v' (see 'caisson rm --help')"},
+  };
+  for (const auto& [words, text] : habits) {
+    const Outcome result = outcome(words);
+    EXPECT_EQ(result.err, "caisson: " + text + "\n");
+    EXPECT_EQ(result.code, 125) << text;
+  }
+  // What the answers name exists.
+  for (const Words& command : {Words{"ls"}, Words{"image", "rm"}, Words{"image", "ls"}, Words{"image", "import"}}) {
+    Words help = command;
+    help.emplace_back("--help");
+    EXPECT_EQ(outcome(help).code, 0);
+  }
+  EXPECT_THAT(outcome({"stop", "--help"}).out, HasSubstr("-t"));
+  EXPECT_THAT(outcome({"rm", "--help"}).out, HasSubstr("-f"));
+  EXPECT_THAT(outcome({"run", "--help"}).out, HasSubstr("--keep"));
+}
+
 TEST(RunCommandLine, EveryCommandHasHelp) {
   for (const CommandEntry& entry : all_commands()) {
     const Outcome result = outcome({std::string(entry.name), "--help"});

@@ -74,6 +74,7 @@ void remove(const std::vector<std::string>& names) {
     const image::ImageRecord gone = store.remove(name, user_of);
     if (!store.find("sha256:" + gone.digest)) templates.discard_for_image(gone.digest);
     fmt::print("{}\n", name);
+    if (gone.name == image::kBaseName) warn("the next run that needs the image 'base' makes it again");
   }
 }
 
@@ -100,15 +101,15 @@ void add_build(CLI::App& image) {
 }
 
 void add_import(CLI::App& image) {
-  CLI::App& command =
-      add_command(image, {"image import", "NAME SOURCE", "make an image of a root file system or a container image",
-                          "SOURCE is one of:\n"
-                          "  DIR                  a root file system, or an OCI image layout\n"
-                          "  FILE                 a tar of a root file system, an OCI archive or a docker archive\n"
-                          "  oci:DIR[:TAG]        an OCI image layout\n"
-                          "  oci-archive:FILE[:TAG], docker-archive:FILE\n"
-                          "  docker://REFERENCE   an image of a registry, by skopeo; one on this machine may speak plain HTTP\n\n"
-                          "Example:\n  caisson image import tools ./rootfs.tar.zst"});
+  CLI::App& command = add_command(
+      image, {"image import", "NAME SOURCE", "make an image of a root file system or a container image",
+              "SOURCE is one of:\n"
+              "  DIR                  a root file system, or an OCI image layout\n"
+              "  FILE                 a tar of a root file system, an OCI archive or a docker archive\n"
+              "  oci:DIR[:TAG]        an OCI image layout\n"
+              "  oci-archive:FILE[:TAG], docker-archive:FILE\n"
+              "  docker://REFERENCE   an image of a registry (by skopeo); of one on 127.0.0.1 without TLS too\n\n"
+              "Example:\n  caisson image import tools ./rootfs.tar.zst"});
   struct Words {
     std::string name;
     std::string source;

@@ -135,10 +135,8 @@ void Bootstrap::take(std::string_view line) {
 }
 
 void Bootstrap::tick() {
-  const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start_).count();
   const double part = expected_ == 0 ? 0 : std::min(1.0, static_cast<double>(seen_) / static_cast<double>(expected_));
-  progress_.update(phase_begin_ + part * (phase_end_ - phase_begin_), phase_ + ", " + std::to_string(seconds) + " s");
+  progress_.update(phase_begin_ + part * (phase_end_ - phase_begin_), phase_);
 }
 
 void Bootstrap::finish() {

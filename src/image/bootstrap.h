@@ -4,7 +4,6 @@
 // user namespace with the user's subordinate ids; where neither can be had, with fakechroot.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -48,7 +47,6 @@ class Bootstrap {
   base::Fd messages_;
   base::Child child_;
   LineReader lines_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::string phase_ = "starting mmdebstrap";
   double phase_begin_ = 0;  // where the phase begins and ends in the whole, 0 to 1
   double phase_end_ = 0;

@@ -12,7 +12,7 @@
 namespace caisson::image {
 
 // FileLock::acquire(); when another has the lock, `progress` gets the step `what` ("waiting for another caisson that
-// makes the base image") and an update about twice a second.
+// makes the base image").
 base::FileLock acquire_with_progress(const std::string& path, std::string_view what, base::Progress& progress);
 
 }  // namespace caisson::image

@@ -24,7 +24,7 @@ constexpr size_t kMaxCpuinfoBytes = 64U << 20;
 
 AcceleratorProbe software(std::string why, std::string remedy) {
   return {.accelerator = Accelerator::kTcg,
-          .reason = "software emulation (no KVM: " + why + ")",
+          .reason = "software emulation, which computes about twenty times slower (no KVM: " + why + ")",
           .remedy = std::move(remedy)};
 }
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the user typed is judged before anything is started: each mistake is one line that names it, and exit code 125."""
 
+import json
 import os
 import re
 import subprocess
 
+import images
 from harness import Skipped, case, equal, true
 
 
@@ -154,3 +156,17 @@ def without_a_home_the_remedy_is_said(host):
     # Where the user database has a home folder, that one is used.
     if result.code != 0:
         result.error(125, "HOME")
+
+
+@case(own_cache=True)
+def a_removed_base_image_is_made_again_by_the_next_run(host):
+    """Which is said, since that takes minutes. Its record is made from another image's here: only its name matters."""
+    images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache)
+    names = f"{host.cache}/caisson/images/names"
+    with open(f"{names}/tiny.json", encoding="utf-8") as file:
+        record = json.load(file)
+    with open(f"{names}/base.json", "w", encoding="utf-8") as file:
+        json.dump({**record, "name": "base"}, file)
+    said = "caisson: the next run that needs the image 'base' makes it again\n"
+    host.caisson("image", "rm", "base").expect(out="base\n", err=said)
+    host.caisson("image", "rm", "tiny").expect(out="tiny\n", err="")

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/habits.h"
+
+namespace caisson::cli {
+namespace {
+
+struct Habit {
+  std::string_view word;
+  std::string_view remedy;
+};
+
+constexpr Habit kCommands[] = {{"ps", "caisson ls lists the sandboxes"},
+                               {"kill", "caisson stop -t 0 NAME ends one at once, caisson rm -f NAME removes it, too"},
+                               {"rmi", "caisson image rm NAME removes an image"},
+                               {"images", "caisson image ls lists the images"},
+                               {"pull", "caisson image import NAME docker://REFERENCE fetches an image"}};
+
+constexpr std::string_view kNoSharedFolders =
+    "no folder is shared with this machine yet: caisson cp copies files in and out";
+
+constexpr Habit kRunFlags[] = {{"--rm", "a sandbox is removed at its end without being asked; --keep keeps it"},
+                               {"-v", kNoSharedFolders},
+                               {"--volume", kNoSharedFolders},
+                               {"--mount", kNoSharedFolders}};
+
+}  // namespace
+
+std::string_view habit_of_command(std::string_view command) {
+  for (const Habit& habit : kCommands) {
+    if (command == habit.word) return habit.remedy;
+  }
+  return {};
+}
+
+std::string_view habit_of_flag(std::string_view command, std::string_view flag) {
+  if (command != "run") return {};
+  // The value of a short flag may follow at once: -v/a:/b.
+  if (!flag.starts_with("--")) flag = flag.substr(0, 2);
+  for (const Habit& habit : kRunFlags) {
+    if (flag == habit.word) return habit.remedy;
+  }
+  return {};
+}
+
+}  // namespace caisson::cli
