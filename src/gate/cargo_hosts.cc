@@ -27,7 +27,7 @@ class CargoReader {
     const auto text = search_.read(path);
     if (!text) return;
     try {
-      const toml::table settings = parse_toml(*text);
+      const toml::table settings = parse_toml(ascii_of(*text));  // no URL has other bytes, paths may
       add_keys(settings, "registries", {"index"}, path);
       add_keys(settings, "source", {"registry", "git"}, path);
     } catch (const base::Error& error) {

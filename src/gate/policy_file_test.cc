@@ -95,7 +95,19 @@ TEST(PolicyFile, WrongTypesAreRefused) {
 TEST(PolicyFile, WhatIsNoTomlIsRefusedWithItsLine) {
   EXPECT_THAT(refusal("[network]\npreset = \"open\n"), HasSubstr("line 2"));
   EXPECT_THAT(refusal("[network]\npreset = \"open\"\npreset = \"open\"\n"), HasSubstr("line 3"));
-  EXPECT_THAT(refusal("[network]\n# \xff\n"), HasSubstr("line 2"));
+  EXPECT_THAT(refusal("[network]\n# \x01\n"), HasSubstr("line 2"));
+  // These trip toml++ 3.3 itself.
+  EXPECT_THAT(refusal("[network]\n\n[\n[\n"), HasSubstr("line 3: it is not TOML"));
+}
+
+// What toml++ 3.3 makes of these is undefined.
+TEST(PolicyFile, OtherThanAsciiIsForCommentsOnly) {
+  EXPECT_EQ(refusal("\xef\xbb\xbf# caf\xc3\xa9 \xff\n[network]\n# \xef\xb5\xbf"), "");
+  for (const char* text :
+       {"\n\n\xef\xb5\xbf(", "\n[network]\nallow = [\"\xc3\xa9.example\"]\n", "\n\nx = a'\xc3\xa9'"}) {
+    EXPECT_THAT(refusal(text), AllOf(HasSubstr("line 3"), HasSubstr("not ASCII"))) << text;
+  }
+  EXPECT_THAT(refusal("[network]\nallow = [\"\\u00e9.example\"]\n"), HasSubstr("it is not ASCII (write its IDNA form"));
 }
 
 TEST(PolicyFile, NoneTakesNoRules) {

@@ -186,7 +186,7 @@ TEST_F(Registries, CargoFilesAndVariables) {
         "company = { index = \"sparse+https://a.example/index/\" }\n"
         "other = { index = \"ssh://git@b.example/index.git\" }\n"
         "[source.mirror]\nregistry = \"registry+https://c.example/index\"\n"
-        "[source.vendored]\ndirectory = \"vendor\"\n"
+        "[source.vendored]\ndirectory = \"/home/jos\xc3\xa9\"\n"
         "[source.fork]\ngit = \"https://d.example/x.git\"\n"
         "[http]\nproxy = \"proxy.example:3128\"\n");
   sources_.environment = {{"CARGO_REGISTRIES_THIRD_INDEX", "https://e.example/"},
