@@ -30,7 +30,9 @@ bool is_below(const std::string& path, const std::string& folder) {
 // Where the kernel says that an open file is: what was opened is judged, not what its path leads to a moment later.
 std::string place_of(const base::Fd& file) {
   std::error_code error;
-  return fs::read_symlink(fmt::format("/proc/self/fd/{}", file.get()), error).string();
+  const fs::path place = fs::read_symlink(fmt::format("/proc/self/fd/{}", file.get()), error);
+  if (error) throw base::system_error("cannot find the place of", "an open file", error.value());
+  return place.string();
 }
 
 }  // namespace
