@@ -14,41 +14,10 @@ namespace {
 constexpr size_t kMaxMethodBytes = 32;
 constexpr std::string_view kLineEnd = "\r\n";
 
-struct Refused {
-  const char* problem;
-};
-
-bool is_capital(char c) {
-  return c >= 'A' && c <= 'Z';
-}
-
-char lowered(char c) {
-  return is_capital(c) ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), lowered);
-  return lower;
-}
-
-// RFC 9110, 5.6.2
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    const char lower = lowered(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
-  });
-}
-
-bool is_control(char c) {
-  return (static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7F;
-}
-
 // Could these first bytes be a request line's? Tells other protocols before they have sent a line's end.
 bool may_be_request(std::string_view bytes) {
   const std::string_view method = bytes.substr(0, bytes.find(' '));
-  return method.size() <= kMaxMethodBytes && is_token(method);
+  return method.size() <= kMaxMethodBytes && is_http_token(method);
 }
 
 struct RequestLine {
@@ -80,84 +49,40 @@ Authority read_authority(std::string_view text) {
   size_t colon = text.find(':');
   if (text.starts_with('[')) {
     const size_t close = text.find(']');
-    if (close == std::string_view::npos) throw Refused{"its host is no name and no address"};
+    if (close == std::string_view::npos) throw HttpProblem("its host is no name and no address");
     host = text.substr(1, close - 1);
     colon = close + 1 < text.size() ? close + 1 : std::string_view::npos;
-    if (colon != std::string_view::npos && text[colon] != ':') throw Refused{"its host is no name and no address"};
+    if (colon != std::string_view::npos && text[colon] != ':') throw HttpProblem("its host is no name and no address");
   } else {
     host = text.substr(0, colon);
   }
   if (colon != std::string_view::npos) {
     authority.port = base::parse_number<uint16_t>(text.substr(colon + 1));
-    if (!authority.port || *authority.port == 0) throw Refused{"its host has a port that is none"};
+    if (!authority.port || *authority.port == 0) throw HttpProblem("its host has a port that is none");
   }
   const auto address = IpAddress::parse(host);
   const auto name = normal_name(host);
-  if (!address && !name) throw Refused{"its host is no name and no address"};
+  if (!address && !name) throw HttpProblem("its host is no name and no address");
   authority.host = address ? to_string(*address) : *name;
   return authority;
-}
-
-// One of the comma-separated members of a field's value, in lower case.
-bool has_member(std::string_view value, std::string_view member) {
-  const std::vector<std::string> members = base::split(lower_case(value), ',');
-  return std::any_of(members.begin(), members.end(),
-                     [&](const std::string& one) { return base::trimmed(one) == member; });
 }
 
 // The target into the head; of an absolute-form also its authority.
 std::optional<Authority> read_target(std::string_view target, HttpHead& head) {
   if (std::any_of(target.begin(), target.end(), [](char c) { return c <= 0x20 || c >= 0x7F || c == '#'; })) {
-    throw Refused{"its target has a byte that is not allowed there"};
+    throw HttpProblem("its target has a byte that is not allowed there");
   }
   if (target.starts_with('/') || (target == "*" && head.method == "OPTIONS")) {
     head.target = target;
     return std::nullopt;
   }
   constexpr std::string_view kScheme = "http://";
-  if (lower_case(target.substr(0, kScheme.size())) != kScheme) throw Refused{"its target is no path"};
+  if (ascii_lower(target.substr(0, kScheme.size())) != kScheme) throw HttpProblem("its target is no path");
   const std::string_view rest = target.substr(kScheme.size());
   const size_t end = std::min(rest.find_first_of("/?"), rest.size());
   head.target = rest.substr(end);
   if (!head.target.starts_with('/')) head.target.insert(0, "/");
   return read_authority(rest.substr(0, end));
-}
-
-void read_field(std::string_view line, HttpHead& head) {
-  if (line.starts_with(' ') || line.starts_with('\t')) throw Refused{"it has a folded line"};
-  const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
-    throw Refused{"it has a line that is no field"};
-  const std::string_view value = line.substr(colon + 1);
-  if (std::any_of(value.begin(), value.end(), is_control)) throw Refused{"it has a field with a control byte"};
-  if (head.fields.size() >= HttpHeadReader::kMaxFields) throw Refused{"it has more than 256 fields"};
-  head.fields.emplace_back(lower_case(line.substr(0, colon)), base::trimmed(value));
-}
-
-// The value of a field that may be there once.
-std::optional<std::string_view> only(const HttpHead& head, std::string_view name, const char* twice) {
-  std::optional<std::string_view> found;
-  for (const auto& [key, value] : head.fields) {
-    if (key != name) continue;
-    if (found) throw Refused{twice};
-    found = value;
-  }
-  return found;
-}
-
-void read_framing(HttpHead& head) {
-  const auto length = only(head, "content-length", "it has several Content-Length");
-  const auto coding = only(head, "transfer-encoding", "it has several Transfer-Encoding");
-  if (length && coding) throw Refused{"it has both Content-Length and Transfer-Encoding"};
-  if (length) {
-    head.content_length = base::parse_number<uint64_t>(*length);
-    if (!head.content_length) throw Refused{"its Content-Length is no number"};
-  }
-  if (coding) {
-    if (lower_case(*coding) != "chunked") throw Refused{"its Transfer-Encoding is not 'chunked'"};
-    if (head.minor_version == 0) throw Refused{"it has a Transfer-Encoding in HTTP/1.0"};
-    head.chunked = true;
-  }
 }
 
 void read_connection(HttpHead& head) {
@@ -166,23 +91,23 @@ void read_connection(HttpHead& head) {
     if (key != "connection") continue;
     // A proxy drops the fields that are named here: the next server would not see what was judged.
     for (const char* name : {"host", "content-length", "transfer-encoding"}) {
-      if (has_member(value, name)) throw Refused{"its Connection names a field that has to stay"};
+      if (has_member(value, name)) throw HttpProblem("its Connection names a field that has to stay");
     }
     upgrades = upgrades || has_member(value, "upgrade");
   }
-  const auto upgrade = only(head, "upgrade", "it has several Upgrade");
-  if (upgrades && upgrade) head.upgrade = lower_case(*upgrade);
-  if (const auto expect = only(head, "expect", "it has several Expect")) {
-    if (lower_case(*expect) != "100-continue") throw Refused{"it expects something other than 100-continue"};
+  const auto upgrade = only_field(head.fields, "upgrade", "it has several Upgrade");
+  if (upgrades && upgrade) head.upgrade = ascii_lower(*upgrade);
+  if (const auto expect = only_field(head.fields, "expect", "it has several Expect")) {
+    if (ascii_lower(*expect) != "100-continue") throw HttpProblem("it expects something other than 100-continue");
     head.expects_continue = true;
   }
 }
 
 void read_host(const std::optional<Authority>& target_authority, HttpHead& head) {
-  const auto host = only(head, "host", "it has several Host");
-  if (!host) throw Refused{"it has no Host"};
+  const auto host = only_field(head.fields, "host", "it has several Host");
+  if (!host) throw HttpProblem("it has no Host");
   Authority authority = read_authority(*host);
-  if (target_authority && *target_authority != authority) throw Refused{"its target's host is not its Host"};
+  if (target_authority && *target_authority != authority) throw HttpProblem("its target's host is not its Host");
   head.host = std::move(authority.host);
   head.port = authority.port;
 }
@@ -192,18 +117,20 @@ HttpHead read_head(const RequestLine& line, std::string_view fields) {
   HttpHead head;
   head.method = line.method;
   head.minor_version = line.version.back() - '0';
-  if (head.method == "CONNECT") throw Refused{"its method is CONNECT"};
-  if (!std::all_of(head.method.begin(), head.method.end(), [](char c) { return is_capital(c) || c == '-'; })) {
-    throw Refused{"its method is not in capitals"};
+  if (head.method == "CONNECT") throw HttpProblem("its method is CONNECT");
+  if (!std::all_of(head.method.begin(), head.method.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; })) {
+    throw HttpProblem("its method is not in capitals");
   }
   const auto target_authority = read_target(line.target, head);
   while (!fields.empty()) {
     const size_t end = fields.find(kLineEnd);
-    read_field(fields.substr(0, end), head);
+    append_field(head.fields, fields.substr(0, end));
     fields.remove_prefix(end + kLineEnd.size());
   }
   read_host(target_authority, head);
-  read_framing(head);
+  const HttpLength length = read_length(head.fields, head.minor_version);
+  head.content_length = length.content_length;
+  head.chunked = length.chunked;
   read_connection(head);
   return head;
 }
@@ -251,14 +178,14 @@ void HttpHeadReader::finish(size_t size) {
     head_ = read_head(split_request_line(line).value(), fields);
     head_.size = size;
     state_ = State::kHead;
-  } catch (const Refused& error) {
-    refuse(error.problem);
+  } catch (const HttpProblem& error) {
+    refuse(error.problem());
   }
 }
 
-void HttpHeadReader::refuse(const char* problem) {
+void HttpHeadReader::refuse(const std::string& problem) {
   state_ = State::kRefused;
-  problem_ = std::string("the HTTP request is refused: ") + problem;
+  problem_ = "the HTTP request is refused: " + problem;
 }
 
 }  // namespace caisson::gate

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include "gate/http_fields.h"
 
 namespace caisson::gate {
 
@@ -28,15 +28,15 @@ struct HttpHead {
   // requests, so only those that the caller can follow may be passed on.
   std::string upgrade;
   bool expects_continue = false;
-  std::vector<std::pair<std::string, std::string>> fields = {};  // in order; names in lower case, values trimmed
-  size_t size = 0;                                               // bytes of the head, its empty line included
+  HttpFields fields = {};
+  size_t size = 0;  // bytes of the head, its empty line included
 };
 
 // Feed it what arrives until it is not kNeedMore; the caller keeps the bytes.
 class HttpHeadReader {
  public:
   static constexpr size_t kMaxBytes = 65536;
-  static constexpr size_t kMaxFields = 256;
+  static constexpr size_t kMaxFields = kMaxHttpFields;
 
   // kNotHttp: no request line of HTTP/1. kRefused: a request that is not passed on, see problem().
   enum class State : uint8_t { kNeedMore, kNotHttp, kHead, kRefused };
@@ -51,7 +51,7 @@ class HttpHeadReader {
   void read_request_line(size_t from);
   void find_end(size_t from);
   void finish(size_t size);
-  void refuse(const char* problem);
+  void refuse(const std::string& problem);
 
   State state_ = State::kNeedMore;
   std::string seen_;

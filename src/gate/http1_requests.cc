@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The direction from the client to the server.
+
+#include "base/text.h"
+#include "gate/http1_connection.h"
+#include "gate/http1_write.h"
+
+namespace caisson::gate {
+namespace {
+
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";
+
+std::string not_http(std::string_view bytes) {
+  if (bytes.starts_with(kHttp2Preface))
+    return "the client speaks HTTP/2 at once, which is not read where a rule speaks of methods or paths";
+  return "the client speaks neither HTTP/1 nor TLS, and a rule speaks of methods or paths";
+}
+
+}  // namespace
+
+asio::awaitable<void> Http1Connection::requests() {
+  try {
+    bool more = true;
+    while (more && !closing_) more = co_await one_request();
+  } catch (const base::Error& error) {
+    fail(error.problem());
+  }
+  if (!failed_) co_await part_from_client();
+  client_dog_.disarm();
+  drop_server();
+  while (!responses_ended_) co_await changed_.wait();
+  finish_exchange();
+}
+
+// False: it was the last one.
+asio::awaitable<bool> Http1Connection::one_request() {
+  bite_after(client_dog_, options_.limits.idle, "no request came for too long");
+  std::string first_bytes;
+  auto begun = [&] {
+    if (closing_) return;
+    first_bytes = from_client_.buffered().substr(0, kHttp2Preface.size());
+    bite_after(client_dog_, options_.limits.head, "a request's head took too long");
+  };
+  HttpHeadReader reader;
+  const bool whole = co_await read_http_head(from_client_, reader, begun);
+  if (closing_) co_return false;
+  client_dog_.disarm();
+  if (!whole) {
+    if (!first_bytes.empty()) fail("the client ended within a request's head");
+    co_return false;
+  }
+  switch (reader.state()) {
+    case HttpHeadReader::State::kHead: {
+      HttpHead head = reader.head();
+      co_return co_await handle(std::move(head));
+    }
+    case HttpHeadReader::State::kRefused: {
+      HttpRecord record{.method = "", .path = "", .status = 400, .reason = reader.problem()};
+      co_await refuse(std::move(record), true);
+      co_return false;
+    }
+    case HttpHeadReader::State::kNotHttp:
+    case HttpHeadReader::State::kNeedMore:
+      break;
+  }
+  end_.not_http = true;
+  fail(not_http(first_bytes));
+  co_return false;
+}
+
+asio::awaitable<bool> Http1Connection::handle(HttpHead head) {
+  HttpRecord record = judge(head);
+  if (record.allowed && !options_.no_server.empty()) {
+    record.status = 502;
+    record.reason = options_.no_server;
+  }
+  if (record.status != 0) {
+    const bool has_body = head.method != "HEAD";
+    co_await refuse(std::move(record), has_body);
+    co_return false;
+  }
+  co_return co_await pass_on(std::move(head), std::move(record));
+}
+
+// With a status where the request is not passed on.
+HttpRecord Http1Connection::judge(const HttpHead& head) const {
+  HttpRecord record{.method = head.method, .path = head.target.substr(0, head.target.find('?'))};
+  if (record.reason = host_problem(head); !record.reason.empty()) {
+    record.status = 403;
+    return record;
+  }
+  const auto path = canonical_path(head.target);
+  if (!path) {
+    record.status = 400;
+    record.reason = "the path " + base::in_quotes(record.path.substr(0, 256)) + " has no single meaning";
+    return record;
+  }
+  Verdict verdict = options_.judge(head.method, *path);
+  record.allowed = verdict.allowed;
+  record.entry = std::move(verdict.entry);
+  if (verdict.allowed) return record;
+  record.status = 403;
+  record.reason = std::move(verdict.reason);
+  record.any_rule = !record.entry;
+  return record;
+}
+
+// A server has many names; only the one that was judged may be asked for.
+std::string Http1Connection::host_problem(const HttpHead& head) const {
+  if (head.host != options_.host)
+    return "its Host is " + base::in_quotes(head.host) + ", and the connection is to " + base::in_quotes(options_.host);
+  if (head.port.value_or(options_.usual_port) != options_.port)
+    return "its Host does not name the connection's port " + std::to_string(options_.port);
+  return {};
+}
+
+asio::awaitable<void> Http1Connection::refuse(HttpRecord record, bool has_body) {
+  options_.record(record);
+  co_await answer_last(record.status, record.reason, has_body);
+}
+
+asio::awaitable<bool> Http1Connection::pass_on(HttpHead head, HttpRecord record) {
+  const BodyFraming framing = request_framing(head);
+  exchange_.emplace(Exchange{.record = std::move(record), .minor_version = head.minor_version});
+  exchange_->last = head.minor_version == 0 || any_has_member(head.fields, "connection", "close");
+  exchange_->upgrades = head.upgrade == "websocket" && head.method == "GET" && head.minor_version == 1 &&
+                        framing.kind == BodyFraming::Kind::kNone;
+  const std::string host = options_.host.find(':') == std::string::npos ? options_.host : "[" + options_.host + "]";
+  const std::string port = options_.port == options_.usual_port ? "" : ":" + std::to_string(options_.port);
+  const std::string text =
+      write_request_head(head, {.host = host + port, .upgrades = exchange_->upgrades, .last = exchange_->last});
+  co_await to_server(text);
+  std::string problem = co_await pass_body(framing);
+  if (!problem.empty()) {
+    co_await spoilt(std::move(problem));
+    co_return false;
+  }
+  exchange_->sent = !server_gone_ && !closing_;
+  while (waits_for_answer() && !closing_) co_await changed_.wait();
+  // Where the server took no more, the rest of the body is unread, and must not be read as a request.
+  if (closing_ || !exchange_->sent) co_return false;
+  const bool tunnel = exchange_->tunnel;
+  if (tunnel) co_await tunnel_to_server();
+  finish_exchange();
+  co_return !tunnel;
+}
+
+// Returns what is wrong with it.
+asio::awaitable<std::string> Http1Connection::pass_body(BodyFraming framing) {
+  BodyReader body(framing);
+  const bool chunked = framing.kind == BodyFraming::Kind::kChunked;
+  try {
+    while (!body.done() && !closing_ && !server_gone_) {
+      const std::string_view bytes = co_await from_client_.peek();
+      if (closing_) co_return "";
+      if (bytes.empty()) body.end();
+      const BodyPiece piece = body.read(bytes);
+      if (chunked && !piece.data.empty()) {
+        std::string chunk = chunk_begin(piece.data.size());
+        chunk.append(piece.data).append(kChunkEnd);
+        co_await to_server(chunk);
+      } else {
+        co_await to_server(piece.data);
+      }
+      from_client_.consume(piece.used);
+    }
+  } catch (const HttpProblem& problem) {
+    co_return "the HTTP request is refused: " + problem.problem();
+  }
+  if (chunked && body.done()) {
+    const std::string last = last_chunk(body.trailers());
+    co_await to_server(last);
+  }
+  co_return "";
+}
+
+// The server must not take what it has got of the request for the whole.
+asio::awaitable<void> Http1Connection::spoilt(std::string problem) {
+  exchange_->record.reason = problem;
+  if (exchange_->begun || exchange_->answering) {
+    fail(problem);
+    co_return;
+  }
+  exchange_->record.status = 400;
+  server_->abort();
+  co_await answer_last(400, std::move(problem), exchange_->record.method != "HEAD");
+}
+
+asio::awaitable<void> Http1Connection::tunnel_to_server() {
+  while (!closing_ && !server_gone_) {
+    const std::string_view bytes = co_await from_client_.peek();
+    if (bytes.empty()) break;
+    co_await to_server(bytes);
+    from_client_.consume(bytes.size());
+  }
+  if (server_gone_) fail("the server ended the connection");
+  if (!closing_) co_await server_->shutdown_write();
+  while (!responses_ended_) co_await changed_.wait();
+}
+
+// A server that takes no more may have answered before: responses() finds out.
+asio::awaitable<void> Http1Connection::to_server(std::string_view bytes) {
+  if (bytes.empty() || server_gone_) co_return;
+  try {
+    const std::span<const uint8_t> span = bytes_of(bytes);
+    co_await server_->write(span);
+    exchange_->record.sent_bytes += bytes.size();
+  } catch (const base::Error&) {
+    server_gone_ = true;
+  }
+}
+
+asio::awaitable<void> Http1Connection::part_from_client() {
+  co_await end_client();
+  try {
+    for (;;) {
+      const std::string_view bytes = co_await from_client_.peek();
+      if (bytes.empty()) break;
+      from_client_.consume(bytes.size());
+    }
+  } catch (const base::Error&) {
+    // It has ended in its way.
+  }
+}
+
+}  // namespace caisson::gate

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/http_fields.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/text.h"
+
+namespace caisson::gate {
+namespace {
+
+char lowered(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_control(char c) {
+  return (static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7F;
+}
+
+}  // namespace
+
+std::string ascii_lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), lowered);
+  return lower;
+}
+
+bool is_http_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    const char lower = lowered(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+  });
+}
+
+bool has_control_byte(std::string_view value) {
+  return std::any_of(value.begin(), value.end(), is_control);
+}
+
+bool has_member(std::string_view value, std::string_view member) {
+  const std::vector<std::string> members = base::split(ascii_lower(value), ',');
+  return std::any_of(members.begin(), members.end(),
+                     [&](const std::string& one) { return base::trimmed(one) == member; });
+}
+
+bool any_has_member(const HttpFields& fields, std::string_view name, std::string_view member) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const auto& field) { return field.first == name && has_member(field.second, member); });
+}
+
+void append_field(HttpFields& fields, std::string_view line) {
+  if (line.starts_with(' ') || line.starts_with('\t')) throw HttpProblem("it has a folded line");
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos || !is_http_token(line.substr(0, colon)))
+    throw HttpProblem("it has a line that is no field");
+  const std::string_view value = line.substr(colon + 1);
+  if (has_control_byte(value)) throw HttpProblem("it has a field with a control byte");
+  if (fields.size() >= kMaxHttpFields) throw HttpProblem("it has more than 256 fields");
+  fields.emplace_back(ascii_lower(line.substr(0, colon)), base::trimmed(value));
+}
+
+std::optional<std::string_view> only_field(const HttpFields& fields, std::string_view name, const char* twice) {
+  std::optional<std::string_view> found;
+  for (const auto& [key, value] : fields) {
+    if (key != name) continue;
+    if (found) throw HttpProblem(twice);
+    found = value;
+  }
+  return found;
+}
+
+HttpLength read_length(const HttpFields& fields, int minor_version) {
+  HttpLength read;
+  const auto length = only_field(fields, "content-length", "it has several Content-Length");
+  const auto coding = only_field(fields, "transfer-encoding", "it has several Transfer-Encoding");
+  if (length && coding) throw HttpProblem("it has both Content-Length and Transfer-Encoding");
+  if (length) {
+    read.content_length = base::parse_number<uint64_t>(*length);
+    if (!read.content_length) throw HttpProblem("its Content-Length is no number");
+  }
+  if (coding) {
+    if (ascii_lower(*coding) != "chunked") throw HttpProblem("its Transfer-Encoding is not 'chunked'");
+    if (minor_version == 0) throw HttpProblem("it has a Transfer-Encoding in HTTP/1.0");
+    read.chunked = true;
+  }
+  return read;
+}
+
+}  // namespace caisson::gate
