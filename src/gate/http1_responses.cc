@@ -126,18 +126,20 @@ asio::awaitable<void> Http1Connection::switch_protocols(HttpResponseHead head) {
 
 asio::awaitable<void> Http1Connection::server_failed(std::string problem) {
   if (closing_) co_return;
-  if (exchange_ && exchange_->tunnel) {
-    fail(problem);
-  } else if (!waits_for_answer()) {
+  const bool tunnel = exchange_ && exchange_->tunnel;
+  if (!tunnel && !waits_for_answer()) {
     co_await end_client();
-  } else if (exchange_->begun || any_answered_) {
-    // Of a connection that was idle: a reset is what tells the client that it may ask again on another one.
-    fail(problem);
-  } else {
-    exchange_->record.status = 502;
-    exchange_->record.reason = problem;
-    co_await answer_last(502, std::move(problem), exchange_->record.method != "HEAD");
+    co_return;
   }
+  // Of a connection that was idle: a reset is what tells the client that it may ask again on another one.
+  if (exchange_->begun || any_answered_) {
+    fail(problem);
+    co_return;
+  }
+  exchange_->record.status = 502;
+  exchange_->record.reason = problem;
+  const bool has_body = exchange_->record.method != "HEAD";
+  co_await answer_last(502, std::move(problem), has_body);
 }
 
 // The server may end a connection that is idle. What it says then (a 408, for one) is not passed on.

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/stream_ends.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "link/relay.h"
+
+namespace caisson::gate {
+
+asio::awaitable<size_t> GuestEnd::read_some(std::span<uint8_t> into) {
+  const size_t got = co_await stream_->read_some(into);
+  from_guest_bytes_ += got;
+  co_await budget_.spend(got);
+  co_return got;
+}
+
+asio::awaitable<void> GuestEnd::write(std::span<const uint8_t> from) {
+  co_await budget_.spend(from.size());
+  co_await stream_->write(from);
+  to_guest_bytes_ += from.size();
+}
+
+int SocketEnd::open_socket() const {
+  if (!socket_->is_open()) throw base::Error("the connection was closed");
+  return socket_->get();
+}
+
+asio::awaitable<size_t> SocketEnd::read_some(std::span<uint8_t> into) {
+  for (;;) {
+    const ssize_t got = ::recv(open_socket(), into.data(), into.size(), 0);
+    if (got >= 0) co_return static_cast<size_t>(got);
+    const int errnum = errno;
+    if (errnum == EAGAIN) {
+      co_await socket_->readable();
+    } else if (errnum != EINTR) {
+      throw base::system_error("cannot receive from", "connection", errnum);
+    }
+  }
+}
+
+asio::awaitable<void> SocketEnd::write(std::span<const uint8_t> from) {
+  while (!from.empty()) {
+    const ssize_t put = ::send(open_socket(), from.data(), from.size(), MSG_NOSIGNAL);
+    const int errnum = errno;
+    if (put >= 0) {
+      from = from.subspan(static_cast<size_t>(put));
+    } else if (errnum == EAGAIN) {
+      co_await socket_->writable();
+    } else if (errnum != EINTR) {
+      throw base::system_error("cannot send to", "connection", errnum);
+    }
+  }
+}
+
+asio::awaitable<void> SocketEnd::shutdown_write() {
+  if (::shutdown(open_socket(), SHUT_WR) != 0) throw base::system_error("cannot end", "connection");
+  co_return;
+}
+
+void SocketEnd::abort() {
+  link::abort_socket(*socket_);
+}
+
+asio::awaitable<size_t> PrefixedStream::read_some(std::span<uint8_t> into) {
+  if (prefix_.empty()) co_return co_await rest_->read_some(into);
+  const size_t size = std::min(into.size(), prefix_.size());
+  std::copy_n(prefix_.begin(), size, into.begin());
+  prefix_.erase(0, size);
+  co_return size;
+}
+
+}  // namespace caisson::gate

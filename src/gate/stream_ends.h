@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The two ends of a guest's connection as byte streams.
+#pragma once
+
+#include <string>
+
+#include "gate/budget.h"
+#include "gate/byte_stream.h"
+#include "link/descriptor.h"
+#include "link/session.h"
+
+namespace caisson::gate {
+
+// The guest's end. Its bytes are counted, and wait for the sandbox's budget.
+class GuestEnd final : public ByteStream {
+ public:
+  GuestEnd(link::StreamPtr stream, std::shared_ptr<void> keeps_alive, Budget& budget)
+      : stream_(std::move(stream)), keeps_alive_(std::move(keeps_alive)), budget_(budget) {}
+
+  asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
+  asio::awaitable<void> write(std::span<const uint8_t> from) override;
+  asio::awaitable<void> shutdown_write() override { return stream_->close_write(); }
+  void abort() override { stream_->reset(); }
+  void close() override { stream_->reset(); }
+
+  uint64_t from_guest_bytes() const { return from_guest_bytes_; }
+  uint64_t to_guest_bytes() const { return to_guest_bytes_; }
+
+ private:
+  link::StreamPtr stream_;
+  std::shared_ptr<void> keeps_alive_;  // the owner of `budget`
+  Budget& budget_;
+  uint64_t from_guest_bytes_ = 0;
+  uint64_t to_guest_bytes_ = 0;
+};
+
+// A connected stream socket.
+class SocketEnd final : public ByteStream {
+ public:
+  explicit SocketEnd(std::shared_ptr<link::Descriptor> socket) : socket_(std::move(socket)) {}
+
+  asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
+  asio::awaitable<void> write(std::span<const uint8_t> from) override;
+  asio::awaitable<void> shutdown_write() override;
+  void abort() override;
+  void close() override { socket_->close(); }
+
+ private:
+  int open_socket() const;
+
+  std::shared_ptr<link::Descriptor> socket_;
+};
+
+// A stream from which some bytes were read already: they are read once more.
+class PrefixedStream final : public ByteStream {
+ public:
+  PrefixedStream(std::string prefix, ByteStreamPtr rest) : prefix_(std::move(prefix)), rest_(std::move(rest)) {}
+
+  asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
+  asio::awaitable<void> write(std::span<const uint8_t> from) override { return rest_->write(from); }
+  asio::awaitable<void> shutdown_write() override { return rest_->shutdown_write(); }
+  void abort() override { rest_->abort(); }
+  void close() override { rest_->close(); }
+
+ private:
+  std::string prefix_;
+  ByteStreamPtr rest_;
+};
+
+}  // namespace caisson::gate
