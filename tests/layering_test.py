@@ -25,7 +25,7 @@ LAYERS = {
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
-    "cli": {"keeper", "engine", "image", "link", "spec", "sys", "base"},
+    "cli": {"keeper", "engine", "gate", "image", "link", "spec", "sys", "base"},
     "bench": {"keeper", "engine", "image", "link", "spec", "base"},
 }
 # Only registry.cc knows the engines.

@@ -36,12 +36,10 @@ base::Error not_a_target(const std::string& target) {
 
 }  // namespace
 
-gate::Rule supported_rule(std::string_view text) {
-  gate::Rule rule = gate::parse_rule(text);
+void require_supported(const gate::Rule& rule) {
   if (rule.request)
-    throw base::Error("the rule " + base::in_quotes(text) + " speaks of methods and paths",
+    throw base::Error("the rule " + base::in_quotes(to_string(rule)) + " speaks of methods and paths",
                       "this version judges connections, not the requests in them: leave out what follows the host");
-  return rule;
 }
 
 // A target is written as a rule for one host and one port is.

@@ -10,8 +10,8 @@
 
 namespace caisson::cli {
 
-// gate::parse_rule, for what this version can enforce. Throws base::Error.
-gate::Rule supported_rule(std::string_view text);
+// Throws base::Error for a rule that this version cannot enforce.
+void require_supported(const gate::Rule& rule);
 
 // HOST:PORT, tcp:HOST:PORT, udp:HOST:PORT, or a URL. Throws base::Error.
 gate::Verdict judge_target(const gate::Policy& policy, const std::string& target);

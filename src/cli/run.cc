@@ -4,9 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/prepare.h"
 #include "cli/run_options.h"
@@ -59,8 +61,15 @@ int run(const RunOptions& options, const Tail& tail) {
   const TerminalSize size = own_terminal_size();
   spec.command.rows = size.rows;
   spec.command.columns = size.columns;
+  gate::BuiltPolicy network = make_policy(options);
+  apply_network(spec, network);
+  // Of a preset's own groups nothing is said: a machine need not have every package manager.
+  const bool asked = std::any_of(options.allow.begin(), options.allow.end(),
+                                 [](const std::string& rule) { return rule.starts_with('@'); });
+  for (const std::string& note : asked ? network.notes : std::vector<std::string>()) warn(base::escaped(note));
   Prepared prepared = prepare_sandbox(
-      spec, {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach, .policy = make_policy(options)});
+      spec,
+      {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach, .policy = std::move(network.policy)});
   return options.detach ? run_detached(std::move(prepared)) : run_in_foreground(std::move(prepared));
 }
 

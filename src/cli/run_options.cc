@@ -3,12 +3,15 @@
 #include "cli/run_options.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/policy_target.h"
-#include "gate/preset.h"
+#include "gate/git_remotes.h"
+#include "gate/policy_file.h"
+#include "gate/registries.h"
 
 namespace caisson::cli {
 namespace {
@@ -74,20 +77,11 @@ void set_limits(spec::SandboxSpec& spec, const RunOptions& options) {
 }
 
 void set_network(spec::Network& network, const RunOptions& options) {
-  if (!options.net.empty()) network.preset = options.net;
   if (!options.net_rate.empty())
     network.bytes_per_second = for_option("--net-rate", [&] { return base::parse_bytes(options.net_rate); });
   if (!options.net_total.empty())
     network.total = for_option("--net-total", [&] { return base::parse_bytes(options.net_total); });
   if (!options.net_connections.empty()) network.connections = parse_count("--net-connections", options.net_connections);
-}
-
-void add_rules(gate::Policy& policy, const std::vector<std::string>& rules, bool allow) {
-  const char* option = allow ? "--allow" : "--deny";
-  for (const std::string& text : rules) {
-    gate::Rule rule = for_option(option, [&] { return supported_rule(text); });
-    policy.add(std::move(rule), allow, option);
-  }
 }
 
 }  // namespace
@@ -114,9 +108,10 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
       ->type_name("PORT")
       ->expected(1)
       ->take_all();
-  command.add_option("--net", options.net, "its network: none, locked, balanced or open (default: locked)")
-      ->type_name("PRESET");
-  command.add_option("--allow", options.allow, "let it reach a host: [udp:]HOST[:PORT]")
+  command
+      .add_option("--net", options.net, "its network: none, locked, balanced, open, or a policy file (default: locked)")
+      ->type_name("PRESET|FILE");
+  command.add_option("--allow", options.allow, "let it reach a host: [udp:]HOST[:PORT], @registries or @git")
       ->type_name("RULE")
       ->expected(1)
       ->take_all();
@@ -151,17 +146,27 @@ spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const S
   return spec;
 }
 
-gate::Policy make_policy(const RunOptions& options) {
-  const gate::Preset& preset = for_option("--net", [&]() -> const gate::Preset& {
-    return gate::find_preset(options.net.empty() ? gate::kDefaultPreset : options.net);
-  });
-  if (!preset.has_network && !(options.allow.empty() && options.deny.empty()))
-    throw Error("--net none takes no rules", "leave out --allow and --deny, or --net");
-  gate::Policy policy(preset.fallback);
-  for (const gate::Rule& rule : preset.rules) policy.add(rule, true, "preset " + std::string(preset.name));
-  add_rules(policy, options.allow, true);
-  add_rules(policy, options.deny, false);
-  return policy;
+gate::BuiltPolicy make_policy(const RunOptions& options) {
+  gate::PolicyWish wish;
+  // A preset has a plain name; everything else names a file.
+  const bool is_file = options.net.find('/') != std::string::npos || options.net.ends_with(".toml");
+  if (is_file) wish.file = for_option("--net", [&] { return gate::read_policy_file(options.net); });
+  if (!is_file && !options.net.empty()) wish.preset = options.net;
+  wish.allow = options.allow;
+  wish.deny = options.deny;
+  wish.check = require_supported;
+  wish.registries = [] { return gate::registry_rules(gate::registry_sources_of_process("")); };
+  wish.git = [] { return gate::git_rules(std::filesystem::current_path().string()); };
+  return gate::build_policy(wish);
+}
+
+void apply_network(spec::SandboxSpec& spec, const gate::BuiltPolicy& built) {
+  spec.network.preset = built.preset;
+  if (built.bytes_per_second && spec.network.bytes_per_second.count == 0)
+    spec.network.bytes_per_second = *built.bytes_per_second;
+  if (built.total && spec.network.total.count == 0) spec.network.total = *built.total;
+  if (built.connections && spec.network.connections == spec::Network().connections)
+    spec.network.connections = *built.connections;
 }
 
 std::vector<std::string> read_environment(const std::vector<std::string>& files,

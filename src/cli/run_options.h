@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "gate/policy.h"
+#include "gate/policy_build.h"
 #include "spec/sandbox_spec.h"
 
 namespace caisson::cli {
@@ -52,8 +52,11 @@ struct Surroundings {
 // Throws base::Error that names the option.
 spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings);
 
-// What the sandbox's network may reach. Throws base::Error that names the option.
-gate::Policy make_policy(const RunOptions& options);
+// What the sandbox's network may reach: of the options, the policy file, and for the groups this machine's settings and
+// the git remotes of the current folder. Throws base::Error that names the option.
+gate::BuiltPolicy make_policy(const RunOptions& options);
+// The policy file's limits where the options are silent.
+void apply_network(spec::SandboxSpec& spec, const gate::BuiltPolicy& built);
 
 // "K=V" entries from files and options, in this order; of several values for one key the last counts.
 std::vector<std::string> read_environment(const std::vector<std::string>& files,

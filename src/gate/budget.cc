@@ -16,9 +16,15 @@ constexpr std::chrono::milliseconds kBurst{100};
 
 }  // namespace
 
+std::string Budget::used_up_words() const {
+  return "the network limit of " + base::to_string(base::Bytes{total_}) + " in all is used up (--net-total)";
+}
+
 asio::awaitable<void> Budget::spend(size_t bytes) {
-  if (used_up())
-    throw base::Error("the network limit of " + base::to_string(base::Bytes{total_}) + " in all is used up");
+  if (total_ != 0 && bytes > total_ - spent_) {
+    spent_ = total_;
+    throw base::Error(used_up_words());
+  }
   spent_ += bytes;
   if (per_second_ == 0) co_return;
   const auto now = Clock::now();

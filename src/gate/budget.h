@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace caisson::gate {
 
@@ -18,10 +19,11 @@ class Budget {
   Budget(asio::any_io_executor executor, uint64_t bytes_per_second, uint64_t total_bytes)
       : executor_(std::move(executor)), per_second_(bytes_per_second), total_(total_bytes) {}
 
-  // Waits until these bytes may pass. Throws base::Error when the total is used up.
+  // Waits until these bytes may pass. Throws base::Error when the total does not suffice for them; it is used up then.
   asio::awaitable<void> spend(size_t bytes);
   uint64_t spent() const { return spent_; }
   bool used_up() const { return total_ != 0 && spent_ >= total_; }
+  std::string used_up_words() const;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -78,8 +78,8 @@ LocalAuthority::LocalAuthority(const std::string& folder) : leaf_key_(new_key())
   certificate_pem_ = to_pem(*certificate_);
 }
 
-LocalAuthority LocalAuthority::of_this_machine() {
-  return LocalAuthority(base::data_folder() + "/ca");
+std::string LocalAuthority::folder_of_this_machine() {
+  return base::data_folder() + "/ca";
 }
 
 void LocalAuthority::use(SSL& ssl, const std::string& host) {

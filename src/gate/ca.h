@@ -29,8 +29,8 @@ class LocalAuthority {
   // Reads what is in the folder, or makes it; processes that do so at once get the same. Throws base::Error: also where
   // others than the user can read the key.
   explicit LocalAuthority(const std::string& folder);
-  // Of the user's data folder.
-  static LocalAuthority of_this_machine();
+  // Below the user's data folder.
+  static std::string folder_of_this_machine();
 
   const std::string& certificate_pem() const { return certificate_pem_; }
   // For the gate as the server of this name or address, which a certificate is made for and kept a while.

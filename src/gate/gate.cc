@@ -23,12 +23,14 @@ asio::awaitable<void> serve_stream(StatePtr state, link::StreamPtr stream) {
   try {
     const base::Json first = co_await link::read_message(*stream);
     const link::ConnectRequest request = link::from_json<link::ConnectRequest>(first);
-    ++state->connections;
-    const base::Scope gone([&] { --state->connections; });
     Target target = target_of(*state, request);
     if (is_name_server(target)) {
       co_await serve_names(state, stream, target.protocol);
-    } else if (target.protocol == Protocol::kTcp) {
+      co_return;
+    }
+    ++state->connections;
+    const base::Scope gone([&] { --state->connections; });
+    if (target.protocol == Protocol::kTcp) {
       co_await serve_tcp(state, stream, std::move(target));
     } else {
       co_await serve_udp(state, stream, std::move(target));
@@ -51,13 +53,14 @@ asio::awaitable<void> accept_streams(StatePtr state, std::shared_ptr<link::Sessi
 
 }  // namespace
 
-void Gate::State::count_refusal(const std::string& target, const std::string& reason, const std::string& allow) {
+void Gate::State::count_refusal(const std::string& target, Refusals::Target why) {
   ++refusals.count;
   const auto found = refusals.targets.find(target);
   if (found != refusals.targets.end()) {
     ++found->second.count;
   } else if (refusals.targets.size() < Refusals::kMostTargets) {
-    refusals.targets.emplace(target, Refusals::Target{.count = 1, .reason = reason, .allow = allow});
+    why.count = 1;
+    refusals.targets.emplace(target, std::move(why));
   }
 }
 

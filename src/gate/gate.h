@@ -34,11 +34,17 @@ struct GateLimits {
   std::chrono::seconds idle_datagrams{60};
 };
 
+class LocalAuthority;
+
 struct GateOptions {
   Policy policy = Policy();
   GateLimits limits = {};
   uint32_t random = 0;                 // where the synthetic addresses begin
   std::shared_ptr<Upstream> upstream;  // the host's resolver
+  // Where TLS is ended to read the requests in it: as whom the gate answers (null: the machine's authority, when it is
+  // needed), and a PEM file of the authorities whose servers are believed ("": those that the host trusts).
+  std::shared_ptr<LocalAuthority> authority = {};
+  std::string trust_store = {};
   // What happened, for the ledger: an event's name and its details. Called for each judgement and each end.
   std::function<void(std::string_view event, const base::Json& details)> record;
 };
@@ -48,7 +54,8 @@ struct Refusals {
   struct Target {
     uint64_t count = 0;
     std::string reason;
-    std::string allow;  // the rule that would allow it; "" where no rule can, or one denies it
+    std::string allow;      // the rule that would allow it; "" where no rule can, or one denies it
+    bool is_limit = false;  // a limit of the network was hit; `reason` says which
   };
   static constexpr size_t kMostTargets = 64;
 

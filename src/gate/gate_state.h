@@ -32,13 +32,20 @@ class Refused : public base::Error {
   Refused(const Verdict& verdict, std::string allow)
       : base::Error(verdict.reason), entry_(verdict.entry), allow_(std::move(allow)) {}
   explicit Refused(const std::string& reason) : base::Error(reason) {}
+  static Refused by_limit(const std::string& reason) {
+    Refused refused(reason);
+    refused.is_limit_ = true;
+    return refused;
+  }
 
   const std::optional<Entry>& entry() const { return entry_; }
   const std::string& allow() const { return allow_; }
+  bool is_limit() const { return is_limit_; }
 
  private:
   std::optional<Entry> entry_;
   std::string allow_;
+  bool is_limit_ = false;
 };
 
 // What may be connected to, and which rule said so.
@@ -51,7 +58,11 @@ struct OpenConnection {
   Target target;
   IpAddress reached;  // the address that it is connected to
   std::function<void(const std::string& why)> end;
+  // What a policy has against what the connection is used for, besides its target.
+  std::function<std::optional<std::string>(const Policy& policy)> objection = {};
 };
+
+struct TlsTermination;
 
 struct Gate::State : std::enable_shared_from_this<Gate::State> {
   State(asio::any_io_executor runs_on, GateOptions gate_options)
@@ -64,6 +75,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   GateOptions options;
   NameTable names;
   Budget budget;
+  std::shared_ptr<TlsTermination> termination;  // http_session.h
   Refusals refusals;
   std::list<OpenConnection> open;
   size_t connections = 0;  // with those that are still being judged
@@ -74,7 +86,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   void record(std::string_view event, base::Json details) const {
     if (options.record) options.record(event, details);
   }
-  void count_refusal(const std::string& target, const std::string& reason, const std::string& allow);
+  void count_refusal(const std::string& target, Refusals::Target why);
 };
 
 using StatePtr = std::shared_ptr<Gate::State>;

@@ -21,10 +21,10 @@ std::span<const uint8_t> HelloFilter::look_at(std::span<const uint8_t> bytes) {
     case ClientHelloReader::State::kNeedMore:
       return {};
     case ClientHelloReader::State::kMalformed:
-      object("its TLS ClientHello is malformed: " + base::escaped(reader_.problem()));
+      object(base::escaped(reader_.problem()));
       break;
     case ClientHelloReader::State::kHello:
-      check(reader_.hello());
+      if (std::string why = hello_objection(reader_.hello(), rules_); !why.empty()) object(std::move(why));
       break;
     case ClientHelloReader::State::kNotTls:
       break;
@@ -33,15 +33,14 @@ std::span<const uint8_t> HelloFilter::look_at(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const uint8_t*>(kept_.data()), kept_.size()};
 }
 
-void HelloFilter::check(const ClientHello& hello) {
-  if (!hello.server_name) {
-    if (rules_.hidden == Hidden::kRefused) object("its TLS ClientHello names no server (SNI)");
-    return;
-  }
-  if (normal_name(*hello.server_name) != rules_.name)
-    object("its TLS ClientHello names " + base::in_quotes(*hello.server_name) + " (SNI)");
-  if (hello.ech && rules_.hidden == Hidden::kRefused)
-    object("its TLS ClientHello may hide another name (Encrypted Client Hello); switch that off in the client");
+std::string hello_objection(const ClientHello& hello, const HelloRules& rules) {
+  const bool hidden_refused = rules.hidden == Hidden::kRefused;
+  if (!hello.server_name) return hidden_refused ? "its TLS ClientHello names no server (SNI)" : "";
+  if (!rules.name.empty() && normal_name(*hello.server_name) != rules.name)
+    return "its TLS ClientHello names " + base::in_quotes(*hello.server_name) + " (SNI)";
+  if (hello.ech && hidden_refused)
+    return "its TLS ClientHello may hide another name (Encrypted Client Hello); switch that off in the client";
+  return "";
 }
 
 void HelloFilter::object(std::string why) {

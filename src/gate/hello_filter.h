@@ -21,6 +21,9 @@ struct HelloRules {
   Hidden hidden = Hidden::kRefused;
 };
 
+// Why the connection is not let through, "" where it is.
+std::string hello_objection(const ClientHello& hello, const HelloRules& rules);
+
 // Also counts the bytes in the sandbox's budget. One connection.
 class HelloFilter final : public link::RelayFilter {
  public:
@@ -37,7 +40,6 @@ class HelloFilter final : public link::RelayFilter {
 
  private:
   std::span<const uint8_t> look_at(std::span<const uint8_t> bytes);
-  void check(const ClientHello& hello);
   void object(std::string why);
 
   std::shared_ptr<void> keeps_alive_;  // the owner of `budget`

@@ -87,8 +87,8 @@ std::optional<std::string> objection(const Policy& policy, const OpenConnection&
                                 : policy.judge_address(target.protocol, target.address, target.port);
   if (verdict.allowed && target.name && *target.name != kHostName)
     verdict = policy.judge_resolved(target.protocol, *target.name, connection.reached, target.port);
-  if (verdict.allowed) return std::nullopt;
-  return verdict.reason;
+  if (!verdict.allowed) return verdict.reason;
+  return connection.objection ? connection.objection(policy) : std::nullopt;
 }
 
 }  // namespace caisson::gate

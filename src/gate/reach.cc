@@ -21,13 +21,15 @@ void note_refusal(Gate::State& state, const Target& target, const Refused& refus
   details["reason"] = refused.problem();
   if (refused.entry()) details["rule"] = to_string(refused.entry()->rule);
   state.record("connect", std::move(details));
-  state.count_refusal(target.text(), refused.problem(), refused.allow());
+  state.count_refusal(target.text(),
+                      {.reason = refused.problem(), .allow = refused.allow(), .is_limit = refused.is_limit()});
 }
 
 asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t id, Dial dial) {
-  if (state->budget.used_up()) throw Refused("the network limit of this sandbox is used up");
+  if (state->budget.used_up()) throw Refused::by_limit(state->budget.used_up_words());
   if (state->connections > state->options.limits.connections)
-    throw Refused("the sandbox has " + std::to_string(state->options.limits.connections) + " connections already");
+    throw Refused::by_limit("the limit of " + std::to_string(state->options.limits.connections) +
+                            " connections at a time is reached (--net-connections)");
   Allowed allowed = co_await judge(state, target);
   Dialled dialled = co_await dial(std::move(allowed.addresses));
   // The policy may have changed while the name was resolved and the connection made.

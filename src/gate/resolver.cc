@@ -31,7 +31,14 @@ void note_refused_name(Gate::State& state, const DnsQuery& query, const Verdict&
   base::Json details{{"name", query.name}, {"type", query.type}, {"verdict", "refused"}, {"reason", verdict.reason}};
   if (verdict.entry) details["rule"] = to_string(verdict.entry->rule);
   state.record("name", std::move(details));
-  state.count_refusal(query.name, verdict.reason, verdict.entry ? "" : query.name);
+  // What is not a host name no rule can allow.
+  const bool can_be_allowed = !verdict.entry && normal_name(query.name);
+  state.count_refusal(query.name, {.reason = verdict.reason, .allow = can_be_allowed ? query.name : ""});
+}
+
+// A name to be asked about is there: the connection to it is what is asked about.
+bool is_known(const Verdict& verdict) {
+  return verdict.allowed || verdict.ask;
 }
 
 std::string answer_reverse(Gate::State& state, const DnsQuery& query, const IpAddress& address) {
@@ -55,9 +62,9 @@ asio::awaitable<std::string> answer_query(StatePtr state, DnsQuery query, size_t
   const bool is_address = query.type == kTypeA || query.type == kTypeAaaa;
   const Policy& policy = state->options.policy;
   const Verdict verdict = is_address ? policy.judge_name(query.name) : policy.judge_record(query.name, query.type);
-  if (!verdict.allowed && !verdict.ask) {
+  if (!is_known(verdict)) {
     // A name that is there for connections has no other records.
-    if (!is_address && policy.judge_name(query.name).allowed) co_return answer_empty(query);
+    if (!is_address && is_known(policy.judge_name(query.name))) co_return answer_empty(query);
     note_refused_name(*state, query, verdict);
     co_return answer_blocked(query, verdict.reason);
   }
@@ -73,7 +80,7 @@ asio::awaitable<std::string> answer_query(StatePtr state, DnsQuery query, size_t
 asio::awaitable<std::string> answer_message(StatePtr state, std::string message, Protocol protocol) {
   DnsRequest request = parse_query(message);
   if (!request.query) co_return request.answer.value_or("");
-  const size_t max_bytes = protocol == Protocol::kTcp ? kMaxDnsBytes : request.query->udp_bytes;
+  const size_t max_bytes = protocol == Protocol::kTcp ? kMaxTcpAnswerBytes : request.query->udp_bytes;
   co_return co_await answer_query(state, std::move(*request.query), max_bytes);
 }
 

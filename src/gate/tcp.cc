@@ -2,6 +2,7 @@
 
 #include "gate/gate_state.h"
 #include "gate/hello_filter.h"
+#include "gate/http_session.h"
 #include "link/message.h"
 #include "link/relay.h"
 
@@ -12,6 +13,43 @@ HelloRules hello_rules(const Gate::State& state, const Target& target) {
   // Where everything is allowed, a hidden name opens nothing more.
   const bool open = state.options.policy.fallback() == Default::kAllow;
   return {.name = target.name.value_or(""), .hidden = open ? Hidden::kAllowed : Hidden::kRefused};
+}
+
+// What passes on a connection: bytes, or requests that are judged.
+struct Passed {
+  link::RelayEnd end = {};
+  std::string refusal = {};  // why it was ended for what passed on it, "" when it was not
+  std::string cut_off = {};  // why it was ended from elsewhere
+};
+
+asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target target, Dialled dialled) {
+  const auto filter = std::make_shared<HelloFilter>(state, state->budget, hello_rules(*state, target));
+  Passed passed;
+  passed.end = co_await link::relay(stream, dialled.socket, filter);
+  passed.refusal = filter->objection();
+  co_return passed;
+}
+
+void note_end(Gate::State& state, const Target& target, uint64_t id, const Passed& passed) {
+  if (!passed.refusal.empty()) {
+    state.count_refusal(target.text(), {.reason = passed.refusal, .allow = ""});
+  } else if (!passed.end.failure.empty() && state.budget.used_up()) {
+    state.count_refusal(target.text(), {.reason = state.budget.used_up_words(), .allow = "", .is_limit = true});
+  }
+  const link::RelayEnd& end = passed.end;
+  base::Json details{{"id", id}, {"received_bytes", end.to_stream_bytes}, {"sent_bytes", end.from_stream_bytes}};
+  const std::string& cut_off = passed.refusal.empty() ? passed.cut_off : passed.refusal;
+  const std::string& why = cut_off.empty() ? end.failure : cut_off;
+  if (!why.empty()) details["reason"] = why;
+  if (!cut_off.empty()) details["verdict"] = "refused";
+  state.record("disconnect", std::move(details));
+}
+
+// `session`: where the requests are read.
+std::optional<std::string> new_objection(const Policy& policy, const Target& target, const HttpSession* session) {
+  if (session != nullptr) return session->objection(policy);
+  if (needs_http(policy, target)) return "a rule speaks of the methods or paths of its requests now";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -33,21 +71,23 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
     link::abort_socket(*socket);
     stream->reset();
   };
+  std::shared_ptr<HttpSession> session;
+  if (needs_http(state->options.policy, target)) session = std::make_shared<HttpSession>(state, target, id);
+  connection.objection = [session, target](const Policy& policy) {
+    return new_objection(policy, target, session.get());
+  };
   const Registered registered(state, std::move(connection));
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);
-  const auto filter = std::make_shared<HelloFilter>(state, state->budget, hello_rules(*state, target));
-  const link::RelayEnd end = co_await link::relay(stream, dialled->socket, filter);
-
-  if (!filter->objection().empty()) {
-    *cut_off = filter->objection();
-    state->count_refusal(target.text(), filter->objection(), "");
+  Passed passed;
+  if (session) {
+    passed.end = co_await session->serve(stream, dialled->socket);
+    passed.refusal = session->refusal();
+  } else {
+    passed = co_await pass(state, stream, target, *dialled);
   }
-  base::Json details{{"id", id}, {"received_bytes", end.to_stream_bytes}, {"sent_bytes", end.from_stream_bytes}};
-  const std::string& why = cut_off->empty() ? end.failure : *cut_off;
-  if (!why.empty()) details["reason"] = why;
-  if (!cut_off->empty()) details["verdict"] = "refused";
-  state->record("disconnect", std::move(details));
+  if (passed.refusal.empty()) passed.cut_off = *cut_off;
+  note_end(*state, target, id, passed);
 }
 
 }  // namespace caisson::gate

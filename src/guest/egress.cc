@@ -42,6 +42,16 @@ base::Fd listen_for_allowed() {
   return socket;
 }
 
+// Where a redirected connection was going (include/uapi/linux/netfilter_ipv4.h, netfilter_ipv6/ip6_tables.h).
+std::optional<Endpoint> destination_before_redirect(const base::Fd& connection, uint8_t family) {
+  constexpr int kOriginalDestination = 80;  // SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockopt(connection.get(), family == AF_INET ? SOL_IP : SOL_IPV6, kOriginalDestination, &address, &size) != 0)
+    return std::nullopt;
+  return Endpoint::of(address);
+}
+
 std::optional<FlowKey> flow_of(const base::Fd& connection) {
   FlowKey flow{.protocol = IPPROTO_TCP, .source = {}, .destination = {}};
   sockaddr_storage address{};
@@ -160,6 +170,11 @@ void Egress::on_connection(base::Fd connection) {
   const std::optional<FlowKey> flow = flow_of(connection);
   if (!flow) return;
   auto found = made_.extract(*flow);
+  if (found.empty()) {
+    const std::optional<Endpoint> asked_for = destination_before_redirect(connection, flow->source.family);
+    if (!asked_for) return;
+    found = made_.extract(FlowKey{.protocol = IPPROTO_TCP, .source = flow->source, .destination = *asked_for});
+  }
   if (found.empty()) return;
   asio::co_spawn(guest_.executor,
                  relay_connection(guest_.executor, std::move(found.mapped().stream), std::move(connection)),

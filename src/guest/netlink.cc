@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "guest/netlink_messages.h"
 
 namespace caisson::guest {
 namespace {
@@ -107,18 +108,20 @@ void Netlink::run_batch(std::vector<NetlinkRequest> requests, uint16_t subsystem
 }
 
 void Netlink::receive_answers(uint32_t last, const char* what) {
-  alignas(nlmsghdr) char answer[kAnswerBytes];
-  while (true) {
+  alignas(nlmsghdr) uint8_t answer[kAnswerBytes];
+  bool answered = false;
+  auto look = [&](const NetlinkMessage& message) {
+    if (message.header->nlmsg_type != NLMSG_ERROR || message.payload.size() < sizeof(nlmsgerr)) return true;
+    nlmsgerr error{};
+    std::memcpy(&error, message.payload.data(), sizeof error);
+    if (error.error != 0 && error.error != -EEXIST) throw base::system_error("cannot set up", what, -error.error);
+    answered = message.header->nlmsg_seq == last;
+    return !answered;
+  };
+  while (!answered) {
     const ssize_t got = ::recv(socket_.get(), answer, sizeof answer, 0);
     if (got < 0) throw base::system_error("cannot set up", what);
-    auto left = static_cast<unsigned>(got);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(answer); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type != NLMSG_ERROR) continue;
-      const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(header));
-      if (error->error != 0 && error->error != -EEXIST) throw base::system_error("cannot set up", what, -error->error);
-      if (header->nlmsg_seq == last) return;
-    }
+    for_each_message({answer, static_cast<size_t>(got)}, look);
   }
 }
 

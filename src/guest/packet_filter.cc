@@ -14,9 +14,13 @@
 //       fib daddr oif dummy0 meta l4proto tcp queue to 4353
 //       fib daddr oif dummy0 meta l4proto udp queue to 4353
 //     }
-//     chain deliver { type filter hook prerouting priority mangle + 1;
+//     chain deliver_own { type filter hook prerouting priority mangle + 1;
 //       meta mark ALLOWED ct mark set ALLOWED
-//       meta mark ALLOWED meta l4proto tcp tproxy to :4353
+//       iif lo meta mark ALLOWED meta l4proto tcp tproxy to :4353
+//     }
+//     chain deliver_containers { type nat hook prerouting priority dstnat;
+//       iif lo accept
+//       meta mark ALLOWED meta l4proto tcp redirect to :4353
 //     }
 //     chain refuse_own { type filter hook output priority filter - 10; … }
 //     chain refuse_containers { type filter hook forward priority filter - 10;
@@ -26,6 +30,10 @@
 //       oif dummy0 reject with icmpx admin-prohibited
 //     }
 //   }
+//
+// A container's packets come over a bridge, where br_netfilter calls the hooks before the packet is IP's own, and
+// TPROXY's socket would be lost on the way: so those are redirected, and init asks the kernel for their first
+// destination.
 //
 // The connection's mark spares all packets but the first the queue; "direction original" keeps the answers of init's
 // sockets to a container from being routed back. A packet that the queue lets go keeps the device it had (dummy0), so
@@ -49,6 +57,7 @@ namespace {
 constexpr const char* kTable = "caisson";
 constexpr uint32_t kMangle = static_cast<uint32_t>(-150);
 constexpr uint32_t kAfterMangle = static_cast<uint32_t>(-149);
+constexpr uint32_t kDestinationNat = static_cast<uint32_t>(-100);
 constexpr uint32_t kBeforeFilter = static_cast<uint32_t>(-10);
 constexpr uint8_t kOriginalDirection = 0;  // IP_CT_DIR_ORIGINAL
 
@@ -141,6 +150,12 @@ class Rule {
     });
     return std::move(*this);
   }
+  Rule&& redirect_to_listener() && {
+    const uint16_t port = htons(kEgressPort);
+    immediate_bytes(&port, sizeof port);
+    expression("redir", [&] { request_.be32(NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1); });
+    return std::move(*this);
+  }
   Rule&& reset() && {
     expression("reject", [&] { request_.be32(NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST); });
     return std::move(*this);
@@ -207,7 +222,8 @@ struct Chain {
 
 constexpr Chain kJudgeOwn{"judge_own", "route", NF_INET_LOCAL_OUT, kMangle};
 constexpr Chain kJudgeContainers{"judge_containers", "filter", NF_INET_PRE_ROUTING, kMangle};
-constexpr Chain kDeliver{"deliver", "filter", NF_INET_PRE_ROUTING, kAfterMangle};
+constexpr Chain kDeliverOwn{"deliver_own", "filter", NF_INET_PRE_ROUTING, kAfterMangle};
+constexpr Chain kDeliverContainers{"deliver_containers", "nat", NF_INET_PRE_ROUTING, kDestinationNat};
 constexpr Chain kRefuseOwn{"refuse_own", "filter", NF_INET_LOCAL_OUT, kBeforeFilter};
 constexpr Chain kRefuseContainers{"refuse_containers", "filter", NF_INET_FORWARD, kBeforeFilter};
 
@@ -242,7 +258,8 @@ void refuse(const Chain& chain, int outward, std::vector<NetlinkRequest>& batch)
 void install_packet_filter(FilterDevices devices) {
   std::vector<NetlinkRequest> batch;
   batch.push_back(new_table());
-  for (const Chain& chain : {kJudgeOwn, kJudgeContainers, kDeliver, kRefuseOwn, kRefuseContainers})
+  for (const Chain& chain :
+       {kJudgeOwn, kJudgeContainers, kDeliverOwn, kDeliverContainers, kRefuseOwn, kRefuseContainers})
     batch.push_back(new_chain(chain));
 
   batch.push_back(Rule(kJudgeOwn.name).of_allowed_connection().set_mark().accept().finish());
@@ -254,8 +271,16 @@ void install_packet_filter(FilterDevices devices) {
   for (const uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP})
     batch.push_back(Rule(kJudgeContainers.name).would_go_to(devices.outward).protocol_is(protocol).queue().finish());
 
-  batch.push_back(Rule(kDeliver.name).mark_is(kAllowedMark).set_connection_mark().finish());
-  batch.push_back(Rule(kDeliver.name).mark_is(kAllowedMark).protocol_is(IPPROTO_TCP).deliver_to_listener().finish());
+  batch.push_back(Rule(kDeliverOwn.name).mark_is(kAllowedMark).set_connection_mark().finish());
+  batch.push_back(Rule(kDeliverOwn.name)
+                      .comes_from(devices.loopback)
+                      .mark_is(kAllowedMark)
+                      .protocol_is(IPPROTO_TCP)
+                      .deliver_to_listener()
+                      .finish());
+  batch.push_back(Rule(kDeliverContainers.name).comes_from(devices.loopback).accept().finish());
+  batch.push_back(
+      Rule(kDeliverContainers.name).mark_is(kAllowedMark).protocol_is(IPPROTO_TCP).redirect_to_listener().finish());
 
   refuse(kRefuseOwn, devices.outward, batch);
   refuse(kRefuseContainers, devices.outward, batch);

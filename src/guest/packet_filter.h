@@ -6,9 +6,10 @@
 // A packet that would leave by the dummy device is held in a queue (nfnetlink_queue) until init has asked the gate. So
 // a connection is made, or refused, only when its fate is known:
 //
-//   allowed   gets kAllowedMark, which the routing rule of network.cc sends to the loopback device; there TPROXY gives
-//             a TCP connection to init's listener, and a datagram finds the socket that init has made for its flow.
-//             The sockets are transparent (IP_TRANSPARENT): their local address is the one that the client asked for.
+//   allowed   gets kAllowedMark, which the routing rule of network.cc sends to the loopback device; there TPROXY (for a
+//             container a redirect) gives a TCP connection to init's listener, and a datagram finds the socket that
+//             init has made for its flow. Those sockets are transparent (IP_TRANSPARENT): their local address is the
+//             one that the client asked for.
 //   refused   gets kRefusedMark: TCP is answered by a reset, a datagram by "port unreachable"
 //   neither TCP nor UDP   is answered by "administratively prohibited"
 //

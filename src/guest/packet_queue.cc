@@ -7,13 +7,13 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <cstring>
 
 #include "base/error.h"
 #include "guest/netlink.h"
+#include "guest/netlink_messages.h"
 #include "guest/packet_filter.h"
 
 namespace caisson::guest {
@@ -60,20 +60,19 @@ struct Held {
   std::span<const uint8_t> payload;
 };
 
-Held parse_held(const nlmsghdr* header) {
+Held parse_held(std::span<const uint8_t> message) {
   Held held;
-  int left = static_cast<int>(header->nlmsg_len - NLMSG_LENGTH(sizeof(nfgenmsg)));
-  const auto* first = static_cast<const char*>(NLMSG_DATA(header)) + NLMSG_ALIGN(sizeof(nfgenmsg));
-  for (const auto* attribute = reinterpret_cast<const rtattr*>(first); RTA_OK(attribute, left);
-       attribute = RTA_NEXT(attribute, left)) {
-    if (attribute->rta_type == NFQA_PACKET_HDR && RTA_PAYLOAD(attribute) >= sizeof(nfqnl_msg_packet_hdr)) {
-      nfqnl_msg_packet_hdr packet{};
-      std::memcpy(&packet, RTA_DATA(attribute), sizeof packet);
-      held.id = ntohl(packet.packet_id);
-    } else if (attribute->rta_type == NFQA_PAYLOAD) {
-      held.payload = {static_cast<const uint8_t*>(RTA_DATA(attribute)), RTA_PAYLOAD(attribute)};
-    }
-  }
+  if (message.size() < NLMSG_ALIGN(sizeof(nfgenmsg))) return held;
+  for_each_attribute(message.subspan(NLMSG_ALIGN(sizeof(nfgenmsg))),
+                     [&](uint16_t type, std::span<const uint8_t> value) {
+                       if (type == NFQA_PACKET_HDR && value.size() >= sizeof(nfqnl_msg_packet_hdr)) {
+                         nfqnl_msg_packet_hdr packet{};
+                         std::memcpy(&packet, value.data(), sizeof packet);
+                         held.id = ntohl(packet.packet_id);
+                       } else if (type == NFQA_PAYLOAD) {
+                         held.payload = value;
+                       }
+                     });
   return held;
 }
 
@@ -83,24 +82,25 @@ PacketQueue::PacketQueue(const asio::any_io_executor& executor, uint16_t number)
     : number_(number), socket_(executor, bind_queue(number)) {}
 
 asio::awaitable<void> PacketQueue::run(std::function<void(uint32_t id, const FlowKey& flow)> on_packet) {
-  alignas(nlmsghdr) static char buffer[64U << 10];
+  alignas(nlmsghdr) static uint8_t buffer[64U << 10];
+  auto judge = [&](const NetlinkMessage& message) {
+    if (message.header->nlmsg_type != message_type(NFQNL_MSG_PACKET)) return true;
+    const Held held = parse_held(message.payload);
+    if (!held.id) return true;
+    const std::optional<Packet> packet = parse_packet(held.payload);
+    if (packet && packet->opens) {
+      on_packet(*held.id, packet->flow);
+    } else {
+      decide(*held.id, PacketFate::kRefuse);
+    }
+    return true;
+  };
   while (socket_.is_open()) {
     const ssize_t got = ::recv(socket_.get(), buffer, sizeof buffer, 0);
-    if (got < 0 && errno == EAGAIN) co_await socket_.readable();
-    if (got < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) co_return;
-    auto left = static_cast<unsigned>(got > 0 ? got : 0);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type != message_type(NFQNL_MSG_PACKET)) continue;
-      const Held held = parse_held(header);
-      if (!held.id) continue;
-      const std::optional<Packet> packet = parse_packet(held.payload);
-      if (packet && packet->opens) {
-        on_packet(*held.id, packet->flow);
-      } else {
-        decide(*held.id, PacketFate::kRefuse);
-      }
-    }
+    const int errnum = got < 0 ? errno : 0;
+    if (errnum == EAGAIN) co_await socket_.readable();
+    if (errnum != 0 && errnum != EAGAIN && errnum != EINTR && errnum != ENOBUFS) co_return;
+    if (got > 0) for_each_message({buffer, static_cast<size_t>(got)}, judge);
   }
 }
 

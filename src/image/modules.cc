@@ -80,10 +80,10 @@ const std::vector<std::string>& wanted_modules() {
       // network devices that guests and the Docker Engine make
       "dummy", "bridge", "br_netfilter", "veth", "tun", "macvlan", "ipvlan", "vxlan",
       // nftables: what iptables-nft (Debian's default) and hand-written rules use, and the gate's queue and TPROXY
-      "nf_tables", "nft_compat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_tproxy", "nft_socket", "nft_queue",
-      "nft_ct", "nft_limit", "nft_log", "nft_reject", "nft_reject_inet", "nft_fib", "nft_fib_inet", "nft_fib_ipv4",
-      "nft_fib_ipv6", "nft_hash", "nft_numgen", "nft_quota", "nft_connlimit", "nft_objref", "nf_conntrack_netlink",
-      "nfnetlink_queue", "nfnetlink_log",
+      "nf_tables", "nft_compat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_tproxy", "nft_socket",
+      "nft_queue", "nft_ct", "nft_limit", "nft_log", "nft_reject", "nft_reject_inet", "nft_fib", "nft_fib_inet",
+      "nft_fib_ipv4", "nft_fib_ipv6", "nft_hash", "nft_numgen", "nft_quota", "nft_connlimit", "nft_objref",
+      "nf_conntrack_netlink", "nfnetlink_queue", "nfnetlink_log",
       // the old iptables back end
       "ip_tables", "iptable_filter", "iptable_nat", "iptable_mangle", "iptable_raw", "ip6_tables", "ip6table_filter",
       "ip6table_nat", "ip6table_mangle", "ip6table_raw", "ipt_REJECT", "ip6t_REJECT",

@@ -94,7 +94,8 @@ Life::Ending Life::decide_exit() const {
     reason = "the sandbox was stopped: " + stop_->why;
     exit.notes.push_back(reason);
   }
-  if (const std::string line = gate_ ? refusals_line(gate_->refusals()) : ""; !line.empty()) exit.notes.push_back(line);
+  for (std::string& line : gate_ ? refusal_notes(gate_->refusals()) : std::vector<std::string>())
+    exit.notes.push_back(std::move(line));
   return Ending{exit, {}, reason};
 }
 

@@ -2,6 +2,8 @@
 
 #include "keeper/network_policy.h"
 
+#include <set>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -83,7 +85,11 @@ gate::Policy changed(gate::Policy policy, const PolicyChange& change) {
 Json to_json(const gate::Refusals& refusals) {
   Json targets = Json::array();
   for (const auto& [name, target] : refusals.targets)
-    targets.push_back({{"target", name}, {"count", target.count}, {"reason", target.reason}, {"allow", target.allow}});
+    targets.push_back({{"target", name},
+                       {"count", target.count},
+                       {"reason", target.reason},
+                       {"allow", target.allow},
+                       {"limit", target.is_limit}});
   return Json{{"count", refusals.count}, {"targets", std::move(targets)}};
 }
 
@@ -99,26 +105,37 @@ gate::Refusals refusals_from_json(const Json& json) {
     read.count = target.required<uint64_t>("count");
     read.reason = target.required<std::string>("reason");
     read.allow = target.required<std::string>("allow");
+    read.is_limit = target.required<bool>("limit");
     target.finish();
   }
   reader.finish();
   return refusals;
 }
 
-std::string refusals_line(const gate::Refusals& refusals) {
-  if (refusals.count == 0) return {};
+std::vector<std::string> refusal_notes(const gate::Refusals& refusals) {
   std::vector<std::string> shown;
+  std::set<std::string> limits;
   std::string flags;
+  uint64_t refused = refusals.count;
+  size_t more = 0;
   for (const auto& [name, target] : refusals.targets) {
-    if (shown.size() == kMostShown) break;
-    shown.push_back(base::escaped(name));
-    if (!target.allow.empty()) flags += " --allow " + base::escaped(target.allow);
+    if (target.is_limit) {
+      limits.insert(target.reason);
+      refused -= target.count;
+    } else if (shown.size() < kMostShown) {
+      shown.push_back(base::escaped(name));
+      if (!target.allow.empty()) flags += " --allow " + base::escaped(target.allow);
+    } else {
+      ++more;
+    }
   }
-  const size_t more = refusals.targets.size() - shown.size();
-  std::string line = "the network refused " + std::to_string(refusals.count) +
-                     (refusals.count == 1 ? " request: " : " requests: ") + base::join(shown, ", ");
+  std::vector<std::string> notes(limits.begin(), limits.end());
+  if (refused == 0) return notes;
+  std::string line = "the network refused " + std::to_string(refused) + (refused == 1 ? " request: " : " requests: ") +
+                     base::join(shown, ", ");
   if (more != 0) line += " and " + std::to_string(more) + " more";
-  return flags.empty() ? line : line + " (to allow:" + flags + ")";
+  notes.push_back(flags.empty() ? line : line + " (to allow:" + flags + ")");
+  return notes;
 }
 
 }  // namespace caisson::keeper

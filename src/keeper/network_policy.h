@@ -39,7 +39,8 @@ base::Json to_json(const gate::Refusals& refusals);
 // Strict; throws base::Error.
 gate::Refusals refusals_from_json(const base::Json& json);
 
-// For the end of a run: how many connections were refused, to which targets, and what would allow them. "" for none.
-std::string refusals_line(const gate::Refusals& refusals);
+// For the end of a run, a line each: how many requests were refused, to which targets, and what would allow them; and
+// each limit that was hit.
+std::vector<std::string> refusal_notes(const gate::Refusals& refusals);
 
 }  // namespace caisson::keeper

@@ -120,7 +120,7 @@ State state_from_json(const Json& json) {
   state.ports = list_from_json(reader.raw("ports"), port_from_json);
   state.wall = list_from_json(reader.raw("wall"), wall_part_from_json);
   state.stages_us = reader.required<Stages>("stages_us");
-  if (reader.has("refusals")) state.refusals = refusals_from_json(reader.raw("refusals"));
+  state.refusals = refusals_from_json(reader.raw("refusals"));
   reader.finish();
   return state;
 }

@@ -30,6 +30,7 @@ import time
 import traceback
 
 import leftovers
+import testnet
 
 CASES = {}
 
@@ -43,17 +44,19 @@ class Case:
     timeout: int
     processors: int
     labels: tuple
+    network: bool = False
     may_skip: str = ""
 
 
-def case(image="tiny", own_cache=False, timeout=300, processors=1, labels=(), may_skip=""):
+def case(image="tiny", own_cache=False, timeout=300, processors=1, labels=(), network=False, may_skip=""):
     """image: "tiny" (busybox), "base" (Debian with Docker) or None: what has to be in the shared cache before.
+    network: it runs in a network namespace of its own, with an Internet in it (host.network, testnet.py); needs root.
     may_skip: why the continuous integration may do without the case; it takes every other skip for a failure."""
 
     def register(function):
         if function.__name__ in CASES:
             raise SystemExit(f"two cases are named {function.__name__}")
-        CASES[function.__name__] = Case(function.__name__, function, image, own_cache, timeout, processors, tuple(labels),
+        CASES[function.__name__] = Case(function.__name__, function, image, own_cache, timeout, processors, tuple(labels), network,
                                          may_skip)
         return function
 
@@ -146,6 +149,7 @@ class Host:
 
     def __init__(self, the_case, binary, shared_cache):
         self.binary = binary
+        self.network = testnet.TestNet() if the_case.network else None
         # Short, because unix socket paths are; outside of the source tree, because a user's HOME is.
         self.home = tempfile.mkdtemp(prefix="caisson-e2e.", dir="/tmp")
         self.cache = os.path.join(self.home, "cache") if the_case.own_cache else shared_cache
@@ -240,6 +244,8 @@ class Host:
             fail("left behind:\n  " + "\n  ".join(problems))
 
     def remove(self):
+        if self.network:
+            self.network.close()
         leftovers.kill_processes(self.home)
         leftovers.unmount(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -305,6 +311,22 @@ class Terminal:
 
 
 def run_case(the_case, binary, shared_cache):
+    if not the_case.network:
+        return _run_case(the_case, binary, shared_cache)
+    # In a process of its own, with which its namespaces go.
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = _run_case(the_case, binary, shared_cache)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _run_case(the_case, binary, shared_cache):
     host = Host(the_case, binary, shared_cache)
     try:
         the_case.function(host)

@@ -147,7 +147,7 @@ Capabilities MicrovmEngine::capabilities() const {
           .file_system_isolation = true,
           .process_isolation = true,
           .network_isolation = true,
-          .transparent_egress = false,
+          .transparent_egress = true,
           .limits_cpu = true,
           .limits_memory = true,
           .limits_disk = true,

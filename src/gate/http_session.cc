@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/http_session.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <vector>
+
+#include "base/text.h"
+#include "gate/hello_filter.h"
+#include "gate/watchdog.h"
+
+namespace caisson::gate {
+namespace {
+
+constexpr uint16_t kHttpPort = 80;
+constexpr uint16_t kHttpsPort = 443;
+constexpr size_t kFirstBytes = 4096;
+
+TlsTermination& termination_of(Gate::State& state) {
+  if (!state.termination) {
+    auto made = std::make_shared<TlsTermination>();
+    made->authority = state.options.authority;
+    if (!made->authority) made->authority = std::make_shared<LocalAuthority>(LocalAuthority::folder_of_this_machine());
+    made->server = tls_server_context();
+    made->client = tls_client_context(state.options.trust_store);
+    state.termination = std::move(made);
+  }
+  return *state.termination;
+}
+
+// Without ALPN HTTP/1.1 is meant.
+bool offers_http1(const ClientHello& hello) {
+  return hello.alpn.empty() || std::find(hello.alpn.begin(), hello.alpn.end(), "http/1.1") != hello.alpn.end();
+}
+
+}  // namespace
+
+bool needs_http(const Policy& policy, const Target& target) {
+  return target.name ? policy.needs_http(*target.name, target.port) : policy.needs_http(target.address, target.port);
+}
+
+HttpSession::HttpSession(StatePtr state, Target target, uint64_t id)
+    : state_(std::move(state)),
+      target_(std::move(target)),
+      id_(id),
+      host_(target_.name ? *target_.name : to_string(target_.address)) {}
+
+asio::awaitable<link::RelayEnd> HttpSession::serve(link::StreamPtr stream, std::shared_ptr<link::Descriptor> socket) {
+  guest_ = std::make_shared<GuestEnd>(std::move(stream), state_, state_->budget);
+  server_ = std::make_shared<SocketEnd>(socket);
+  try {
+    co_await serve_ends(socket);
+  } catch (const base::Error& error) {
+    if (failure_.empty()) failure_ = error.problem();
+  }
+  if (!failure_.empty()) abort();
+  server_->close();
+  co_return link::RelayEnd{.to_stream_bytes = guest_->to_guest_bytes(),
+                           .from_stream_bytes = guest_->from_guest_bytes(),
+                           .failure = failure_};
+}
+
+asio::awaitable<void> HttpSession::serve_ends(std::shared_ptr<link::Descriptor> socket) {
+  asio::co_spawn(state_->executor, watch_server(shared_from_this(), socket), asio::detached);
+  Opening opening = co_await first_bytes();
+  switch (opening.hello.state()) {
+    case ClientHelloReader::State::kMalformed:
+      refuse(base::escaped(opening.hello.problem()));
+      break;
+    case ClientHelloReader::State::kHello:
+      co_await serve_tls(std::move(opening));
+      break;
+    case ClientHelloReader::State::kNotTls:
+    case ClientHelloReader::State::kNeedMore: {
+      ByteStreamPtr client = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_);
+      Server server{.stream = server_, .problem = {}};
+      co_await serve_requests(std::move(client), std::move(server), Scheme::kHttp);
+    }
+  }
+}
+
+// Enough of them to tell TLS from what is not.
+asio::awaitable<HttpSession::Opening> HttpSession::first_bytes() {
+  const Http1Limits limits;
+  Watchdog dog(state_->executor);
+  dog.arm(limits.idle, [this] { abort(); });
+  Opening opening;
+  std::vector<uint8_t> buffer(kFirstBytes);
+  while (opening.hello.state() == ClientHelloReader::State::kNeedMore) {
+    const size_t got = co_await guest_->read_some(buffer);
+    if (got == 0) break;
+    if (!std::exchange(guest_spoke_, true)) dog.arm(limits.head, [this] { abort(); });
+    const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), got);
+    opening.bytes += bytes;
+    opening.hello.feed(bytes);
+  }
+  guest_spoke_ = true;
+  co_return opening;
+}
+
+// A client of a protocol in which the server begins would wait for it, and for no answer of ours.
+asio::awaitable<void> HttpSession::watch_server(std::shared_ptr<HttpSession> self,
+                                                std::shared_ptr<link::Descriptor> socket) {
+  co_await socket->readable();
+  if (self->guest_spoke_ || !socket->is_open()) co_return;
+  char byte = 0;
+  if (::recv(socket->get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) co_return;
+  self->refuse("the server spoke first, so this is not HTTP, and a rule speaks of methods or paths");
+  self->abort();
+}
+
+asio::awaitable<void> HttpSession::serve_tls(Opening opening) {
+  // A name that is missing or hidden (Encrypted Client Hello) opens nothing here: the gate answers as the target only,
+  // and each request has to say the same host.
+  const HelloRules rules{.name = target_.name.value_or(""), .hidden = Hidden::kAllowed};
+  if (std::string why = hello_objection(opening.hello.hello(), rules); !why.empty()) {
+    refuse(std::move(why));
+    co_return;
+  }
+  TlsTermination& tls = termination_of(*state_);
+  Server server;
+  ByteStreamPtr client;
+  {
+    const Http1Limits limits;
+    Watchdog dog(state_->executor);
+    dog.arm(limits.head, [this] {
+      failure_ = "the TLS handshake took too long";
+      abort();
+    });
+    if (offers_http1(opening.hello.hello())) server = co_await meet_server(tls);
+    client = co_await meet_client(tls, std::move(opening));
+  }
+  co_await serve_requests(std::move(client), std::move(server), Scheme::kHttps);
+}
+
+// Its certificate is judged before the client learns anything.
+asio::awaitable<HttpSession::Server> HttpSession::meet_server(TlsTermination& tls) {
+  Server server;
+  const auto stream = std::make_shared<TlsStream>(state_->executor, server_, tls_client(*tls.client, host_));
+  try {
+    co_await stream->handshake();
+    server.stream = stream;
+  } catch (const base::Error& error) {
+    server.problem = "TLS with " + base::in_quotes(host_) + " failed: " + error.problem();
+  }
+  if (!server.stream) server_->close();
+  co_return server;
+}
+
+asio::awaitable<ByteStreamPtr> HttpSession::meet_client(TlsTermination& tls, Opening opening) {
+  SslPtr ssl(SSL_new(tls.server.get()));
+  if (!ssl) throw std::bad_alloc();
+  SSL_set_accept_state(ssl.get());
+  tls.authority->use(*ssl, host_);
+  const bool http1 = offers_http1(opening.hello.hello());
+  ByteStreamPtr below = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_);
+  const auto stream = std::make_shared<TlsStream>(state_->executor, std::move(below), std::move(ssl));
+  try {
+    co_await stream->handshake();
+  } catch (const base::Error& error) {
+    if (!http1) refuse("the client speaks no HTTP/1.1 (ALPN), and a rule speaks of methods or paths");
+    throw base::Error("the TLS handshake with the client failed: " + error.problem());
+  }
+  co_return stream;
+}
+
+asio::awaitable<void> HttpSession::serve_requests(ByteStreamPtr client, Server server, Scheme scheme) {
+  Http1Options options;
+  options.host = host_;
+  options.port = target_.port;
+  options.usual_port = scheme == Scheme::kHttp ? kHttpPort : kHttpsPort;
+  options.no_server = std::move(server.problem);
+  options.judge = [this](std::string_view method, const CanonicalPath& path) {
+    Verdict verdict = judge(state_->options.policy, method, path);
+    if (verdict.allowed) under_way_.emplace(method, path);
+    return verdict;
+  };
+  options.record = [this, scheme](const HttpRecord& made) {
+    under_way_.reset();
+    record(made, scheme);
+  };
+  const Http1End end = co_await serve_http1(std::move(client), std::move(server.stream), std::move(options));
+  if (end.not_http) refuse(end.failure);
+  if (failure_.empty()) failure_ = end.failure;
+}
+
+std::optional<std::string> HttpSession::objection(const Policy& policy) const {
+  if (!under_way_) return std::nullopt;
+  Verdict verdict = judge(policy, under_way_->first, under_way_->second);
+  if (verdict.allowed) return std::nullopt;
+  return std::move(verdict.reason);
+}
+
+Verdict HttpSession::judge(const Policy& policy, std::string_view method, const CanonicalPath& path) const {
+  return target_.name ? policy.judge_request(*target_.name, target_.port, method, path)
+                      : policy.judge_request(target_.address, target_.port, method, path);
+}
+
+void HttpSession::refuse(std::string why) {
+  if (!refusal_.empty()) return;
+  refusal_ = why;
+  failure_ = std::move(why);
+}
+
+void HttpSession::abort() {
+  guest_->abort();
+  server_->abort();
+}
+
+}  // namespace caisson::gate

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/http_session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gate/byte_stream_for_test.h"
+#include "gate/tls_for_test.h"
+#include "link/link_for_test.h"
+
+namespace caisson::gate {
+namespace {
+
+using link::Task;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const std::string kRequest = "GET /ok HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\n\r\n";
+const std::string kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+const std::string kAnswerPassed = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi";
+
+// A guest's connection to a.com, of which GET /ok is allowed: a stream of the link on one side, a socket on the other.
+class HttpSessions : public testing::Test {
+ protected:
+  HttpSessions() {
+    target.name = "a.com";
+    target.port = 443;
+    GateOptions options;
+    options.policy.add(parse_rule("a.com GET /ok"), true, "test");
+    options.policy.add(parse_rule("192.0.2.7 GET /ok"), true, "test");
+    options.authority = std::make_shared<LocalAuthority>(guest_trusts.temp.path() + "/ca");
+    options.trust_store = host_trusts.trust_store;
+    options.record = [this](std::string_view event, const base::Json& details) {
+      EXPECT_EQ(event, "request");
+      records.push_back(details);
+    };
+    state = std::make_shared<Gate::State>(loop.executor(), std::move(options));
+    base::FdPair ends = base::make_socketpair();
+    socket = std::make_shared<link::Descriptor>(loop.executor(), std::move(ends.first));
+    auto far_end = std::make_shared<link::Descriptor>(loop.executor(), std::move(ends.second));
+    server = std::make_shared<SocketEnd>(std::move(far_end));
+  }
+
+  using Talk = std::function<Task()>;
+  // `guest` has the guest's end in `client`; both end with it.
+  void run(Talk guest, Talk other) {
+    loop.run({[this]() -> Task {
+                const link::StreamPtr accepted = co_await link.a.session.accept();
+                session = std::make_shared<HttpSession>(state, target, 7);
+                end = co_await session->serve(accepted, socket);
+                accepted->reset();
+              },
+              [this, &guest]() -> Task {
+                link::StreamPtr opened = co_await link.b.session.open();
+                client = std::make_shared<GuestEnd>(std::move(opened), nullptr, unlimited);
+                co_await guest();
+              },
+              std::move(other)});
+  }
+
+  // TLS over `client` and `server` from here on; false: it failed, and what said so is in `client_got`.
+  asio::awaitable<bool> client_tls(std::string name) {
+    SslPtr ssl = tls_client(*guest_context, name);
+    co_return co_await client_handshake(std::move(ssl));
+  }
+  asio::awaitable<bool> client_handshake(SslPtr ssl) {
+    const auto tls = std::make_shared<TlsStream>(loop.executor(), client, std::move(ssl));
+    try {
+      co_await tls->handshake();
+    } catch (const base::Error& error) {
+      client_got = error.problem();
+    }
+    client = tls;
+    co_return client_got.empty();
+  }
+  Task guest_asks(std::string request) {
+    co_await send(client, std::move(request));
+    client_got = co_await receive_all(client);
+    try {
+      co_await client->shutdown_write();
+    } catch (const base::Error&) {
+      // The gate was faster.
+    }
+  }
+  Task guest_asks_by_tls(std::string name, std::string request) {
+    const bool met = co_await client_tls(std::move(name));
+    if (met) co_await guest_asks(std::move(request));
+  }
+  Task server_answers() {
+    server_got = co_await receive_until(server, "\r\n\r\n");
+    co_await send(server, kAnswer);
+  }
+  // As this host, with a certificate of that authority.
+  Task server_answers_by_tls(TestAuthority& authority, std::string host) {
+    SslPtr ssl = authority.server(host);
+    const auto tls = std::make_shared<TlsStream>(loop.executor(), server, std::move(ssl));
+    server = tls;
+    try {
+      co_await tls->handshake();
+      co_await server_answers();
+    } catch (const base::Error& error) {
+      server_got = error.problem();
+    }
+  }
+
+  link::Loop loop;
+  link::SessionPair link{loop};
+  TestAuthority host_trusts;
+  TestAuthority guest_trusts;
+  SslContextPtr guest_context = tls_client_context(guest_trusts.trust_store);
+  Budget unlimited{loop.executor(), 0, 0};
+  Target target;
+  StatePtr state;
+  std::shared_ptr<link::Descriptor> socket;
+  std::shared_ptr<HttpSession> session;
+  ByteStreamPtr client;
+  ByteStreamPtr server;
+  std::string client_got;
+  std::string server_got;
+  std::vector<base::Json> records;
+  link::RelayEnd end;
+};
+
+TEST_F(HttpSessions, JudgesPlainRequests) {
+  target.port = 80;
+  run([this] { return guest_asks(kRequest); }, [this] { return server_answers(); });
+  EXPECT_EQ(server_got, "GET /ok HTTP/1.1\r\nhost: a.com\r\nconnection: close\r\n\r\n");
+  EXPECT_EQ(client_got, kAnswerPassed);
+  EXPECT_EQ(end.failure, "");
+  EXPECT_EQ(end.from_stream_bytes, kRequest.size());
+  EXPECT_EQ(end.to_stream_bytes, kAnswerPassed.size());
+  ASSERT_EQ(records.size(), 1U);
+  const base::Json wanted{{"id", 7},
+                          {"scheme", "http"},
+                          {"name", "a.com"},
+                          {"port", 80},
+                          {"method", "GET"},
+                          {"path", "/ok"},
+                          {"status", 200},
+                          {"verdict", "allowed"},
+                          {"rule", "a.com GET /ok"},
+                          {"sent_bytes", server_got.size()},
+                          {"received_bytes", kAnswerPassed.size()}};
+  EXPECT_EQ(records[0], wanted);
+  EXPECT_EQ(state->refusals.count, 0U);
+}
+
+TEST_F(HttpSessions, CountsRefusedRequestsWithTheRuleThatWouldAllowThem) {
+  target.port = 8080;
+  run([this] { return guest_asks("POST /no?secret HTTP/1.1\r\nHost: a.com:8080\r\n\r\n"); },
+      [this]() -> Task { server_got = co_await receive_all(server); });
+  EXPECT_THAT(client_got, StartsWith("HTTP/1.1 403 "));
+  EXPECT_EQ(server_got, "");
+  EXPECT_EQ(records.at(0)["verdict"], "refused");
+  EXPECT_EQ(records.at(0)["reason"], "no rule allows POST '/no' on 'a.com' port 8080");
+  EXPECT_THAT(records.at(0).dump(), testing::Not(HasSubstr("secret")));
+  const auto counted = state->refusals.targets.find("POST http://a.com:8080/no");
+  ASSERT_NE(counted, state->refusals.targets.end());
+  EXPECT_EQ(counted->second.allow, "a.com:8080 POST /no");
+}
+
+TEST_F(HttpSessions, ReadsRequestsInsideTls) {
+  run([this] { return guest_asks_by_tls("a.com", kRequest); },
+      [this] { return server_answers_by_tls(host_trusts, "a.com"); });
+  EXPECT_EQ(server_got, "GET /ok HTTP/1.1\r\nhost: a.com\r\nconnection: close\r\n\r\n");
+  EXPECT_EQ(client_got, kAnswerPassed);
+  EXPECT_EQ(end.failure, "");
+  EXPECT_EQ(records.at(0)["scheme"], "https");
+  EXPECT_EQ(records.at(0)["verdict"], "allowed");
+}
+
+TEST_F(HttpSessions, RefusesRequestsInsideTls) {
+  run([this] { return guest_asks_by_tls("a.com", "GET /no HTTP/1.1\r\nHost: a.com\r\n\r\n"); },
+      [this] { return server_answers_by_tls(host_trusts, "a.com"); });
+  EXPECT_THAT(client_got, StartsWith("HTTP/1.1 403 "));
+  EXPECT_TRUE(state->refusals.targets.contains("GET https://a.com/no"));
+}
+
+TEST_F(HttpSessions, ServesAddresses) {
+  target.name.reset();
+  target.address = IpAddress::parse("192.0.2.7").value();
+  run(
+      [this] {
+        return guest_asks_by_tls("192.0.2.7", "GET /ok HTTP/1.1\r\nHost: 192.0.2.7\r\nConnection: close\r\n\r\n");
+      },
+      [this] { return server_answers_by_tls(host_trusts, "192.0.2.7"); });
+  EXPECT_EQ(client_got, kAnswerPassed);
+  EXPECT_EQ(records.at(0)["address"], "192.0.2.7");
+}
+
+TEST_F(HttpSessions, AnswersWithWhatIsWrongWithTheServersCertificate) {
+  TestAuthority unknown;
+  run([this] { return guest_asks_by_tls("a.com", kRequest); }, [&] { return server_answers_by_tls(unknown, "a.com"); });
+  EXPECT_THAT(client_got, StartsWith("HTTP/1.1 502 "));
+  const std::string reason =
+      "TLS with 'a.com' failed: its certificate is not accepted: unable to get local issuer certificate";
+  EXPECT_THAT(client_got, EndsWith("caisson: " + reason + "\n"));
+  EXPECT_THAT(server_got, HasSubstr("alert unknown ca"));
+  EXPECT_EQ(records.at(0)["verdict"], "failed");
+  EXPECT_EQ(records.at(0)["reason"], reason);
+}
+
+TEST_F(HttpSessions, AnswersWithThatTheServersCertificateIsAnothers) {
+  run([this] { return guest_asks_by_tls("a.com", kRequest); },
+      [this] { return server_answers_by_tls(host_trusts, "b.com"); });
+  EXPECT_THAT(client_got, EndsWith("its certificate is not accepted: hostname mismatch\n"));
+}
+
+TEST_F(HttpSessions, RefusesAnotherName) {
+  run([this] { return guest_asks_by_tls("b.com", kRequest); },
+      [this]() -> Task { server_got = co_await receive_all(server); });
+  EXPECT_EQ(session->refusal(), "its TLS ClientHello names 'b.com' (SNI)");
+  EXPECT_EQ(server_got, "");
+}
+
+TEST_F(HttpSessions, RefusesAnotherHostInsideTls) {
+  run([this] { return guest_asks_by_tls("a.com", "GET /ok HTTP/1.1\r\nHost: b.com\r\n\r\n"); },
+      [this] { return server_answers_by_tls(host_trusts, "a.com"); });
+  EXPECT_THAT(client_got, StartsWith("HTTP/1.1 403 "));
+}
+
+TEST_F(HttpSessions, RefusesClientsWithoutHttp1) {
+  SslPtr ssl = tls_client(*guest_context, "a.com");
+  constexpr unsigned char kHttp2[] = "\x02h2";
+  ASSERT_EQ(SSL_set_alpn_protos(ssl.get(), kHttp2, sizeof kHttp2 - 1), 0);
+  run([&]() -> Task { (void)co_await client_handshake(std::move(ssl)); },
+      [this]() -> Task { server_got = co_await receive_all(server); });
+  EXPECT_THAT(client_got, HasSubstr("alert no application protocol"));
+  EXPECT_EQ(session->refusal(), "the client speaks no HTTP/1.1 (ALPN), and a rule speaks of methods or paths");
+}
+
+TEST_F(HttpSessions, SaysWhenTheClientDoesNotTrustTheAuthority) {
+  guest_context = tls_client_context(host_trusts.trust_store);
+  run([this] { return guest_asks_by_tls("a.com", kRequest); },
+      [this] { return server_answers_by_tls(host_trusts, "a.com"); });
+  EXPECT_THAT(client_got, HasSubstr("its certificate is not accepted"));
+  EXPECT_THAT(end.failure, StartsWith("the TLS handshake with the client failed: "));
+  EXPECT_EQ(session->refusal(), "");
+}
+
+TEST_F(HttpSessions, RefusesWhatIsNeitherHttpNorTls) {
+  run([this] { return guest_asks("SSH-2.0-OpenSSH_9\r\n"); },
+      [this]() -> Task { server_got = co_await receive_all(server); });
+  EXPECT_EQ(client_got, "(broken)");
+  EXPECT_EQ(server_got, "");
+  EXPECT_EQ(session->refusal(), "the client speaks neither HTTP/1 nor TLS, and a rule speaks of methods or paths");
+}
+
+TEST_F(HttpSessions, RefusesAServerThatSpeaksFirst) {
+  run([this]() -> Task { client_got = co_await receive_all(client); },
+      [this]() -> Task { co_await send(server, "220 mail\r\n"); });
+  EXPECT_EQ(client_got, "(broken)");
+  EXPECT_THAT(session->refusal(), StartsWith("the server spoke first"));
+}
+
+TEST_F(HttpSessions, ObjectToAPolicyThatDeniesWhatIsUnderWay) {
+  target.port = 80;
+  Policy denies = state->options.policy;
+  denies.add(parse_rule("a.com * /ok"), false, "later");
+  std::optional<std::string> during;
+  run([this] { return guest_asks(kRequest); },
+      [&]() -> Task {
+        server_got = co_await receive_until(server, "\r\n\r\n");
+        during = session->objection(denies);
+        EXPECT_EQ(session->objection(state->options.policy), std::nullopt);
+        co_await send(server, kAnswer);
+      });
+  EXPECT_THAT(during.value_or(""), HasSubstr("is denied by the rule 'a.com * /ok' (later)"));
+  EXPECT_EQ(session->objection(denies), std::nullopt);
+}
+
+}  // namespace
+}  // namespace caisson::gate
