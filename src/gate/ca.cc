@@ -21,7 +21,7 @@ namespace {
 
 // A keeper may live for months; a leaf's certificate is for a week.
 constexpr auto kLeafAge = std::chrono::hours(24);
-constexpr int64_t kLeastValidSeconds = 30 * 24 * 3600;
+constexpr int64_t kLeastValidSeconds = 30LL * 24 * 3600;
 
 std::string host_name() {
   std::array<char, HOST_NAME_MAX + 1> name{};
