@@ -27,7 +27,7 @@ struct LogOptions {
 };
 
 bool is_of_network(std::string_view event) {
-  return event == "connect" || event == "disconnect" || event == "name" || event == "policy";
+  return event == "connect" || event == "disconnect" || event == "name" || event == "policy" || event == "request";
 }
 
 std::string time_text(int64_t unix_ms) {
@@ -42,7 +42,7 @@ std::string headline(const base::Json& entry) {
   const std::string event = entry.value("event", "");
   std::string text = event;
   if (entry.contains("verdict") && entry["verdict"].is_string()) text += " " + entry["verdict"].get<std::string>();
-  if (event != "connect" && event != "name") return text;
+  if (event != "connect" && event != "name" && event != "request") return text;
   const bool is_name = entry.contains("name") && entry["name"].is_string();
   text += " " + (is_name ? entry["name"].get<std::string>() : entry.value("address", ""));
   if (entry.contains("port")) text += ":" + entry["port"].dump();

@@ -36,12 +36,6 @@ base::Error not_a_target(const std::string& target) {
 
 }  // namespace
 
-void require_supported(const gate::Rule& rule) {
-  if (rule.request)
-    throw base::Error("the rule " + base::in_quotes(to_string(rule)) + " speaks of methods and paths",
-                      "this version judges connections, not the requests in them: leave out what follows the host");
-}
-
 // A target is written as a rule for one host and one port is.
 gate::Verdict judge_target(const gate::Policy& policy, const std::string& target) {
   std::optional<gate::Rule> place;

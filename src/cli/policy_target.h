@@ -10,9 +10,6 @@
 
 namespace caisson::cli {
 
-// Throws base::Error for a rule that this version cannot enforce.
-void require_supported(const gate::Rule& rule);
-
 // HOST:PORT, tcp:HOST:PORT, udp:HOST:PORT, or a URL. Throws base::Error.
 gate::Verdict judge_target(const gate::Policy& policy, const std::string& target);
 

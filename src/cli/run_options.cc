@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/policy_target.h"
 #include "gate/git_remotes.h"
+#include "gate/group_addresses.h"
 #include "gate/policy_file.h"
 #include "gate/registries.h"
 
@@ -19,6 +19,7 @@ namespace {
 using base::Error;
 using base::in_quotes;
 
+constexpr std::chrono::seconds kResolverPatience{3};
 constexpr size_t kMaxEnvironmentFileBytes = 1U << 20;
 
 unsigned parse_count(const std::string& option, const std::string& text) {
@@ -84,6 +85,15 @@ void set_network(spec::Network& network, const RunOptions& options) {
   if (!options.net_connections.empty()) network.connections = parse_count("--net-connections", options.net_connections);
 }
 
+std::shared_ptr<gate::Upstream> host_resolver(gate::asio::any_io_executor executor) {
+  return std::make_shared<gate::HostResolver>(std::move(executor));
+}
+
+gate::GroupRules registries() {
+  return gate::with_own_addresses(gate::registry_rules(gate::registry_sources_of_process("")), host_resolver,
+                                  kResolverPatience);
+}
+
 }  // namespace
 
 void declare_run_options(CLI::App& command, RunOptions& options) {
@@ -111,7 +121,8 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   command
       .add_option("--net", options.net, "its network: none, locked, balanced, open, or a policy file (default: locked)")
       ->type_name("PRESET|FILE");
-  command.add_option("--allow", options.allow, "let it reach a host: [udp:]HOST[:PORT], @registries or @git")
+  command
+      .add_option("--allow", options.allow, "let it reach a host: [udp:]HOST[:PORT][ METHOD PATH], @registries or @git")
       ->type_name("RULE")
       ->expected(1)
       ->take_all();
@@ -154,8 +165,7 @@ gate::BuiltPolicy make_policy(const RunOptions& options) {
   if (!is_file && !options.net.empty()) wish.preset = options.net;
   wish.allow = options.allow;
   wish.deny = options.deny;
-  wish.check = require_supported;
-  wish.registries = [] { return gate::registry_rules(gate::registry_sources_of_process("")); };
+  wish.registries = registries;
   wish.git = [] { return gate::git_rules(std::filesystem::current_path().string()); };
   return gate::build_policy(wish);
 }

@@ -33,20 +33,33 @@ Parts split_path(std::string path) {
   return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-// Links in the path that the user wrote are the user's own wish.
-std::optional<std::string> real_path(const std::string& path) {
-  const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
-  if (real) return std::string(real.get());
-  if (errno == ENOENT) return std::nullopt;
-  throw base::system_error("cannot copy to", path);
-}
-
 bool wants_folder(const std::string& target) {
   return target.ends_with('/') || target.ends_with("/.") || target == ".";
 }
 
-base::Fd open_user_folder(const std::string& path) {
-  return base::open_file(path, O_PATH | O_DIRECTORY);
+base::Error leads_through_link(const std::string& target) {
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(target.c_str(), nullptr), std::free);
+  const std::string where = real ? ": " + in_quotes(real.get()) : "";
+  return base::Error("cannot copy to " + in_quotes(target) + ": there is a symbolic link in that path",
+                     "an earlier copy may have made it; remove it, or name the place itself" + where, ELOOP);
+}
+
+// Of what the user named. No link in it is followed: the link may be one that the sandbox put there by an earlier copy.
+std::optional<base::Fd> open_user_path(const std::string& target, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(flags) | O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const long fd = syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
+  if (fd >= 0) return base::Fd(static_cast<int>(fd));
+  if (errno == ELOOP) throw leads_through_link(target);
+  if (errno == ENOENT) return std::nullopt;
+  throw base::system_error("cannot copy to", target);
+}
+
+base::Fd open_user_folder(const std::string& target, const std::string& path) {
+  std::optional<base::Fd> folder = open_user_path(target, path, O_DIRECTORY);
+  if (!folder) throw base::system_error("cannot open", path, ENOENT);
+  return std::move(*folder);
 }
 
 base::Fd open_below(const base::Fd& folder, const std::string& path, int flags) {
@@ -64,25 +77,19 @@ base::Fd open_below(const base::Fd& folder, const std::string& path, int flags) 
 }  // namespace
 
 UserTarget open_target(const std::string& target) {
-  const std::optional<std::string> real = real_path(target);
-  if (!real) {
-    Parts parts = split_path(target);
-    struct stat status {};
-    if (lstat(target.c_str(), &status) == 0) {
-      throw base::Error("cannot copy to " + in_quotes(target) + ": it is a symbolic link to nothing",
-                        "remove it first");
-    }
+  Parts parts = split_path(target);
+  std::optional<base::Fd> place = open_user_path(target, target, 0);
+  if (!place) {
     if (parts.name == "." || parts.name == "..") {
       throw base::Error("cannot copy to " + in_quotes(target) + ": there is no such folder", "make it first");
     }
-    return {target, open_user_folder(parts.folder), std::move(parts.name), UserTarget::Kind::kNothing};
+    return {target, open_user_folder(target, parts.folder), std::move(parts.name), UserTarget::Kind::kNothing};
   }
   struct stat status {};
-  if (stat(real->c_str(), &status) != 0) throw base::system_error("cannot copy to", target);
-  if (S_ISDIR(status.st_mode)) return {target, open_user_folder(*real), "", UserTarget::Kind::kFolder};
+  if (fstat(place->get(), &status) != 0) throw base::system_error("cannot copy to", target);
+  if (S_ISDIR(status.st_mode)) return {target, std::move(*place), "", UserTarget::Kind::kFolder};
   if (wants_folder(target)) throw base::Error("cannot copy to " + in_quotes(target) + ": it is not a folder");
-  Parts parts = split_path(*real);
-  return {target, open_user_folder(parts.folder), std::move(parts.name), UserTarget::Kind::kFile};
+  return {target, open_user_folder(target, parts.folder), std::move(parts.name), UserTarget::Kind::kFile};
 }
 
 UnpackTarget place_in(UserTarget target, const std::string& top, bool is_folder) {

@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "base/scope.h"
 #include "gate/gate_state.h"
@@ -13,15 +14,28 @@ namespace caisson::gate {
 namespace {
 
 constexpr uint16_t kNamePort = 53;
+constexpr uint32_t kMaxRequestBytes = 1024;
+constexpr std::chrono::seconds kFirstMessageLimit{30};
 
 bool is_name_server(const Target& target) {
   return target.address == IpAddress::v4(kResolverAddress) && target.port == kNamePort;
 }
 
+// The request must come whole and soon: a stream that says nothing holds a place.
+asio::awaitable<base::Json> read_first(StatePtr state, link::StreamPtr stream) {
+  asio::steady_timer patience(state->executor, kFirstMessageLimit);
+  patience.async_wait([stream](boost::system::error_code cancelled) {
+    if (!cancelled) stream->reset();
+  });
+  base::Json first = co_await link::read_message(*stream, kMaxRequestBytes);
+  patience.cancel();
+  co_return first;
+}
+
 // What the guest opened. What it gets wrong, and the link's end, end its stream and nothing else.
 asio::awaitable<void> serve_stream(StatePtr state, link::StreamPtr stream) {
   try {
-    const base::Json first = co_await link::read_message(*stream);
+    const base::Json first = co_await read_first(state, stream);
     const link::ConnectRequest request = link::from_json<link::ConnectRequest>(first);
     Target target = target_of(*state, request);
     if (is_name_server(target)) {

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/json_reader.h"
@@ -54,13 +55,13 @@ struct Refusals {
   struct Target {
     uint64_t count = 0;
     std::string reason;
-    std::string allow;      // the rule that would allow it; "" where no rule can, or one denies it
-    bool is_limit = false;  // a limit of the network was hit; `reason` says which
+    std::string allow;  // the rule that would allow it; "" where no rule can, or one denies it
   };
   static constexpr size_t kMostTargets = 64;
 
   uint64_t count = 0;                     // of all
   std::map<std::string, Target> targets;  // the first kMostTargets
+  std::set<std::string> limits;           // of the network, that were hit, in words
 };
 
 class Gate {

@@ -80,6 +80,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   std::list<OpenConnection> open;
   size_t connections = 0;  // with those that are still being judged
   size_t datagram_flows = 0;
+  size_t name_streams = 0;  // to the guest's name server
   uint64_t next_id = 1;
   bool closed = false;
 
@@ -87,6 +88,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
     if (options.record) options.record(event, details);
   }
   void count_refusal(const std::string& target, Refusals::Target why);
+  void note_limit(const std::string& words) { refusals.limits.insert(words); }
 };
 
 using StatePtr = std::shared_ptr<Gate::State>;

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "gate/dns.h"
@@ -93,14 +94,22 @@ struct HostResolver::Workers {
     }
   }
 
+  // False where the system has no thread to give.
+  static bool start_thread(const std::shared_ptr<Workers>& self) {
+    try {
+      std::thread([self] { work(self); }).detach();
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
+
   static bool add(const std::shared_ptr<Workers>& self, std::function<void()> job) {
     const std::lock_guard guard(self->mutex);
     if (self->jobs.size() >= kMostWaiting) return false;
+    if (self->jobs.size() + 1 > self->idle && self->threads < kMostThreads && start_thread(self)) ++self->threads;
+    if (self->threads == 0) return false;
     self->jobs.push_back(std::move(job));
-    if (self->jobs.size() > self->idle && self->threads < kMostThreads) {
-      ++self->threads;
-      std::thread([self] { work(self); }).detach();
-    }
     self->more.notify_one();
     return true;
   }

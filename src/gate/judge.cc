@@ -16,21 +16,26 @@ std::string rule_for(const Target& target) {
   return target.text();
 }
 
-std::string rule_for(const Target& target, const IpAddress& resolved) {
-  Target literal = target;
-  literal.name.reset();
-  literal.address = resolved;
-  return rule_for(literal);
+bool denied_by_rule(const Verdict& verdict) {
+  return !verdict.allowed && verdict.entry && !verdict.entry->allow;
 }
 
 void require(const Verdict& verdict, const std::string& rule) {
-  // A rule that denies is not overruled by one that allows.
+  // A rule that denies is not overruled by one that allows, and what is not public is not for a hint.
   if (!verdict.allowed) throw Refused(verdict, verdict.entry ? "" : rule);
 }
 
-// The host itself, by its loopback.
-Allowed own_host(Verdict verdict) {
-  return Allowed{.addresses = {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")}, .entry = std::move(verdict.entry)};
+// The host itself, by its loopback: those of its addresses that no rule denies.
+Allowed own_host(const Policy& policy, const Target& target, Verdict verdict) {
+  Allowed allowed{.addresses = {}, .entry = std::move(verdict.entry)};
+  Verdict denied;
+  for (const IpAddress& address : {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")}) {
+    const Verdict own = policy.judge_address(target.protocol, address, target.port);
+    if (!denied_by_rule(own)) allowed.addresses.push_back(address);
+    if (denied_by_rule(own)) denied = own;
+  }
+  if (allowed.addresses.empty()) throw Refused(denied, "");
+  return allowed;
 }
 
 }  // namespace
@@ -62,7 +67,7 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
   }
   Verdict by_name = state->options.policy.judge_connect(target.protocol, *target.name, target.port);
   require(by_name, rule_for(target));
-  if (*target.name == kHostName) co_return own_host(std::move(by_name));
+  if (*target.name == kHostName) co_return own_host(state->options.policy, target, std::move(by_name));
 
   const Resolved resolved = co_await state->options.upstream->resolve(*target.name);
   if (resolved.addresses.empty())
@@ -74,7 +79,8 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
     if (verdict.allowed) {
       allowed.addresses.push_back(address);
     } else if (!refused) {
-      refused = Refused(verdict, verdict.entry ? "" : rule_for(target, address));
+      // Such an address is not for a hint: whoever answers for the name chose it.
+      refused = Refused(verdict, "");
     }
   }
   if (allowed.addresses.empty()) throw *refused;
@@ -87,6 +93,10 @@ std::optional<std::string> objection(const Policy& policy, const OpenConnection&
                                 : policy.judge_address(target.protocol, target.address, target.port);
   if (verdict.allowed && target.name && *target.name != kHostName)
     verdict = policy.judge_resolved(target.protocol, *target.name, connection.reached, target.port);
+  if (verdict.allowed && target.name && *target.name == kHostName) {
+    const Verdict own = policy.judge_address(target.protocol, connection.reached, target.port);
+    if (denied_by_rule(own)) verdict = own;
+  }
   if (!verdict.allowed) return verdict.reason;
   return connection.objection ? connection.objection(policy) : std::nullopt;
 }

@@ -65,7 +65,6 @@ class Builder {
     }
     const Rule& rule = std::get<Rule>(what);
     try {
-      if (wish_.check) wish_.check(rule);
       built_.policy.add(rule, allow, origin);
     } catch (const Error& error) {
       throw error.within(fmt::format("{}: the rule {}", base::escaped(origin), base::in_quotes(to_string(rule))));

@@ -24,8 +24,6 @@ struct PolicyWish {
   // The groups' rules, asked for once each and only where the group is used.
   std::function<GroupRules()> registries = {};
   std::function<GroupRules()> git = {};
-  // Called with each rule that the user wrote; throws a base::Error where it can't be had.
-  std::function<void(const Rule&)> check = {};
 };
 
 struct BuiltPolicy {

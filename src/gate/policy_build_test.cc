@@ -117,20 +117,5 @@ TEST(PolicyBuild, ARefusalNamesTheOption) {
   EXPECT_THAT(refusal({.deny = {"@git"}}), HasSubstr("--deny: the group '@git' cannot be denied"));
 }
 
-TEST(PolicyBuild, TheCheckSeesWhatTheUserWroteAndCanRefuseIt) {
-  PolicyWish wish = wish_with_groups();
-  wish.preset = "balanced";
-  wish.allow = {"a.example"};
-  wish.deny = {"d.example GET /x"};
-  std::vector<std::string> seen;
-  wish.check = [&](const Rule& rule) {
-    seen.push_back(to_string(rule));
-    if (rule.request) throw base::Error("requests are not read", "leave out the method and path");
-  };
-  EXPECT_EQ(refusal(wish),
-            "--deny: the rule 'd.example GET /x': requests are not read (leave out the method and path)");
-  EXPECT_THAT(seen, ElementsAre("a.example", "d.example GET /x"));
-}
-
 }  // namespace
 }  // namespace caisson::gate

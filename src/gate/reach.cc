@@ -21,8 +21,8 @@ void note_refusal(Gate::State& state, const Target& target, const Refused& refus
   details["reason"] = refused.problem();
   if (refused.entry()) details["rule"] = to_string(refused.entry()->rule);
   state.record("connect", std::move(details));
-  state.count_refusal(target.text(),
-                      {.reason = refused.problem(), .allow = refused.allow(), .is_limit = refused.is_limit()});
+  if (refused.is_limit()) return state.note_limit(refused.problem());
+  state.count_refusal(target.text(), {.reason = refused.problem(), .allow = refused.allow()});
 }
 
 asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t id, Dial dial) {

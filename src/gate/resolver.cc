@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/random.h"
+#include "base/scope.h"
 #include "base/text.h"
 #include "gate/dns.h"
 #include "gate/gate_state.h"
@@ -26,6 +27,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds kTtl{60};
 // A resolver's socket rarely asks twice.
 constexpr auto kIdle = 10s;
+constexpr size_t kMostConversations = 2048;
 
 void note_refused_name(Gate::State& state, const DnsQuery& query, const Verdict& verdict) {
   base::Json details{{"name", query.name}, {"type", query.type}, {"verdict", "refused"}, {"reason", verdict.reason}};
@@ -68,7 +70,12 @@ asio::awaitable<std::string> answer_query(StatePtr state, DnsQuery query, size_t
     note_refused_name(*state, query, verdict);
     co_return answer_blocked(query, verdict.reason);
   }
-  if (!is_address) co_return co_await ask_upstream(state, std::move(query), max_bytes);
+  if (!is_address) {
+    base::Json details{{"name", query.name}, {"type", query.type}, {"verdict", "allowed"}};
+    if (verdict.entry) details["rule"] = to_string(verdict.entry->rule);
+    state->record("name", std::move(details));
+    co_return co_await ask_upstream(state, std::move(query), max_bytes);
+  }
   // Everything is reached by the synthetic IPv4 address, whatever addresses the name has.
   if (query.type == kTypeAaaa) co_return answer_empty(query);
   const std::optional<std::string> name = normal_name(query.name);
@@ -104,6 +111,12 @@ void end_when_idle(const std::shared_ptr<Conversation>& conversation) {
 
 // One question after the other: a client that does not wait for its answers gets them all the same.
 asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protocol protocol) {
+  if (state->name_streams >= kMostConversations || state->budget.used_up()) {
+    co_await answer_refused(stream);
+    co_return;
+  }
+  ++state->name_streams;
+  const base::Scope gone([&] { --state->name_streams; });
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);
   const auto conversation = std::make_shared<Conversation>(state, stream);
@@ -111,8 +124,10 @@ asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protoc
     end_when_idle(conversation);
     const std::optional<std::vector<uint8_t>> message = co_await link::read_datagram(*stream);
     if (!message) break;
+    co_await state->budget.spend(message->size());
     const std::string answer = co_await answer_message(state, std::string(message->begin(), message->end()), protocol);
     if (answer.empty()) continue;
+    co_await state->budget.spend(answer.size());
     std::string framed(link::kDatagramHeaderBytes, '\0');
     framed += answer;
     const std::span<uint8_t> room(reinterpret_cast<uint8_t*>(framed.data()), framed.size());

@@ -34,7 +34,7 @@ void note_end(Gate::State& state, const Target& target, uint64_t id, const Passe
   if (!passed.refusal.empty()) {
     state.count_refusal(target.text(), {.reason = passed.refusal, .allow = ""});
   } else if (!passed.end.failure.empty() && state.budget.used_up()) {
-    state.count_refusal(target.text(), {.reason = state.budget.used_up_words(), .allow = "", .is_limit = true});
+    state.note_limit(state.budget.used_up_words());
   }
   const link::RelayEnd& end = passed.end;
   base::Json details{{"id", id}, {"received_bytes", end.to_stream_bytes}, {"sent_bytes", end.from_stream_bytes}};

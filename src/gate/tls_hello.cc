@@ -8,6 +8,8 @@ namespace caisson::gate {
 namespace {
 
 constexpr uint8_t kHandshakeRecord = 22;
+constexpr uint8_t kFirstRecordType = 20;  // change_cipher_spec
+constexpr uint8_t kLastRecordType = 24;   // heartbeat
 constexpr uint8_t kMajorVersion = 3;
 constexpr size_t kRecordHeaderBytes = 5;
 constexpr size_t kMaxRecordBytes = 16384;
@@ -136,10 +138,13 @@ void ClientHelloReader::take_header(std::string_view& bytes) {
   const bool is_tls = byte_at(record_header_, 0) == kHandshakeRecord &&
                       (record_header_.size() < 2 || byte_at(record_header_, 1) == kMajorVersion);
   if (!is_tls) {
-    if (message_.empty()) {
-      state_ = State::kNotTls;
-    } else {
+    if (!message_.empty()) {
       malformed("another record is inside it");
+    } else if (could_be_other_tls()) {
+      if (record_header_.size() == kRecordHeaderBytes)
+        malformed("it is not the first message, or of a form without a name");
+    } else {
+      state_ = State::kNotTls;
     }
     return;
   }
@@ -148,6 +153,18 @@ void ClientHelloReader::take_header(std::string_view& bytes) {
   record_header_.clear();
   if (record_left_ == 0) malformed("a record is empty");
   if (record_left_ > kMaxRecordBytes) malformed("a record is too long");
+}
+
+// Some servers take a connection that begins with another record of TLS (alert, change of ciphers, …), or with SSL 2's
+// form of a hello (RFC 5246, appendix E.2), in which no name can stand. Neither is let by as something else.
+bool ClientHelloReader::could_be_other_tls() const {
+  const uint8_t first = byte_at(record_header_, 0);
+  const bool other_record = first >= kFirstRecordType && first <= kLastRecordType && first != kHandshakeRecord &&
+                            (record_header_.size() < 2 || byte_at(record_header_, 1) == kMajorVersion);
+  const bool old_hello =
+      (first & 0x80) != 0 && (record_header_.size() < 3 || byte_at(record_header_, 2) == kClientHelloType) &&
+      (record_header_.size() < 4 || byte_at(record_header_, 3) == kMajorVersion || byte_at(record_header_, 3) == 0);
+  return other_record || old_hello;
 }
 
 void ClientHelloReader::take_payload(std::string_view& bytes) {

@@ -40,6 +40,7 @@ class ClientHelloReader {
   void take_header(std::string_view& bytes);
   void take_payload(std::string_view& bytes);
   void read_message();
+  bool could_be_other_tls() const;
 
   State state_ = State::kNeedMore;
   size_t seen_ = 0;            // bytes of the stream

@@ -92,13 +92,21 @@ TEST(ClientHello, BytesBehindItAreNotLookedAt) {
 }
 
 TEST(ClientHello, OtherProtocolsAreToldAtOnce) {
-  for (const std::string& bytes :
-       {"G"s, "GET / HTTP/1.1\r\n"s, "SSH-2.0-x\r\n"s, "\x16\x02"s, "\x16S"s, "\x80\x2e\1\3\1"s, "\x15\3\1"s, "\0"s}) {
+  for (const std::string& bytes : {"G"s, "GET / HTTP/1.1\r\n"s, "SSH-2.0-x\r\n"s, "\x16\x02"s, "\x16S"s,
+                                   "\x80\x2e\2\3\1"s, "\x15\2\1"s, "\0"s, "\xff\xff\xff"s}) {
     EXPECT_EQ(state_of(bytes), State::kNotTls) << bytes;
   }
   EXPECT_EQ(state_of(""), State::kNeedMore);
   EXPECT_EQ(state_of("\x16"), State::kNeedMore);
   EXPECT_EQ(state_of("\x16\3"), State::kNeedMore);
+}
+
+TEST(ClientHello, AConnectionThatBeginsWithAnotherFormOfTlsIsMalformed) {
+  // SSL 2's hello, which has no name, and records of other types.
+  for (const std::string& bytes :
+       {"\x80\x2e\1\3\1"s, "\x80\x2e\1\0\2"s, "\x15\3\1\0\2"s, "\x14\3\3\0\1"s, "\x17\3\3\0\1"s})
+    EXPECT_EQ(state_of(bytes), State::kMalformed) << bytes;
+  EXPECT_EQ(state_of("\x80\x2e\1"s), State::kNeedMore);
 }
 
 TEST(ClientHello, IsMalformedWhereRecordsAre) {

@@ -101,7 +101,8 @@ asio::awaitable<void> end_when_idle(std::shared_ptr<Flow> flow) {
 
 asio::awaitable<Dialled> dial_first(StatePtr state, std::vector<IpAddress> addresses, uint16_t port) {
   if (state->datagram_flows >= state->options.limits.datagram_flows)
-    throw Refused("the sandbox has " + std::to_string(state->datagram_flows) + " flows of datagrams already");
+    throw Refused::by_limit("the limit of " + std::to_string(state->options.limits.datagram_flows) +
+                            " flows of datagrams at a time is reached");
   co_return Dialled{.socket = dial_udp(state->executor, addresses.front(), port), .address = addresses.front()};
 }
 
@@ -130,6 +131,7 @@ asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target t
   asio::co_spawn(state->executor, end_when_idle(flow), asio::detached);
   while (!flow->over) co_await flow->ended.wait();
 
+  if (!flow->reason.empty() && state->budget.used_up()) state->note_limit(state->budget.used_up_words());
   base::Json details{{"id", id}, {"received_bytes", flow->received_bytes}, {"sent_bytes", flow->sent_bytes}};
   if (!flow->reason.empty()) details["reason"] = flow->reason;
   state->record("disconnect", std::move(details));

@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <exception>
 
 #include "base/error.h"
 #include "guest/guest.h"
@@ -71,6 +72,11 @@ asio::awaitable<void> relay_connection(asio::any_io_executor executor, link::Str
   co_await link::relay(std::move(stream), std::move(socket));
 }
 
+// An init that could not hear of new connections any more would leave the sandbox without a network and without a word.
+void rethrow(std::exception_ptr error) {
+  if (error) std::rethrow_exception(error);
+}
+
 }  // namespace
 
 void Egress::start() {
@@ -79,8 +85,8 @@ void Egress::start() {
   base::Fd listener = listen_for_allowed();
   queue_ = std::make_unique<PacketQueue>(guest_.executor, kEgressQueue);
   auto on_each = [this](uint32_t id, const FlowKey& flow) { on_packet(id, flow); };
-  asio::co_spawn(guest_.executor, queue_->run(on_each), asio::detached);
-  asio::co_spawn(guest_.executor, accept_connections(std::move(listener)), asio::detached);
+  asio::co_spawn(guest_.executor, queue_->run(on_each), rethrow);
+  asio::co_spawn(guest_.executor, accept_connections(std::move(listener)), rethrow);
 }
 
 void Egress::on_packet(uint32_t id, const FlowKey& flow) {
@@ -102,7 +108,7 @@ asio::awaitable<void> Egress::judge(FlowKey flow) {
   try {
     stream = co_await ask_gate(flow);
   } catch (const base::Error&) {
-    // Refused, or there is no host; its ledger has the reason.
+    // Refused, and the host's ledger has the reason; or there is no host, or no room on the link.
   }
   const auto held = asked_.extract(flow);
   const bool is_made = stream && make(flow, std::move(stream));

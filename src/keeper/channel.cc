@@ -5,27 +5,20 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
 
 #include "base/error.h"
-#include "link/event.h"
 
 namespace caisson::keeper {
 namespace {
 
 using Socket = asio::generic::stream_protocol::socket;
 using boost::system::error_code;
-
-constexpr size_t kRelayBytes = 64U << 10;
 
 int family_of(int fd) {
   sockaddr_storage address{};
@@ -105,62 +98,6 @@ asio::awaitable<void> Channel::wait_gone() {
   if (!state->socket.is_open()) co_return;
   error_code ignored;
   co_await state->socket.async_wait(Socket::wait_error, asio::redirect_error(asio::use_awaitable, ignored));
-}
-
-namespace {
-
-// Of the two directions of one relay: the one that ends last is waited for.
-struct Relay {
-  Relay(asio::any_io_executor executor, link::StreamPtr relayed_stream, ChannelPtr relayed_channel)
-      : stream(std::move(relayed_stream)), channel(std::move(relayed_channel)), done(std::move(executor)) {}
-
-  void fail() {
-    stream->reset();
-    channel->close();
-  }
-
-  link::StreamPtr stream;
-  ChannelPtr channel;
-  link::Event done;
-  bool outgoing_ended = false;
-};
-
-asio::awaitable<void> to_guest(std::shared_ptr<Relay> relayed) {
-  const auto buffer = std::make_unique<std::array<uint8_t, kRelayBytes>>();
-  try {
-    while (const size_t count = co_await relayed->channel->read_some(*buffer)) {
-      const std::span<const uint8_t> part(buffer->data(), count);
-      co_await relayed->stream->write(part);
-    }
-    co_await relayed->stream->close_write();
-  } catch (const std::exception&) {
-    relayed->fail();
-  }
-  relayed->outgoing_ended = true;
-  relayed->done.notify_all();
-}
-
-asio::awaitable<void> from_guest(std::shared_ptr<Relay> relayed) {
-  const auto buffer = std::make_unique<std::array<uint8_t, kRelayBytes>>();
-  try {
-    while (const size_t count = co_await relayed->stream->read_some(*buffer)) {
-      const std::span<const uint8_t> part(buffer->data(), count);
-      co_await relayed->channel->write(part);
-    }
-    relayed->channel->shutdown_write();
-  } catch (const std::exception&) {
-    relayed->fail();
-  }
-}
-
-}  // namespace
-
-asio::awaitable<void> relay(link::StreamPtr stream, ChannelPtr channel) {
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  const auto relayed = std::make_shared<Relay>(executor, std::move(stream), std::move(channel));
-  asio::co_spawn(executor, to_guest(relayed), asio::detached);
-  co_await from_guest(relayed);
-  while (!relayed->outgoing_ended) co_await relayed->done.wait();
 }
 
 }  // namespace caisson::keeper

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A connected stream socket (an API client after its upgrade, a connection to a published port) as the keeper's
-// coroutines use it. One reader and one writer at a time; one thread.
+// A connected stream socket (an API client after its upgrade) as the keeper's coroutines use it. One reader and one
+// writer at a time; one thread.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -12,7 +12,6 @@
 #include <string>
 
 #include "base/fd.h"
-#include "link/session.h"
 
 namespace caisson::keeper {
 
@@ -32,7 +31,7 @@ class Channel {
   asio::awaitable<void> write(std::span<const uint8_t> from);
   // No more writes; reads go on.
   void shutdown_write();
-  // The other end sees a reset (TCP) or an end. Pending calls throw. Idempotent.
+  // The other end sees an end. Pending calls throw. Idempotent.
   void close();
   bool closed() const;
   // Returns when the other end has closed its socket (not: only its writing half), also while nothing is read from it;
@@ -44,9 +43,5 @@ class Channel {
   std::shared_ptr<State> state_;
 };
 using ChannelPtr = std::shared_ptr<Channel>;
-
-// Moves bytes both ways between a stream of the link and a socket until both directions have ended, with half-close; an
-// error of one direction ends both. Never throws.
-asio::awaitable<void> relay(link::StreamPtr stream, ChannelPtr channel);
 
 }  // namespace caisson::keeper

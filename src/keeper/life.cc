@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "keeper/clock.h"
+#include "keeper/descriptors.h"
 
 namespace caisson::keeper {
 namespace {
@@ -162,7 +163,7 @@ void Life::open_gate() {
   const spec::Network& network = plan_.spec.network;
   gate::GateOptions options;
   options.policy = read_policy(options_.folder);
-  options.limits.connections = network.connections;
+  options.limits.connections = std::min<size_t>(network.connections, descriptors_for_connections());
   options.limits.bytes_per_second = network.bytes_per_second.count;
   options.limits.total_bytes = network.total.count;
   options.random = static_cast<uint32_t>(std::stoul(base::random_hex(4), nullptr, 16));

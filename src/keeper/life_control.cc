@@ -126,6 +126,7 @@ Json Life::policy() {
 
 void Life::change_policy(const PolicyChange& change) {
   guest();
+  if (!gate_) throw ApiFailure(409, "the sandbox is still starting", "GET /v1/ready answers when it is up");
   gate::Policy policy = changed(gate_->policy(), change);
   write_policy(options_.folder, policy);
   ledger_.write("policy", to_json(change));

@@ -85,12 +85,13 @@ gate::Policy changed(gate::Policy policy, const PolicyChange& change) {
 Json to_json(const gate::Refusals& refusals) {
   Json targets = Json::array();
   for (const auto& [name, target] : refusals.targets)
-    targets.push_back({{"target", name},
-                       {"count", target.count},
-                       {"reason", target.reason},
-                       {"allow", target.allow},
-                       {"limit", target.is_limit}});
-  return Json{{"count", refusals.count}, {"targets", std::move(targets)}};
+    targets.push_back({
+        {"target", name},
+        {"count", target.count},
+        {"reason", target.reason},
+        {"allow", target.allow},
+    });
+  return Json{{"count", refusals.count}, {"targets", std::move(targets)}, {"limits", refusals.limits}};
 }
 
 gate::Refusals refusals_from_json(const Json& json) {
@@ -105,32 +106,25 @@ gate::Refusals refusals_from_json(const Json& json) {
     read.count = target.required<uint64_t>("count");
     read.reason = target.required<std::string>("reason");
     read.allow = target.required<std::string>("allow");
-    read.is_limit = target.required<bool>("limit");
     target.finish();
   }
+  refusals.limits = reader.required<std::set<std::string>>("limits");
   reader.finish();
   return refusals;
 }
 
 std::vector<std::string> refusal_notes(const gate::Refusals& refusals) {
   std::vector<std::string> shown;
-  std::set<std::string> limits;
   std::string flags;
-  uint64_t refused = refusals.count;
-  size_t more = 0;
   for (const auto& [name, target] : refusals.targets) {
-    if (target.is_limit) {
-      limits.insert(target.reason);
-      refused -= target.count;
-    } else if (shown.size() < kMostShown) {
-      shown.push_back(base::escaped(name));
-      if (!target.allow.empty()) flags += " --allow " + base::escaped(target.allow);
-    } else {
-      ++more;
-    }
+    if (shown.size() == kMostShown) break;
+    shown.push_back(base::escaped(name));
+    if (!target.allow.empty()) flags += " --allow " + base::escaped(target.allow);
   }
-  std::vector<std::string> notes(limits.begin(), limits.end());
+  std::vector<std::string> notes(refusals.limits.begin(), refusals.limits.end());
+  const uint64_t refused = refusals.count;
   if (refused == 0) return notes;
+  const size_t more = refusals.targets.size() - shown.size();
   std::string line = "the network refused " + std::to_string(refused) + (refused == 1 ? " request: " : " requests: ") +
                      base::join(shown, ", ");
   if (more != 0) line += " and " + std::to_string(more) + " more";

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -19,7 +18,9 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "keeper/accept_pause.h"
+#include "keeper/descriptors.h"
 #include "link/event.h"
+#include "link/relay.h"
 
 namespace caisson::keeper {
 namespace {
@@ -28,15 +29,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr size_t kMaxConnections = 4096;
-constexpr size_t kOtherDescriptors = 256;  // for everything that is no published connection
 constexpr int kBacklog = 256;
-
-// A connection costs one descriptor.
-size_t connection_limit() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= kOtherDescriptors) return 64;
-  return std::min<size_t>(kMaxConnections, files.rlim_cur - kOtherDescriptors);
-}
 
 std::string text_of(const spec::PortPublish& port) {
   const bool v6 = port.host_address.find(':') != std::string::npos;
@@ -108,7 +101,8 @@ struct Listener {
 }  // namespace
 
 struct Ports::State {
-  explicit State(asio::any_io_executor on) : executor(std::move(on)), fewer(executor), limit(connection_limit()) {}
+  explicit State(asio::any_io_executor on)
+      : executor(std::move(on)), fewer(executor), limit(std::min(kMaxConnections, descriptors_for_connections())) {}
 
   asio::any_io_executor executor;
   std::vector<std::shared_ptr<Listener>> listeners;
@@ -148,8 +142,8 @@ asio::awaitable<void> serve_connection(std::shared_ptr<State> state, tcp::socket
   }
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  const auto channel = std::make_shared<Channel>(state->executor, base::Fd(socket.release()));
-  co_await relay(stream, channel);
+  auto connection = std::make_shared<link::Descriptor>(state->executor, base::Fd(socket.release()));
+  co_await link::relay(std::move(stream), std::move(connection));
 }
 
 template <typename State>

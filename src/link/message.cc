@@ -2,6 +2,7 @@
 
 #include "link/message.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -9,16 +10,33 @@
 #include "link/big_endian.h"
 
 namespace caisson::link {
+namespace {
+
+constexpr size_t kPieceBytes = 4096;
+
+}  // namespace
 
 asio::awaitable<base::Json> read_message(Stream& stream) {
+  return read_message(stream, kMaxMessageBytes);
+}
+
+asio::awaitable<base::Json> read_message(Stream& stream, uint32_t max_bytes) {
   std::array<uint8_t, 4> prefix;
   co_await stream.read_exact(prefix);
   const uint32_t length = load32(prefix.data());
-  if (length > kMaxMessageBytes)
+  if (length > max_bytes)
     throw base::Error("a message of " + std::to_string(length) + " bytes on the link, over the bound of " +
-                      std::to_string(kMaxMessageBytes));
-  std::string text(length, '\0');
-  co_await stream.read_exact(std::span(reinterpret_cast<uint8_t*>(text.data()), text.size()));
+                      std::to_string(max_bytes));
+  std::string text;
+  while (text.size() < length) {
+    co_await stream.readable();
+    const size_t had = text.size();
+    text.resize(std::min<size_t>(length, had + kPieceBytes));
+    const std::span<uint8_t> room(reinterpret_cast<uint8_t*>(text.data()) + had, text.size() - had);
+    const size_t got = co_await stream.read_some(room);
+    if (got == 0) throw base::Error("the other end of the link ended the stream too early");
+    text.resize(had + got);
+  }
   co_return base::parse_json_object(text, "message on the link");
 }
 

@@ -11,8 +11,10 @@ namespace caisson::link {
 
 inline constexpr uint32_t kMaxMessageBytes = 1U << 20;
 
-// Throws base::Error for a message over kMaxMessageBytes, for what is not one JSON object, or the stream's end.
+// Throws base::Error for a message over `max_bytes`, for what is not one JSON object, or the stream's end. Takes memory
+// for what has come, not for what was announced.
 asio::awaitable<base::Json> read_message(Stream& stream);
+asio::awaitable<base::Json> read_message(Stream& stream, uint32_t max_bytes);
 asio::awaitable<void> write_message(Stream& stream, const base::Json& message);
 
 // The frames inside an exec stream (and of the keeper's attach and exec connections): type, 4-byte big-endian length,

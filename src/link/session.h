@@ -25,11 +25,12 @@ namespace caisson::link {
 enum class Role { kClient, kServer };  // the client opens odd stream ids, the server even ones (spec: "Stream ID")
 
 struct Limits {
-  uint32_t window_bytes = 256U << 10;   // receive window of each stream; the spec's initial window, MUST be >= that
-  uint32_t max_streams = 8192;          // open at once: open() throws; more from the other end end the session
-  uint32_t max_waiting_accepts = 256;   // opened by the other end and not yet accepted; more are reset. 0: none ever
-  uint32_t max_unacknowledged = 256;    // opened here and not yet acknowledged; open() then waits
-  uint32_t max_frame_bytes = 1U << 20;  // a larger data frame ends the session
+  uint32_t window_bytes = 256U << 10;      // receive window of each stream; the spec's initial window, MUST be >= that
+  uint32_t max_streams = 8192;             // open at once: open() throws; more from the other end end the session
+  uint32_t max_waiting_accepts = 256;      // opened by the other end and not yet accepted; more are reset. 0: none ever
+  uint32_t max_unacknowledged = 256;       // opened here and not yet acknowledged; open() then waits
+  uint32_t max_frame_bytes = 1U << 20;     // a larger data frame ends the session
+  size_t max_buffered_bytes = 256U << 20;  // unread bytes of all streams; the stream whose data passes it is reset
 };
 
 class SessionCore;

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules that speak of methods and paths: requests are judged one by one, also inside TLS."""
+
+import json
+import os
+import ssl
+import subprocess
+
+import testnet
+from harness import case, equal
+
+# Prints for each request its status and the beginning of what came: arguments are METHOD URL.
+CLIENT = r'''
+import sys, urllib.error, urllib.request
+def ask(method, url):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("X-Caisson"), error.read().decode().strip()
+    except urllib.error.URLError as error:
+        return type(error.reason).__name__
+'''
+
+
+def http_server(net, seen, wrap=lambda connection: connection, port=0):
+    """Answers requests, any number on a connection, with their first line; keeps those lines."""
+
+    def handler(connection):
+        with wrap(connection) as stream:
+            reader = stream.makefile("rb")
+            while line := reader.readline():
+                while reader.readline() not in (b"\r\n", b""):
+                    pass
+                seen.append(line.decode().strip())
+                stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+
+    return net.serve(handler, port)
+
+
+def requests_in_log(host, name):
+    entries = map(json.loads, host.caisson("policy", "log", "--json", name).expect().out.splitlines())
+    return [(entry["verdict"], entry.get("method"), entry.get("path"), entry["status"]) for entry in entries if entry["event"] == "request"]
+
+
+@case(image="base", network=True)
+def requests_are_judged_by_method_and_path(host):
+    """N13: only the requests that a rule allows reach the server; the others are answered with the reason, which is in the log."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    seen = []
+    port = http_server(net, seen)
+    place = f"example.com:{port}"
+    name = host.name("http")
+    host.caisson("run", "-d", "--name", name, "--allow", f"{place} GET /ok/**", "--", "sleep", "100000").expect(out=f"{name}\n")
+    script = f'''
+print(ask("GET", "http://{place}/ok/a?b"))
+print(ask("POST", "http://{place}/ok/a"))
+print(ask("GET", "http://{place}/other"))
+print(ask("GET", "http://{place}/ok/%2e%2e/other")[:2])
+'''
+    reason = f"caisson: no rule allows {{}} on 'example.com' port {port}"
+    host.caisson("exec", name, "--", "python3", "-c", CLIENT + script).expect(out="".join(f"{line}\n" for line in (
+        (200, "body"),
+        (403, "refused", reason.format("POST '/ok/a'")),
+        (403, "refused", reason.format("GET '/other'")),
+        (400, "refused"),
+    )))
+    equal(seen, ["GET /ok/a?b HTTP/1.1"], "requests at the server")
+    equal(requests_in_log(host, name), [("allowed", "GET", "/ok/a", 200), ("refused", "POST", "/ok/a", 403),
+                                        ("refused", "GET", "/other", 403), ("refused", "GET", "/ok/%2e%2e/other", 400)], "the log")
+    smuggled = f'''
+import socket
+with socket.create_connection(("example.com", {port}), 60) as one:
+    one.sendall(b"GET /ok/b HTTP/1.1\\r\\nHost: {place}\\r\\n\\r\\nGET /other HTTP/1.1\\r\\nHost: {place}\\r\\n\\r\\n")
+    got = b""
+    while piece := one.recv(65536):
+        got += piece
+print(got.count(b"HTTP/1.1 200"), got.count(b"HTTP/1.1 403"))
+with socket.create_connection(("example.com", {port}), 60) as one:
+    one.sendall(b"POST /ok/b HTTP/1.1\\r\\nHost: {place}\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n")
+    print(one.recv(65536)[:12])
+'''
+    host.caisson("exec", name, "--", "python3", "-c", smuggled).expect(out="1 1\nb'HTTP/1.1 400'\n")
+    equal(seen[1:], ["GET /ok/b HTTP/1.1"], "requests at the server")
+    host.caisson("rm", "-f", name).expect()
+
+
+def certificate(folder, name, issuer=None):
+    """Makes NAME.key and NAME.pem in the folder: an authority, or for a host by the authority of that name."""
+    key, pem = os.path.join(folder, f"{name}.key"), os.path.join(folder, f"{name}.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+               f"/CN={name}", "-keyout", key, "-out", pem]
+    if issuer:
+        command += ["-CA", os.path.join(folder, f"{issuer}.pem"), "-CAkey", os.path.join(folder, f"{issuer}.key"), "-addext",
+                    f"subjectAltName=DNS:{name}", "-addext", "basicConstraints=CA:FALSE"]
+    subprocess.run(command, check=True, capture_output=True)
+    return key, pem
+
+
+def tls_server(net, seen, files, port=0):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files[1], files[0])
+    return http_server(net, seen, lambda connection: context.wrap_socket(connection, server_side=True), port)
+
+
+@case(image="base", network=True)
+def requests_inside_tls_are_judged(host):
+    """N14: the gate answers as the server, by an authority of this machine whose key is never inside; the server is believed only
+    where the host trusts its certificate, and else the client is told why."""
+    net = host.network
+    net.names.update({"example.com": [testnet.PUBLIC], "bad.example.com": [testnet.PUBLIC]})
+    folder = os.path.join(host.home, "certificates")
+    os.mkdir(folder)
+    certificate(folder, "authority")
+    seen = []
+    port = tls_server(net, seen, certificate(folder, "example.com", "authority"))
+    bad_port = tls_server(net, seen, certificate(folder, "bad.example.com"))
+    place, bad = f"example.com:{port}", f"bad.example.com:{bad_port}"
+    name = host.name("tls")
+    host.caisson("run", "-d", "--name", name, "--allow", f"{place} GET /ok/**", "--allow", f"{bad} GET /ok/**", "--", "sleep", "100000",
+                 env={"SSL_CERT_FILE": os.path.join(folder, "authority.pem")}).expect(out=f"{name}\n")
+    untrusting = host.caisson("exec", name, "--", "python3", "-c", CLIENT + f'print(ask("GET", "https://{place}/ok/a"))')
+    untrusting.expect(out="SSLCertVerificationError\n")
+    own = os.path.join(host.data, "caisson", "ca")
+    equal(oct(os.stat(os.path.join(own, "key.pem")).st_mode & 0o777), "0o600", "the key's mode")
+    host.caisson("cp", os.path.join(own, "certificate.pem"), f"{name}:/tmp/authority.pem").expect()
+    script = f'''
+print(ask("GET", "https://{place}/ok/a"))
+print(ask("GET", "https://{place}/other"))
+print(ask("GET", "https://{bad}/ok/a"))
+'''
+    problem = f"caisson: TLS with 'bad.example.com' failed: its certificate is not accepted: self-signed certificate"
+    host.caisson("exec", "-e", "SSL_CERT_FILE=/tmp/authority.pem", name, "--", "python3", "-c", CLIENT + script).expect(
+        out="".join(f"{line}\n" for line in (
+            (200, "body"),
+            (403, "refused", f"caisson: no rule allows GET '/other' on 'example.com' port {port}"),
+            (502, "failed", problem),
+        )))
+    equal(seen, ["GET /ok/a HTTP/1.1"], "requests at the servers")
+    equal(requests_in_log(host, name), [("allowed", "GET", "/ok/a", 200), ("refused", "GET", "/other", 403),
+                                        ("failed", "GET", "/ok/a", 502)], "the log")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", network=True)
+def what_is_no_http_is_refused_where_requests_are_judged(host):
+    """N15: another protocol, whichever side begins it, a TLS name that is another's, HTTP/2 alone, and CONNECT."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    seen = []
+    port, banner = http_server(net, seen), net.serve_text("220 mail\r\n")
+    script = f'''
+import socket, ssl
+def talk(port, data):
+    with socket.create_connection(("example.com", port), 60) as one:
+        try:
+            one.sendall(data)
+            return one.recv(65536)[:12].decode()
+        except ConnectionResetError:
+            return "reset"
+def shake(name, protocols):
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(protocols)
+    try:
+        with socket.create_connection(("example.com", {port}), 60) as one, context.wrap_socket(one, server_hostname=name):
+            return "met"
+    except ConnectionResetError:
+        return "reset"
+    except ssl.SSLError as error:
+        return error.reason
+print(talk({port}, b"SSH-2.0-x\\r\\n"), talk({banner}, b""), talk({port}, b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n"),
+      talk({port}, b"CONNECT example.com:{port} HTTP/1.1\\r\\nHost: example.com:{port}\\r\\n\\r\\n"),
+      shake("other.example.com", ["http/1.1"]), shake("example.com", ["h2"]))
+'''
+    done = host.caisson("run", "--allow", f"example.com:{port} GET /", "--allow", f"example.com:{banner} GET /", "--", "python3", "-c", script)
+    done.expect(out="reset reset reset HTTP/1.1 400 reset TLSV1_ALERT_NO_APPLICATION_PROTOCOL\n", err_has="the network refused 6")
+    equal(seen, [], "requests at the server")
