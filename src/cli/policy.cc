@@ -98,7 +98,7 @@ struct Words {
 };
 
 std::shared_ptr<Words> add_words(CLI::App& command, const char* rest, const char* description) {
-  const auto words = std::make_shared<Words>();
+  auto words = std::make_shared<Words>();
   command.add_option("name", words->name, "the sandbox")->required();
   if (rest != nullptr) command.add_option(rest, words->rest, description)->required();
   return words;

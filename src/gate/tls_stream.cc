@@ -59,7 +59,7 @@ asio::awaitable<void> TlsStream::handshake() {
 }
 
 std::string TlsStream::handshake_problem() {
-  const std::string reason = tls_problem();
+  std::string reason = tls_problem();
   const long verified = SSL_get_verify_result(ssl_.get());  // NOLINT(google-runtime-int)
   if (verified == X509_V_OK) return reason;
   return std::string("its certificate is not accepted: ") + X509_verify_cert_error_string(verified);

@@ -16,7 +16,7 @@
 namespace caisson::gate {
 namespace {
 
-constexpr int64_t kDay = 24 * 3600;
+constexpr int64_t kDay = int64_t{24} * 3600;
 constexpr size_t kMaxCommonName = 64;  // RFC 5280, appendix A.1: ub-common-name
 constexpr size_t kMaxPemBytes = 65536;
 

@@ -219,7 +219,7 @@ Spawned Birth::take() {
 
 void spawn(const Anchors& anchors, const SpawnPlan& plan, Birth& birth) {
   // Kept: pages that were touched before cost nothing.
-  thread_local const auto stack = std::make_unique_for_overwrite<char[]>(kStackBytes);
+  thread_local const auto kStack = std::make_unique_for_overwrite<char[]>(kStackBytes);
   Report report;
   Prepared prepared{.anchors = anchors,
                     .plan = plan,
@@ -240,7 +240,7 @@ void spawn(const Anchors& anchors, const SpawnPlan& plan, Birth& birth) {
   arguments.pidfd = reinterpret_cast<uint64_t>(&birth.pidfd_);
   arguments.parent_tid = reinterpret_cast<uint64_t>(&birth.pid_);
   arguments.exit_signal = SIGCHLD;
-  arguments.stack = reinterpret_cast<uint64_t>(stack.get());
+  arguments.stack = reinterpret_cast<uint64_t>(kStack.get());
   arguments.stack_size = kStackBytes;
   if (plan.cgroup >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;

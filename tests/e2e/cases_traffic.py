@@ -237,14 +237,19 @@ print([one.recv(1) for one in ones], probe("example.com", {port}))
 
     flooding = net.serve(flood)
     script = f'''
-one = socket.create_connection(("example.com", {flooding}), 20)
+address = socket.gethostbyname("example.com")
+one = socket.create_connection((address, {flooding}), 20)
 got = 0
 try:
     while piece := one.recv(1 << 16):
         got += len(piece)
 except ConnectionResetError:
     print("reset", got <= 2 << 20)
-print(probe("example.com", {port}))
+print(probe(address, {port}))
+try:
+    print(socket.gethostbyname("example.com"))
+except socket.gaierror:
+    print("no names")
 '''
     python(host, script, "--allow", "example.com", "--net-total", "2M").expect(
-        out="reset True\nECONNREFUSED\n", err="caisson: the network limit of 2 MiB in all is used up (--net-total)\n")
+        out="reset True\nECONNREFUSED\nno names\n", err="caisson: the network limit of 2 MiB in all is used up (--net-total)\n")
