@@ -84,14 +84,35 @@ TEST_F(ArchiveConfinementTest, WhatPacksALinkReadsBehindItOnlyWhenTold) {
   }
 }
 
+// A ustar header (POSIX.1, pax "ustar Interchange Format") of a file of 1 MiB.
+std::string header_of_large_file() {
+  std::string header(512, '\0');
+  auto put = [&](size_t at, std::string_view text) { header.replace(at, text.size(), text); };
+  put(0, "x");
+  put(100, "0000644");
+  put(108, "0000000");
+  put(116, "0000000");
+  put(124, "00004000000");
+  put(136, "00000000000");
+  put(148, "        ");
+  put(156, "0");
+  put(257, std::string_view("ustar\00000", 8));
+  unsigned sum = 0;
+  for (const char byte : header) sum += static_cast<unsigned char>(byte);
+  char digits[8];
+  std::snprintf(digits, sizeof digits, "%06o", sum);
+  put(148, std::string_view(digits, 7));
+  return header;
+}
+
 TEST_F(ArchiveConfinementTest, TheProgramIsConfinedBeforeItReads) {
   base::FdPair pipe = base::make_pipe();
   base::Child helper = start({"unpack", "x", out_}, pipe.first.get(), 0);
   pipe.first.reset();
-  // More than a pipe holds: when it is written, the program has read. It is no archive, but its end is not known yet.
+  // More than a pipe holds: when it is written, the program has read. It waits for the rest of a file.
   ASSERT_GE(::fcntl(pipe.second.get(), F_SETPIPE_SZ, 4096), 4096);
   try {
-    base::write_all(pipe.second.get(), std::string(4096 + 1, '\0'), "pipe");
+    base::write_all(pipe.second.get(), header_of_large_file() + std::string(4096, '\0'), "pipe");
   } catch (const base::Error& error) {
     FAIL() << error.what();
   }

@@ -85,12 +85,8 @@ void set_network(spec::Network& network, const RunOptions& options) {
   if (!options.net_connections.empty()) network.connections = parse_count("--net-connections", options.net_connections);
 }
 
-std::shared_ptr<gate::Upstream> host_resolver(gate::asio::any_io_executor executor) {
-  return std::make_shared<gate::HostResolver>(std::move(executor));
-}
-
 gate::GroupRules registries() {
-  return gate::with_own_addresses(gate::registry_rules(gate::registry_sources_of_process("")), host_resolver,
+  return gate::with_own_addresses(gate::registry_rules(gate::registry_sources_of_process("")), gate::resolve_on_host,
                                   kResolverPatience);
 }
 

@@ -2,9 +2,13 @@
 
 #include "gate/group_addresses.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
 
 #include "base/text.h"
 
@@ -15,39 +19,52 @@ bool is_own_networks(AddressKind kind) {
   return kind == AddressKind::kPrivate || kind == AddressKind::kCarrierGrade || kind == AddressKind::kReserved;
 }
 
-struct LookUp {
-  Rule rule;
-  std::vector<IpAddress> addresses;
-  bool done = false;
+// Shared with threads that may outlive whoever waits.
+struct LookUps {
+  std::mutex mutex;
+  std::condition_variable more;
+  std::map<std::string, Resolved> found;
 };
 
-asio::awaitable<void> look_up(std::shared_ptr<Upstream> upstream, std::shared_ptr<LookUp> one) {
-  const Resolved resolved = co_await upstream->resolve(one->rule.host.name);
-  one->addresses = resolved.addresses;
-  one->done = true;
+void begin(const std::shared_ptr<LookUps>& all, const std::function<Resolved(const std::string&)>& resolve,
+           const std::string& name) {
+  try {
+    std::thread([all, resolve, name] {
+      Resolved resolved = resolve(name);
+      const std::lock_guard lock(all->mutex);
+      all->found[name] = std::move(resolved);
+      all->more.notify_all();
+    }).detach();
+  } catch (const std::system_error&) {
+    // Without a thread it is not found in time, which is said.
+  }
 }
 
 }  // namespace
 
-GroupRules with_own_addresses(GroupRules group, const MakeUpstream& make_upstream, std::chrono::milliseconds patience) {
-  asio::io_context context(1);
-  const std::shared_ptr<Upstream> upstream = make_upstream(context.get_executor());
-  std::vector<std::shared_ptr<LookUp>> all;
+GroupRules with_own_addresses(GroupRules group, const std::function<Resolved(const std::string& name)>& resolve,
+                              std::chrono::milliseconds patience) {
+  const auto all = std::make_shared<LookUps>();
+  std::map<std::string, std::vector<Rule>> wanted;
   for (const Rule& rule : group.rules) {
-    if (rule.host.kind != HostPattern::Kind::kName) continue;
-    all.push_back(std::make_shared<LookUp>(LookUp{.rule = rule, .addresses = {}}));
-    asio::co_spawn(context, look_up(upstream, all.back()), asio::detached);
+    if (rule.host.kind == HostPattern::Kind::kName) wanted[rule.host.name].push_back(rule);
   }
-  context.run_for(patience);
-  for (const std::shared_ptr<LookUp>& one : all) {
-    if (!one->done)
-      group.notes.push_back("the address of " + base::in_quotes(one->rule.host.name) +
+  for (const auto& [name, rules] : wanted) begin(all, resolve, name);
+  std::unique_lock lock(all->mutex);
+  all->more.wait_for(lock, patience, [&] { return all->found.size() == wanted.size(); });
+  for (const auto& [name, rules] : wanted) {
+    const auto found = all->found.find(name);
+    if (found == all->found.end()) {
+      group.notes.push_back("the address of " + base::in_quotes(name) +
                             " was not found in time; where it is a private one, allow it by --allow");
-    for (const IpAddress& address : one->addresses) {
+      continue;
+    }
+    for (const IpAddress& address : found->second.addresses) {
       if (!is_own_networks(classify(address))) continue;
-      Rule rule = one->rule;
-      rule.host = HostPattern{.kind = HostPattern::Kind::kNetwork, .name = {}, .network = Cidr(address)};
-      group.rules.push_back(std::move(rule));
+      for (Rule rule : rules) {
+        rule.host = HostPattern{.kind = HostPattern::Kind::kNetwork, .name = {}, .network = Cidr(address)};
+        group.rules.push_back(std::move(rule));
+      }
     }
   }
   return group;

@@ -6,7 +6,7 @@
 
 #include <chrono>
 #include <functional>
-#include <memory>
+#include <string>
 
 #include "gate/group_rules.h"
 #include "gate/host_resolver.h"
@@ -16,7 +16,8 @@ namespace caisson::gate {
 // The rules, and for each exact name among them a rule for each of its private, shared (carrier-grade) and reserved
 // addresses, at the same ports. Never for the host's loopback, link-local or metadata addresses. What the resolver does
 // not answer within `patience` is left out, with a note. Blocks.
-using MakeUpstream = std::function<std::shared_ptr<Upstream>(asio::any_io_executor executor)>;
-GroupRules with_own_addresses(GroupRules group, const MakeUpstream& make_upstream, std::chrono::milliseconds patience);
+// `resolve` is called on threads of their own; one that does not return in time goes on without anybody.
+GroupRules with_own_addresses(GroupRules group, const std::function<Resolved(const std::string& name)>& resolve,
+                              std::chrono::milliseconds patience);
 
 }  // namespace caisson::gate

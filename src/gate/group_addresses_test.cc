@@ -4,39 +4,32 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <map>
-
-#include "link/event.h"
 
 namespace caisson::gate {
 namespace {
 
 using namespace std::chrono_literals;
 
-class Table final : public Upstream {
- public:
-  explicit Table(asio::any_io_executor executor) : never_(std::move(executor)) {}
-  asio::awaitable<Resolved> resolve(std::string name) override {
-    static const std::map<std::string, std::vector<std::string>> kNames{
-        {"public.example", {"93.184.216.34"}},
-        {"mirror.example", {"10.1.2.3", "93.184.216.34", "100.64.0.9", "203.0.113.80"}},
-        {"tricky.example", {"127.0.0.1", "169.254.169.254", "169.254.1.1", "::1", "224.0.0.1"}}};
-    Resolved resolved;
-    if (name == "slow.example") co_await never_.wait();
-    for (const std::string& text : kNames.at(name)) resolved.addresses.push_back(*IpAddress::parse(text));
-    co_return resolved;
-  }
-  asio::awaitable<std::string> query(std::string) override { co_return std::string(); }
+Resolved from_table(const std::string& name) {
+  static const std::map<std::string, std::vector<std::string>> kNames{
+      {"public.example", {"93.184.216.34"}},
+      {"mirror.example", {"10.1.2.3", "93.184.216.34", "100.64.0.9", "203.0.113.80"}},
+      {"tricky.example", {"127.0.0.1", "169.254.169.254", "169.254.1.1", "::1", "224.0.0.1"}}};
+  Resolved resolved;
+  for (const std::string& text : kNames.at(name)) resolved.addresses.push_back(*IpAddress::parse(text));
+  return resolved;
+}
 
- private:
-  link::Event never_;
-};
-
-GroupRules resolved(const std::vector<std::string>& rules, std::chrono::milliseconds patience = 10s) {
+GroupRules group_of(const std::vector<std::string>& rules) {
   GroupRules group;
   for (const std::string& rule : rules) group.rules.push_back(parse_rule(rule));
-  return with_own_addresses(
-      group, [](asio::any_io_executor executor) { return std::make_shared<Table>(std::move(executor)); }, patience);
+  return group;
+}
+
+GroupRules resolved(const std::vector<std::string>& rules) {
+  return with_own_addresses(group_of(rules), from_table, 60s);
 }
 
 std::vector<std::string> texts(const GroupRules& group) {
@@ -56,10 +49,19 @@ TEST(GroupAddresses, NeverNameTheHostItselfOrItsMetadataService) {
 }
 
 TEST(GroupAddresses, SayWhatWasNotFoundInTime) {
-  const GroupRules group = resolved({"slow.example:443"}, 1ms);
+  std::promise<void> answer;
+  std::promise<void> ended;
+  const auto wait = [until = answer.get_future().share(), &ended](const std::string&) {
+    until.wait();
+    ended.set_value();
+    return Resolved();
+  };
+  const GroupRules group = with_own_addresses(group_of({"slow.example:443"}), wait, 1ms);
   EXPECT_EQ(texts(group), std::vector<std::string>{"slow.example:443"});
   ASSERT_EQ(group.notes.size(), 1U);
   EXPECT_NE(group.notes[0].find("slow.example"), std::string::npos);
+  answer.set_value();
+  ended.get_future().wait();
 }
 
 }  // namespace

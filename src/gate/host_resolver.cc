@@ -33,7 +33,22 @@ IpAddress address_of(const addrinfo& found) {
   return IpAddress::v6(bytes);
 }
 
-Resolved look_up(const std::string& name) {
+std::string ask_name_server(const std::string& message) {
+  struct __res_state state {};
+  if (::res_ninit(&state) != 0) return {};
+  std::string answer(kMaxDnsBytes, '\0');
+  const int size =
+      ::res_nsend(&state, reinterpret_cast<const unsigned char*>(message.data()), static_cast<int>(message.size()),
+                  reinterpret_cast<unsigned char*>(answer.data()), static_cast<int>(answer.size()));
+  ::res_nclose(&state);
+  if (size <= 0) return {};
+  answer.resize(std::min(answer.size(), static_cast<size_t>(size)));
+  return answer;
+}
+
+}  // namespace
+
+Resolved resolve_on_host(const std::string& name) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
@@ -54,21 +69,6 @@ Resolved look_up(const std::string& name) {
   if (resolved.addresses.empty() && resolved.error.empty()) resolved.error = "it has no address";
   return resolved;
 }
-
-std::string ask_name_server(const std::string& message) {
-  struct __res_state state {};
-  if (::res_ninit(&state) != 0) return {};
-  std::string answer(kMaxDnsBytes, '\0');
-  const int size =
-      ::res_nsend(&state, reinterpret_cast<const unsigned char*>(message.data()), static_cast<int>(message.size()),
-                  reinterpret_cast<unsigned char*>(answer.data()), static_cast<int>(answer.size()));
-  ::res_nclose(&state);
-  if (size <= 0) return {};
-  answer.resize(std::min(answer.size(), static_cast<size_t>(size)));
-  return answer;
-}
-
-}  // namespace
 
 struct HostResolver::Workers {
   explicit Workers(asio::any_io_executor on) : executor(std::move(on)) {}
@@ -147,7 +147,7 @@ asio::awaitable<Result> HostResolver::in_worker(std::function<Result()> look_up,
 }
 
 asio::awaitable<Resolved> HostResolver::resolve(std::string name) {
-  const std::function<Resolved()> work = [name] { return look_up(name); };
+  const std::function<Resolved()> work = [name] { return resolve_on_host(name); };
   const Resolved busy{.addresses = {}, .error = "too many names are being resolved"};
   return in_worker<Resolved>(work, busy);
 }

@@ -23,6 +23,9 @@ struct Resolved {
   std::string error;                 // why there are none
 };
 
+// getaddrinfo(3) of an absolute name. Blocks. Any thread.
+Resolved resolve_on_host(const std::string& name);
+
 // The seam between the gate and the host's resolver: tests have their own.
 class Upstream {
  public:

@@ -6,8 +6,6 @@ import json
 import socket
 import struct
 import subprocess
-import urllib.error
-import urllib.request
 
 import testnet
 from harness import Skipped, case, equal, fail, true, wait_until
@@ -336,31 +334,14 @@ def a_mirror_at_a_private_address_is_reached_as_a_registry(host):
     python(host, script, "--allow", "@registries").expect(out="package ECONNREFUSED ECONNREFUSED\n")
 
 
-def is_reachable(url):
-    try:
-        with urllib.request.urlopen(url, timeout=20):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except (OSError, ValueError):
-        return False
-
-
 @case(image="base", timeout=1200, processors=2, may_skip="no package registry is reachable")
-def real_package_managers_work_through_the_gate(host):
-    """apt and npm with this machine's own registries, which no file of the project names."""
-    registry = subprocess.run(["npm", "config", "get", "registry"], capture_output=True, text=True, check=True).stdout.strip()
-    if not is_reachable(registry):
-        raise Skipped("the npm registry of this machine is not reachable")
-    script = """
-apt-get update -q >/dev/null
-apt-get install -qy hello >/dev/null 2>&1
-hello
-cd /tmp && npm install --no-audit --no-fund --no-update-notifier is-number >/dev/null
-node -p "require('is-number')(5)"
-"""
-    host.caisson("run", "--allow", "@registries", "-e", f"npm_config_registry={registry}", "-u", "root", "--", "sh", "-ec", script,
-                 timeout=1000).expect(out="Hello, world!\ntrue\n", err_lacks="refused")
+def apt_installs_through_the_gate(host):
+    """From this machine's own package registry, which no file of the project names."""
+    if subprocess.run(["apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"], capture_output=True, check=False).returncode != 0:
+        raise Skipped("apt reaches no package registry here")
+    script = "apt-get update -q >/dev/null; apt-get install -qy hello >/dev/null 2>&1; hello"
+    host.caisson("run", "--allow", "@registries", "-u", "root", "--", "sh", "-ec", script, timeout=1000).expect(
+        out="Hello, world!\n", err_lacks="refused")
 
 
 @case(image=None)
