@@ -153,12 +153,12 @@ def what_is_no_http_is_refused_where_requests_are_judged(host):
     script = f'''
 import socket, ssl
 def talk(port, data):
-    with socket.create_connection(("example.com", port), 60) as one:
-        try:
+    try:
+        with socket.create_connection(("example.com", port), 60) as one:
             one.sendall(data)
             return one.recv(65536)[:12].decode()
-        except ConnectionResetError:
-            return "reset"
+    except ConnectionResetError:
+        return "reset"  # a server that speaks at once has it ended so soon that connect() may be what sees it
 def shake(name, protocols):
     context = ssl.create_default_context()
     context.set_alpn_protocols(protocols)
