@@ -11,31 +11,26 @@
 namespace caisson::gate {
 namespace {
 
-// The rule that a user would add. What a default or pattern never opens has to be named, which this does.
-std::string rule_for(const Target& target) {
-  return target.text();
-}
-
-bool denied_by_rule(const Verdict& verdict) {
-  return !verdict.allowed && verdict.entry && !verdict.entry->allow;
-}
-
 void require(const Verdict& verdict, const std::string& rule) {
-  // A rule that denies is not overruled by one that allows, and what is not public is not for a hint.
+  // A rule that denies is not overruled by one that allows.
   if (!verdict.allowed) throw Refused(verdict, verdict.entry ? "" : rule);
 }
 
-// The host itself, by its loopback: those of its addresses that no rule denies.
-Allowed own_host(const Policy& policy, const Target& target, Verdict verdict) {
-  Allowed allowed{.addresses = {}, .entry = std::move(verdict.entry)};
-  Verdict denied;
-  for (const IpAddress& address : {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")}) {
-    const Verdict own = policy.judge_address(target.protocol, address, target.port);
-    if (!denied_by_rule(own)) allowed.addresses.push_back(address);
-    if (denied_by_rule(own)) denied = own;
-  }
-  if (allowed.addresses.empty()) throw Refused(denied, "");
-  return allowed;
+// An address of a name that is allowed. Those of the host's own name, its loopback, are what that name is for: only a
+// rule that denies one closes it.
+Verdict judge_reached(const Policy& policy, const Target& target, const IpAddress& address) {
+  if (*target.name != kHostName) return policy.judge_resolved(target.protocol, *target.name, address, target.port);
+  Verdict verdict = policy.judge_address(target.protocol, address, target.port);
+  const bool denied = !verdict.allowed && verdict.entry && !verdict.entry->allow;
+  verdict.allowed = !denied;
+  return verdict;
+}
+
+asio::awaitable<std::vector<IpAddress>> resolve(StatePtr state, std::string name) {
+  if (name == kHostName) co_return std::vector<IpAddress>{IpAddress::v4(0x7f000001), *IpAddress::parse("::1")};
+  const Resolved resolved = co_await state->options.upstream->resolve(name);
+  if (resolved.addresses.empty()) throw base::Error("cannot resolve '" + name + "' on the host: " + resolved.error);
+  co_return resolved.addresses;
 }
 
 }  // namespace
@@ -62,20 +57,16 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
   if (!target.name) {
     if (is_synthetic(target.address)) throw Refused("no name has the address " + to_string(target.address));
     Verdict verdict = state->options.policy.judge_address(target.protocol, target.address, target.port);
-    require(verdict, rule_for(target));
+    require(verdict, target.text());
     co_return Allowed{.addresses = {target.address}, .entry = std::move(verdict.entry)};
   }
   Verdict by_name = state->options.policy.judge_connect(target.protocol, *target.name, target.port);
-  require(by_name, rule_for(target));
-  if (*target.name == kHostName) co_return own_host(state->options.policy, target, std::move(by_name));
-
-  const Resolved resolved = co_await state->options.upstream->resolve(*target.name);
-  if (resolved.addresses.empty())
-    throw base::Error("cannot resolve '" + *target.name + "' on the host: " + resolved.error);
-  Allowed allowed{.addresses = {}, .entry = by_name.entry};
+  require(by_name, target.text());
+  const std::vector<IpAddress> addresses = co_await resolve(state, *target.name);
+  Allowed allowed{.addresses = {}, .entry = std::move(by_name.entry)};
   std::optional<Refused> refused;
-  for (const IpAddress& address : resolved.addresses) {
-    const Verdict verdict = state->options.policy.judge_resolved(target.protocol, *target.name, address, target.port);
+  for (const IpAddress& address : addresses) {
+    const Verdict verdict = judge_reached(state->options.policy, target, address);
     if (verdict.allowed) {
       allowed.addresses.push_back(address);
     } else if (!refused) {
@@ -91,12 +82,7 @@ std::optional<std::string> objection(const Policy& policy, const OpenConnection&
   const Target& target = connection.target;
   Verdict verdict = target.name ? policy.judge_connect(target.protocol, *target.name, target.port)
                                 : policy.judge_address(target.protocol, target.address, target.port);
-  if (verdict.allowed && target.name && *target.name != kHostName)
-    verdict = policy.judge_resolved(target.protocol, *target.name, connection.reached, target.port);
-  if (verdict.allowed && target.name && *target.name == kHostName) {
-    const Verdict own = policy.judge_address(target.protocol, connection.reached, target.port);
-    if (denied_by_rule(own)) verdict = own;
-  }
+  if (verdict.allowed && target.name) verdict = judge_reached(policy, target, connection.reached);
   if (!verdict.allowed) return verdict.reason;
   return connection.objection ? connection.objection(policy) : std::nullopt;
 }

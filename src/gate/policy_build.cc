@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "gate/git_remotes.h"
 #include "gate/preset.h"
 
 namespace caisson::gate {
@@ -108,11 +107,6 @@ BuiltPolicy build_policy(const PolicyWish& wish) {
   if (wish.file) builder.add_file(*wish.file);
   builder.add_options();
   return builder.take();
-}
-
-void use_groups_of_process(PolicyWish& wish, const std::string& workspace) {
-  wish.registries = [workspace] { return registry_rules(registry_sources_of_process(workspace)); };
-  wish.git = [workspace] { return git_rules(workspace); };
 }
 
 }  // namespace caisson::gate

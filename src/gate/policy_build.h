@@ -12,7 +12,6 @@
 #include "gate/group_rules.h"
 #include "gate/policy.h"
 #include "gate/policy_file.h"
-#include "gate/registries.h"
 
 namespace caisson::gate {
 
@@ -38,8 +37,5 @@ struct BuiltPolicy {
 
 // Throws a base::Error that names the option or file and the rule.
 BuiltPolicy build_policy(const PolicyWish& wish);
-
-// The wish's functions for this process: registry_rules of its settings, git_rules of the workspace ("": none).
-void use_groups_of_process(PolicyWish& wish, const std::string& workspace);
 
 }  // namespace caisson::gate

@@ -205,12 +205,7 @@ def a_policy_is_changed_live_and_kept(host):
     """N6: an added rule is in force at once, a denied connection ends, and a restart has neither more nor less."""
     net = host.network
     net.names["example.com"] = [testnet.PUBLIC]
-
-    def hold(connection):
-        connection.sendall(b"x")
-        connection.recv(1)
-
-    port = net.serve(hold)
+    port = net.serve_held()
     name = detached(host, "live")
     ask = f'print(probe("example.com", {port}))'
     inside(host, name, ask).expect(out="EAI_NONAME\n")

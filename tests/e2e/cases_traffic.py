@@ -214,12 +214,7 @@ def limits_of_the_network_hold_and_are_said(host):
     """N9: how many connections at a time, and how many bytes in all."""
     net = host.network
     net.names["example.com"] = [testnet.PUBLIC]
-
-    def hold(connection):
-        connection.sendall(b"x")
-        connection.recv(1)
-
-    port = net.serve(hold)
+    port = net.serve_held()
     script = f'''
 ones = [socket.create_connection(("example.com", {port}), 20) for _ in range(3)]
 print([one.recv(1) for one in ones], probe("example.com", {port}))

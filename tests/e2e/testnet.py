@@ -103,6 +103,15 @@ class TestNet:
 
         return self.serve(handler, port)
 
+    def serve_held(self):
+        """Sends one byte to who connects, and keeps the connection until the other end says something or goes."""
+
+        def handler(connection):
+            connection.sendall(b"x")
+            connection.recv(1)
+
+        return self.serve(handler)
+
     def serve_http(self, body, port=0):
         """Answers each connection's one request with the body; returns (port, list of the requests' first lines)."""
         seen = []
