@@ -49,7 +49,7 @@ const std::vector<CommandEntry>& all_commands() {
       {"stop", [](CLI::App& app, Tail&) { add_stop_command(app); }, -1},
       {"rm", [](CLI::App& app, Tail&) { add_rm_command(app); }, -1},
       {"logs", [](CLI::App& app, Tail&) { add_logs_command(app); }, -1},
-      {"policy", [](CLI::App& app, Tail&) { add_policy_command(app); }, -1},
+      {"policy", add_policy_command, -1, "learn"},
       {"log", [](CLI::App& app, Tail&) { add_log_command(app); }, -1},
       {"cp", [](CLI::App& app, Tail&) { add_cp_command(app); }, -1},
       {"image", [](CLI::App& app, Tail&) { add_image_command(app); }, -1},

@@ -49,8 +49,9 @@ void add_stop_command(CLI::App& app);
 void add_rm_command(CLI::App& app);
 void add_logs_command(CLI::App& app);
 void add_cp_command(CLI::App& app);
-void add_policy_command(CLI::App& app);
+void add_policy_command(CLI::App& app, Tail& tail);
 void add_policy_log_command(CLI::App& policy);
+void add_policy_learn_command(CLI::App& policy, Tail& tail);
 void add_log_command(CLI::App& app);
 void add_image_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
@@ -62,6 +63,8 @@ struct CommandEntry {
   void (*add)(CLI::App& app, Tail& tail);
   // How many words of its own come before the tail; -1: it has no tail.
   int words_before_tail;
+  // Its command that has a tail, where not it itself has one: "learn" of "policy".
+  std::string_view with_tail = {};
 };
 // In the order in which help shows them.
 const std::vector<CommandEntry>& all_commands();

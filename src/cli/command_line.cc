@@ -153,6 +153,9 @@ int run_command(const CommandEntry& entry, std::vector<std::string> words) {
   entry.add(root, tail);
   if (entry.words_before_tail >= 0) {
     tail = cut_tail(*root.get_subcommand(std::string(entry.name)), entry.words_before_tail, words);
+  } else if (!words.empty() && !entry.with_tail.empty() && words[0] == entry.with_tail) {
+    const CLI::App& command = *root.get_subcommand(std::string(entry.name))->get_subcommand(words[0]);
+    tail = cut_tail(command, 1, words);
   }
   words.insert(words.begin(), std::string(entry.name));
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back

@@ -146,7 +146,7 @@ void add_check(CLI::App& policy) {
 
 }  // namespace
 
-void add_policy_command(CLI::App& app) {
+void add_policy_command(CLI::App& app, Tail& tail) {
   CLI::App& policy =
       add_command(app, {"policy", "COMMAND", "show, change and check what a sandbox's network may reach", ""});
   policy.require_subcommand(1);
@@ -156,6 +156,7 @@ void add_policy_command(CLI::App& app) {
   add_rm(policy);
   add_check(policy);
   add_policy_log_command(policy);
+  add_policy_learn_command(policy, tail);
 }
 
 }  // namespace caisson::cli

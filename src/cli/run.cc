@@ -45,8 +45,8 @@ int run_detached(Prepared prepared) {
 }
 
 int run_in_foreground(Prepared prepared) {
-  keeper::Client client(
-      keeper::launch_keeper({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true}));
+  keeper::Client client(keeper::launch_keeper(
+      {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end}));
   const spec::Command& command = prepared.spec.command;
   return run_session(std::move(client).upgrade("POST", "/v1/attach"), {.sandbox = prepared.spec.name,
                                                                        .id = "main",

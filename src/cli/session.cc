@@ -48,6 +48,8 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   stream.send_input = options.send_input;
   stream.tty = options.tty;
   stream.size = options.size;
+  stream.output = options.output;
+  stream.detach_keys = options.may_leave;
   const StreamEnd end = run_stream(stream, control);
   switch (end.kind) {
     case StreamEnd::Kind::kExited:

@@ -35,6 +35,8 @@ struct SessionOptions {
   bool send_input = false;
   bool tty = false;
   TerminalSize size;
+  int output = 1;         // where its stdout goes
+  bool may_leave = true;  // by ctrl-p ctrl-q
 };
 
 // Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is

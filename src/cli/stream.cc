@@ -155,7 +155,7 @@ class Loop {
       return send_unsent();
     }
     const std::string_view typed(buffer.data(), static_cast<size_t>(count));
-    if (!raw_) {
+    if (!raw_ || !options_.detach_keys) {
       append_frame(unsent_, ExecFrame::kStdin, typed);
       return send_unsent();
     }

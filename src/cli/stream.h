@@ -41,6 +41,7 @@ struct StreamOptions {
   bool send_input = false;  // else the command has no stdin from here
   bool tty = false;         // raw mode from the command's start to the loop's end, when `input` is a terminal and sent
   TerminalSize size;        // what the command was started with
+  bool detach_keys = true;  // ctrl-p ctrl-q leave it
 };
 
 struct StreamEnd {

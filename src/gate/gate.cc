@@ -120,6 +120,10 @@ const Refusals& Gate::refusals() const {
   return state_->refusals;
 }
 
+const Uses& Gate::uses() const {
+  return state_->uses;
+}
+
 size_t Gate::connections() const {
   return state_->connections;
 }

@@ -23,6 +23,7 @@
 #include "base/json_reader.h"
 #include "gate/host_resolver.h"
 #include "gate/policy.h"
+#include "gate/used.h"
 #include "link/session.h"
 
 namespace caisson::gate {
@@ -82,6 +83,8 @@ class Gate {
   void close();
 
   const Refusals& refusals() const;
+  // Connections that were made, over TCP and UDP.
+  const Uses& uses() const;
   size_t connections() const;
 
   struct State;

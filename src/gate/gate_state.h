@@ -77,6 +77,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   Budget budget;
   std::shared_ptr<TlsTermination> termination;  // http_session.h
   Refusals refusals;
+  Uses uses;
   std::list<OpenConnection> open;
   size_t connections = 0;  // with those that are still being judged
   size_t datagram_flows = 0;

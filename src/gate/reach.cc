@@ -25,6 +25,13 @@ void note_refusal(Gate::State& state, const Target& target, const Refused& refus
   state.count_refusal(target.text(), {.reason = refused.problem(), .allow = refused.allow()});
 }
 
+// An address that is not public needs a rule of its own, besides the one for the name that led to it.
+void note_use(Gate::State& state, const Target& target, const IpAddress& reached) {
+  if (target.name) state.uses.add({.protocol = target.protocol, .host = *target.name, .port = target.port});
+  const bool needs_rule = classify(reached) != AddressKind::kPublic && target.name != kHostName;
+  if (!target.name || needs_rule) state.uses.add({.protocol = target.protocol, .host = reached, .port = target.port});
+}
+
 asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t id, Dial dial) {
   if (state->budget.used_up()) throw Refused::by_limit(state->budget.used_up_words());
   if (state->connections > state->options.limits.connections)
@@ -40,6 +47,7 @@ asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t 
   details["address"] = to_string(dialled.address);
   if (allowed.entry) details["rule"] = to_string(allowed.entry->rule);
   state->record("connect", std::move(details));
+  note_use(*state, target, dialled.address);
   co_return dialled;
 }
 

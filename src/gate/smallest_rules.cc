@@ -16,7 +16,7 @@ using Kind = HostPattern::Kind;
 // One port, or 0 for every.
 using Place = std::pair<Protocol, uint16_t>;
 
-Rule rule_for(const Place& place, HostPattern host) {
+Rule rule_at(const Place& place, HostPattern host) {
   const auto [protocol, port] = place;
   return {.protocol = protocol, .host = std::move(host), .ports = port == 0 ? PortRange{} : PortRange{port, port}};
 }
@@ -39,9 +39,7 @@ bool takes_star(std::string_view domain) {
   return !has_many_owners(domain) && domain != parent_name(kHostName);
 }
 
-}  // namespace
-
-std::vector<Rule> smallest_rules(const std::vector<Used>& used) {
+std::vector<Rule> merged_rules(const std::set<Used>& used) {
   std::map<std::pair<Protocol, std::variant<std::string, IpAddress>>, std::set<uint16_t>> ports;
   for (const Used& one : used) ports[{one.protocol, one.host}].insert(one.port);
 
@@ -54,16 +52,28 @@ std::vector<Rule> smallest_rules(const std::vector<Used>& used) {
     if (name != nullptr && takes_star(parent_name(*name))) {
       below[{place, std::string(parent_name(*name))}].push_back(*name);
     } else {
-      rules.push_back(rule_for(place, pattern_of(host)));
+      rules.push_back(rule_at(place, pattern_of(host)));
     }
   }
   for (const auto& [key, names] : below) {
     const auto& [place, domain] = key;
     if (names.size() >= kNamesForStar) {
-      rules.push_back(rule_for(place, {.kind = Kind::kOneLabel, .name = domain}));
+      rules.push_back(rule_at(place, {.kind = Kind::kOneLabel, .name = domain}));
     } else {
-      for (const std::string& name : names) rules.push_back(rule_for(place, pattern_of(name)));
+      for (const std::string& name : names) rules.push_back(rule_at(place, pattern_of(name)));
     }
+  }
+  return rules;
+}
+
+}  // namespace
+
+std::vector<Rule> smallest_rules(const std::set<Used>& used, Merge merge) {
+  std::vector<Rule> rules;
+  if (merge == Merge::kYes) {
+    rules = merged_rules(used);
+  } else {
+    for (const Used& one : used) rules.push_back(rule_for(one));
   }
   std::sort(rules.begin(), rules.end(), [](const Rule& a, const Rule& b) { return to_string(a) < to_string(b); });
   return rules;

@@ -16,7 +16,7 @@ struct LaunchOptions {
   // The main command starts only when POST /v1/attach has come on the returned connection, so that nothing of its
   // output is missed.
   bool wait_for_attach = false;
-  // A foreground run that is removed at its end: when the returned connection closes without POST /v1/detach (the
+  // A foreground run that is not kept: when the returned connection closes without POST /v1/detach (the
   // client crashed, the terminal was closed, the user insisted), the sandbox ends.
   bool end_with_client = false;
 };

@@ -46,7 +46,7 @@ Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions o
       main_(std::make_shared<MainCommand>(executor, options_.folder, [this](bool first) { client_gone(first); })),
       changed_(executor) {
   sandbox_.state.stages_us = options_.stages_us;
-  owned_ = options_.end_with_client && plan_.spec.remove_at_end;
+  owned_ = options_.end_with_client;
 }
 
 Life::~Life() = default;

@@ -129,7 +129,10 @@ void Life::settle(const Ending& ending) {
   state.exit_code = ending.exit ? ending.exit->code : ending.error->exit_code;
   state.reason = ending.reason;
   if (ending.exit) state.notes = ending.exit->notes;
-  if (gate_) state.refusals = gate_->refusals();
+  if (gate_) {
+    state.refusals = gate_->refusals();
+    state.uses = gate_->uses();
+  }
   state.keeper_pid = 0;
   state.engine_pid = 0;
   for (const std::string& line : state.notes) ledger_.write("limit", base::Json{{"note", line}});

@@ -374,14 +374,23 @@ TEST_F(LifeTest, ADetachedSandboxGoesOnAndCanBeAttachedAgain) {
   EXPECT_EQ(again.expect_exit().code, 128 + SIGTERM);
 }
 
-TEST_F(LifeTest, AKeptSandboxGoesOnWithoutItsClient) {
-  RunningKeeper keeper(kept({"wait"}), {.end_with_client = true});
+TEST_F(LifeTest, ASandboxThatIsNotItsClientsGoesOnWithoutIt) {
+  RunningKeeper keeper(kept({"wait"}));
   FrameConnection client = keeper.start().attach();
   client.expect(ExecFrame::kStarted);
   client.close();
   EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
   keeper.another().request("POST", "/v1/stop");
   EXPECT_EQ(read_sandbox("kt-web").state.exit_code, 128 + SIGTERM);
+}
+
+TEST_F(LifeTest, AKeptSandboxCanEndWithItsClientToo) {
+  RunningKeeper keeper(kept({"wait"}), {.end_with_client = true});
+  FrameConnection client = keeper.start().attach();
+  client.expect(ExecFrame::kStarted);
+  client.close();
+  keeper.join();
+  EXPECT_EQ(read_sandbox("kt-web").state.status, Status::kStopped);
 }
 
 TEST_F(LifeTest, OneClientIsAttachedAtATime) {

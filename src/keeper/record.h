@@ -54,7 +54,9 @@ struct State {
   std::vector<spec::PortPublish> ports;  // as they are bound: no host port is 0
   std::vector<engine::WallPart> wall;
   Stages stages_us;
-  gate::Refusals refusals;  // of the last run, when it has ended
+  // Of the last run, when it has ended.
+  gate::Refusals refusals;
+  gate::Uses uses;
 };
 
 struct Sandbox {

@@ -101,7 +101,8 @@ Json to_json(const State& state) {
               {"ports", list_to_json(state.ports, port_to_json)},
               {"wall", list_to_json(state.wall, wall_part_to_json)},
               {"stages_us", state.stages_us},
-              {"refusals", to_json(state.refusals)}};
+              {"refusals", to_json(state.refusals)},
+              {"connections", to_json(state.uses)}};
 }
 
 State state_from_json(const Json& json) {
@@ -121,6 +122,7 @@ State state_from_json(const Json& json) {
   state.wall = list_from_json(reader.raw("wall"), wall_part_from_json);
   state.stages_us = reader.required<Stages>("stages_us");
   state.refusals = refusals_from_json(reader.raw("refusals"));
+  state.uses = gate::uses_from_json(reader.raw("connections"));
   reader.finish();
   return state;
 }
