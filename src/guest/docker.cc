@@ -177,6 +177,11 @@ void Docker::set_state(std::string state) {
   changed_.notify_all();
 }
 
+void Docker::set_ended() {
+  pid_ = -1;
+  guest_.ended.notify_all();
+}
+
 void Docker::start() {
   program_ = find_engine();
   if (program_.empty()) return;
@@ -240,7 +245,7 @@ asio::awaitable<void> Docker::supervise() {
     } catch (const std::exception& error) {
       problem = base::escaped(error.what());
     }
-    pid_ = -1;
+    set_ended();
     ++generation_;
     if (stopping_) break;
     // An engine that worked and was killed is "starting" again. One that never answers has failed, but not at once: on
@@ -273,7 +278,7 @@ asio::awaitable<void> Docker::run_once() {
   if (stopping_) ::kill(pid_, SIGTERM);
   asio::co_spawn(guest_.executor, watch_readiness(), asio::detached);
   co_await guest_.reaper.wait(engine.process.pid, engine.process.pidfd);
-  pid_ = -1;
+  set_ended();
 }
 
 // Ends when the engine answered, or when it is not this one any more.

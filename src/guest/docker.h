@@ -42,7 +42,7 @@ class Docker {
   asio::awaitable<void> rest();
   // SIGTERM (SIGKILL to one that rests: it has nothing to save), and no new start. Its end is not waited for.
   void stop();
-  // Whether its process runs.
+  // Whether its process runs; Guest::ended is notified when it does no more.
   bool running() const { return pid_ > 0; }
 
  private:
@@ -52,6 +52,7 @@ class Docker {
   asio::awaitable<void> wake_on_use(std::shared_ptr<Descriptor> listener);
   void wake();
   void set_state(std::string state);
+  void set_ended();
 
   Guest& guest_;
   std::string program_;

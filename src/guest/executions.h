@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/fd.h"
+#include "link/event.h"
 #include "link/services.h"
 
 namespace caisson::guest {
@@ -28,15 +29,22 @@ struct Execution {
 
 class Executions {
  public:
+  // `ended` is notified when a command is not among them any more.
+  explicit Executions(link::Event& ended) : ended_(ended) {}
+
   uint64_t next_id() { return ++last_id_; }
   void add(std::shared_ptr<Execution> execution) { running_[execution->id] = std::move(execution); }
-  void remove(uint64_t id) { running_.erase(id); }
+  void remove(uint64_t id) {
+    running_.erase(id);
+    ended_.notify_all();
+  }
   // Throws base::Error when no such command runs.
   Execution& at(uint64_t id) const;
   void signal_all(int number) const;
   bool empty() const { return running_.empty(); }
 
  private:
+  link::Event& ended_;
   std::map<uint64_t, std::shared_ptr<Execution>> running_;
   uint64_t last_id_ = 0;
 };

@@ -14,6 +14,7 @@
 #include "guest/executions.h"
 #include "guest/reaper.h"
 #include "guest/workers.h"
+#include "link/event.h"
 #include "link/services.h"
 #include "link/session.h"
 
@@ -21,10 +22,18 @@ namespace caisson::guest {
 
 struct Guest {
   explicit Guest(asio::any_io_executor runs_on)
-      : executor(runs_on), reaper(runs_on), workers(runs_on), docker(*this), egress(*this) {}
+      : executor(runs_on),
+        ended(runs_on),
+        reaper(runs_on, ended),
+        workers(runs_on),
+        docker(*this),
+        egress(*this),
+        executions(ended) {}
   Guest(const Guest&) = delete;
 
   asio::any_io_executor executor;
+  // A process, a command or the Docker Engine has, each told by the one that keeps it.
+  link::Event ended;
   Anchors anchors;
   Cgroups cgroups;
   Reaper reaper;

@@ -9,8 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdio>
+
+#include "link/wait_until.h"
 
 namespace caisson::guest {
 namespace {
@@ -29,11 +31,14 @@ void close_disk(const base::Fd& disk) {
   ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0);
 }
 
-// Until `done`, or the time is over; looked at each time a child ends.
+// Until `done`, or the time is over: that is told where `caisson logs --console` shows it.
 template <typename Done>
-asio::awaitable<void> wait_until(Guest& guest, std::chrono::milliseconds longest, Done done) {
-  const auto end = std::chrono::steady_clock::now() + longest;
-  while (!done() && std::chrono::steady_clock::now() < end) co_await guest.reaper.next_end(end);
+asio::awaitable<void> wait_for_end(Guest& guest, const char* of_what, std::chrono::seconds longest, Done done) {
+  const auto deadline = std::chrono::steady_clock::now() + longest;
+  co_await link::wait_until(guest.executor, guest.ended, std::move(done), deadline);
+  // Also when it has by now: nobody said so.
+  if (std::chrono::steady_clock::now() >= deadline)
+    std::fprintf(stderr, "caisson-init: %s did not end within %d s\n", of_what, static_cast<int>(longest.count()));
 }
 
 }  // namespace
@@ -43,14 +48,14 @@ asio::awaitable<void> power_off(Guest& guest) {
   guest.executions.signal_all(SIGTERM);
   guest.docker.stop();
   auto engine_gone = [&] { return !guest.docker.running(); };
-  co_await wait_until(guest, kEngineStops, engine_gone);
+  co_await wait_for_end(guest, "the Docker Engine", kEngineStops, engine_gone);
   auto commands_gone = [&] { return guest.cgroups.commands().empty() && guest.executions.empty(); };
-  co_await wait_until(guest, kCommandsEnd, commands_gone);
+  co_await wait_for_end(guest, "a command", kCommandsEnd, commands_gone);
   guest.executions.signal_all(SIGKILL);
   if (::getpid() == 1) {
     ::kill(-1, SIGKILL);
     auto none_left = [&] { return guest.reaper.no_children(); };
-    co_await wait_until(guest, kCommandsEnd, none_left);
+    co_await wait_for_end(guest, "a killed process", kCommandsEnd, none_left);
   }
   if (!guest.owns_machine) ::_exit(0);
   ::sync();

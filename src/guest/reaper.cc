@@ -33,16 +33,9 @@ asio::awaitable<void> Reaper::run(base::Fd signals) {
     while (::read(descriptor.get(), info, sizeof info) > 0) {
     }
     collect();
-    tick_.cancel();
+    ended_.notify_all();
     co_await descriptor.readable();
   }
-}
-
-asio::awaitable<void> Reaper::next_end(std::chrono::steady_clock::time_point until) {
-  boost::system::error_code ignored;
-  auto token = asio::redirect_error(asio::use_awaitable, ignored);
-  tick_.expires_at(until);
-  co_await tick_.async_wait(token);
 }
 
 bool Reaper::no_children() const {

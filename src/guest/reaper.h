@@ -8,8 +8,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +16,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "guest/spawn.h"
+#include "link/event.h"
 
 namespace caisson::guest {
 
@@ -25,7 +24,8 @@ namespace asio = boost::asio;
 
 class Reaper {
  public:
-  explicit Reaper(asio::any_io_executor executor) : executor_(executor), tick_(executor) {}
+  // `ended` is notified when any process has ended.
+  Reaper(asio::any_io_executor executor, link::Event& ended) : executor_(executor), ended_(ended) {}
 
   // Reaps whatever ends from now on. Blocks SIGCHLD in this thread.
   void start();
@@ -43,8 +43,6 @@ class Reaper {
   // Waits for the end of an expected child.
   asio::awaitable<base::ExitStatus> wait(pid_t pid, const base::Fd& pidfd);
 
-  // Until any process ends, or until then. One caller at a time.
-  asio::awaitable<void> next_end(std::chrono::steady_clock::time_point until);
   bool no_children() const;
 
  private:
@@ -52,7 +50,7 @@ class Reaper {
   asio::awaitable<void> run(base::Fd signals);
 
   asio::any_io_executor executor_;
-  asio::steady_timer tick_;
+  link::Event& ended_;
   std::map<pid_t, std::optional<base::ExitStatus>> statuses_;
   std::vector<std::shared_ptr<const Birth>> births_;
 };

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "keeper/clock.h"
 #include "keeper/descriptors.h"
+#include "link/wait_until.h"
 
 namespace caisson::keeper {
 namespace {
@@ -247,18 +248,8 @@ asio::awaitable<void> Life::send_signal(uint64_t id, int number) {
 
 asio::awaitable<bool> Life::wait_until(std::function<bool()> condition, std::optional<Clock::time_point> deadline) {
   const auto self = shared_from_this();
-  asio::steady_timer timer(executor_);
-  if (deadline) {
-    timer.expires_at(*deadline);
-    timer.async_wait([self](boost::system::error_code error) {
-      if (!error) self->changed_.notify_all();
-    });
-  }
-  while (!condition()) {
-    if (deadline && Clock::now() >= *deadline) co_return false;
-    co_await changed_.wait();
-  }
-  co_return true;
+  const bool came = co_await link::wait_until(executor_, changed_, std::move(condition), deadline);
+  co_return came;
 }
 
 void Life::note(const char* stage) {

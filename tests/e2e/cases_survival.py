@@ -443,3 +443,18 @@ def the_next_command_sweeps_what_a_killed_template_build_left(host):
     host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
     equal(drafts(), [], "drafts")
     equal(left(names), [], "cgroups")
+
+
+@case(image="base")
+def a_machine_with_a_docker_engine_powers_off_in_order(host):
+    """Init sees each end that it waits for: it says so on the console when one did not come in time. Several times, because
+    which of two events of one end comes first is a matter of luck."""
+    name = host.name("poweroff")
+    for _ in range(8):
+        host.caisson("run", "-d", "--name", name, "--", "sleep", "infinity").expect()
+        host.caisson("exec", name, "--", "true").expect()
+        host.caisson("stop", name).expect()
+        with open(f"{host.folder(name)}/console.log", encoding="utf-8", errors="replace") as file:
+            console = file.read()
+        true("the Docker Engine did not end" not in console, f"the console says: {console[-500:]!r}")
+        host.caisson("rm", name).expect()
