@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "base/text.h"
@@ -27,14 +25,6 @@ uint64_t chunk_size(std::string_view line) {
     throw HttpProblem("a chunk's size is no number, or too large");
   }
   return size;
-}
-
-// What a trailer must not say, since it was needed before the body (RFC 9110, section 6.5.1).
-bool is_too_late(std::string_view name) {
-  constexpr std::array<std::string_view, 9> kNames = {
-      "connection", "content-encoding", "content-length",    "content-type", "host",
-      "te",         "trailer",          "transfer-encoding", "upgrade"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 }  // namespace
@@ -99,7 +89,7 @@ void ChunkReader::take_trailer() {
   }
   if (trailer_bytes_ > kMaxTrailerBytes) throw HttpProblem("its trailers are longer than 16384 bytes");
   append_field(trailers_, line_);
-  if (is_too_late(trailers_.back().first)) throw HttpProblem("it has a trailer that belongs into its head");
+  if (is_no_trailer(trailers_.back().first)) throw HttpProblem("it has a trailer that belongs into its head");
 }
 
 std::string chunk_begin(size_t bytes) {

@@ -9,7 +9,7 @@
 namespace caisson::gate {
 
 Http1Connection::Http1Connection(const asio::any_io_executor& executor, ByteStreamPtr client, ByteStreamPtr server,
-                                 Http1Options options)
+                                 HttpOptions options)
     : client_(std::move(client)),
       server_(std::move(server)),
       options_(std::move(options)),

@@ -21,13 +21,13 @@ namespace caisson::gate {
 class Http1Connection {
  public:
   Http1Connection(const asio::any_io_executor& executor, ByteStreamPtr client, ByteStreamPtr server,
-                  Http1Options options);
+                  HttpOptions options);
 
   bool has_server() const { return server_ != nullptr; }
   // Until both directions have ended.
   asio::awaitable<void> requests();
   static asio::awaitable<void> responses(std::shared_ptr<Http1Connection> self);
-  const Http1End& ended() const { return end_; }
+  const HttpEnd& ended() const { return end_; }
 
  private:
   // A request that was passed on.
@@ -46,8 +46,6 @@ class Http1Connection {
   // http1_requests.cc
   asio::awaitable<bool> one_request();
   asio::awaitable<bool> handle(HttpHead head);
-  HttpRecord judge(const HttpHead& head) const;
-  std::string host_problem(const HttpHead& head) const;
   asio::awaitable<bool> pass_on(HttpHead head, HttpRecord record);
   asio::awaitable<std::string> pass_body(BodyFraming framing);
   asio::awaitable<void> spoilt(std::string problem);
@@ -76,14 +74,14 @@ class Http1Connection {
 
   ByteStreamPtr client_;
   ByteStreamPtr server_;
-  Http1Options options_;
+  HttpOptions options_;
   HttpInput from_client_;
   HttpInput from_server_;
   Watchdog client_dog_;
   Watchdog server_dog_;
   link::Event changed_;
   std::optional<Exchange> exchange_;
-  Http1End end_;
+  HttpEnd end_;
   bool any_answered_ = false;
   bool closing_ = false;      // nothing more is passed on
   bool failed_ = false;       // both ends were aborted

@@ -161,7 +161,7 @@ void check(size_t piece, std::string_view from_client, std::string_view from_ser
   size_t recorded = 0;
   size_t judged = 0;
   bool tunnel = false;
-  Http1Options options;
+  HttpOptions options;
   options.host = "a.com";
   options.port = 80;
   options.judge = [&](std::string_view method, const CanonicalPath& path) {
@@ -179,11 +179,10 @@ void check(size_t piece, std::string_view from_client, std::string_view from_ser
     require(record.allowed || !record.reason.empty());
   };
   bool ended = false;
-  asio::co_spawn(context, serve_http1(client, server, options),
-                 [&](const std::exception_ptr& failure, const Http1End&) {
-                   require(!failure);
-                   ended = true;
-                 });
+  asio::co_spawn(context, serve_http1(client, server, options), [&](const std::exception_ptr& failure, const HttpEnd&) {
+    require(!failure);
+    ended = true;
+  });
   context.poll();
   // The proxy may be waiting for the rest of an answer.
   server->end();

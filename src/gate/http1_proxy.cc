@@ -10,7 +10,7 @@
 
 namespace caisson::gate {
 
-asio::awaitable<Http1End> serve_http1(ByteStreamPtr client, ByteStreamPtr server, Http1Options options) {
+asio::awaitable<HttpEnd> serve_http1(ByteStreamPtr client, ByteStreamPtr server, HttpOptions options) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   const auto connection =
       std::make_shared<Http1Connection>(executor, std::move(client), std::move(server), std::move(options));

@@ -74,13 +74,13 @@ class Http1Proxy : public testing::Test {
 
   link::Loop loop;
   Policy policy;
-  Http1Options options;
+  HttpOptions options;
   std::shared_ptr<MemoryStream> client;  // the test's ends
   std::shared_ptr<MemoryStream> server;
   std::string client_got;
   std::string server_got;
   std::vector<HttpRecord> records;
-  Http1End end;
+  HttpEnd end;
   std::shared_ptr<MemoryStream> client_side_;
   std::shared_ptr<MemoryStream> server_side_;
 };

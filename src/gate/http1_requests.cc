@@ -2,7 +2,6 @@
 
 // The direction from the client to the server.
 
-#include "base/text.h"
 #include "gate/http1_connection.h"
 #include "gate/http1_write.h"
 
@@ -70,49 +69,13 @@ asio::awaitable<bool> Http1Connection::one_request() {
 }
 
 asio::awaitable<bool> Http1Connection::handle(HttpHead head) {
-  HttpRecord record = judge(head);
-  if (record.allowed && !options_.no_server.empty()) {
-    record.status = 502;
-    record.reason = options_.no_server;
-  }
+  HttpRecord record = judge_head(head, options_);
   if (record.status != 0) {
     const bool has_body = head.method != "HEAD";
     co_await refuse(std::move(record), has_body);
     co_return false;
   }
   co_return co_await pass_on(std::move(head), std::move(record));
-}
-
-// With a status where the request is not passed on.
-HttpRecord Http1Connection::judge(const HttpHead& head) const {
-  HttpRecord record{.method = head.method, .path = head.target.substr(0, head.target.find('?'))};
-  if (record.reason = host_problem(head); !record.reason.empty()) {
-    record.status = 403;
-    return record;
-  }
-  const auto path = canonical_path(head.target);
-  if (!path) {
-    record.status = 400;
-    record.reason = "the path " + base::in_quotes(record.path.substr(0, 256)) + " has no single meaning";
-    return record;
-  }
-  Verdict verdict = options_.judge(head.method, *path);
-  record.allowed = verdict.allowed;
-  record.entry = std::move(verdict.entry);
-  if (verdict.allowed) return record;
-  record.status = 403;
-  record.reason = std::move(verdict.reason);
-  record.any_rule = !record.entry;
-  return record;
-}
-
-// A server has many names; only the one that was judged may be asked for.
-std::string Http1Connection::host_problem(const HttpHead& head) const {
-  if (head.host != options_.host)
-    return "its Host is " + base::in_quotes(head.host) + ", and the connection is to " + base::in_quotes(options_.host);
-  if (head.port.value_or(options_.usual_port) != options_.port)
-    return "its Host does not name the connection's port " + std::to_string(options_.port);
-  return {};
 }
 
 asio::awaitable<void> Http1Connection::refuse(HttpRecord record, bool has_body) {
@@ -126,10 +89,8 @@ asio::awaitable<bool> Http1Connection::pass_on(HttpHead head, HttpRecord record)
   exchange_->last = head.minor_version == 0 || any_has_member(head.fields, "connection", "close");
   exchange_->upgrades = head.upgrade == "websocket" && head.method == "GET" && head.minor_version == 1 &&
                         framing.kind == BodyFraming::Kind::kNone;
-  const std::string host = options_.host.find(':') == std::string::npos ? options_.host : "[" + options_.host + "]";
-  const std::string port = options_.port == options_.usual_port ? "" : ":" + std::to_string(options_.port);
-  const std::string text =
-      write_request_head(head, {.host = host + port, .upgrades = exchange_->upgrades, .last = exchange_->last});
+  const std::string text = write_request_head(
+      head, {.host = authority_of(options_), .upgrades = exchange_->upgrades, .last = exchange_->last});
   co_await to_server(text);
   std::string problem = co_await pass_body(framing);
   if (!problem.empty()) {

@@ -4,18 +4,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 namespace caisson::gate {
 namespace {
 
-// What is of one connection, what is written anew, and the field that only the gate sends.
 bool stays_here(std::string_view name) {
-  constexpr std::array<std::string_view, 12> kNames = {
-      "connection",          "content-length",   "host", "http2-settings",    "keep-alive", "proxy-authenticate",
-      "proxy-authorization", "proxy-connection", "te",   "transfer-encoding", "upgrade",    "x-caisson"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+  return name == "content-length" || name == "host" || name == "te" || is_of_one_connection(name);
 }
 
 void put(std::string& text, std::string_view name, std::string_view value) {

@@ -3,6 +3,7 @@
 #include "gate/http_fields.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "base/text.h"
@@ -47,6 +48,20 @@ bool has_member(std::string_view value, std::string_view member) {
 bool any_has_member(const HttpFields& fields, std::string_view name, std::string_view member) {
   return std::any_of(fields.begin(), fields.end(),
                      [&](const auto& field) { return field.first == name && has_member(field.second, member); });
+}
+
+bool is_of_one_connection(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kNames = {
+      "connection",       "http2-settings",    "keep-alive", "proxy-authenticate", "proxy-authorization",
+      "proxy-connection", "transfer-encoding", "upgrade",    "x-caisson"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+bool is_no_trailer(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kNames = {
+      "connection", "content-encoding", "content-length",    "content-type", "host",
+      "te",         "trailer",          "transfer-encoding", "upgrade"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 void append_field(HttpFields& fields, std::string_view line) {

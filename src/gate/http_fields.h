@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the heads of HTTP/1 requests and responses and the trailers of bodies have in common: fields (RFC 9110, section
-// 5; RFC 9112, section 5), read strictly.
+// What the heads of requests and responses and the trailers of bodies have in common: fields (RFC 9110, section 5; RFC
+// 9112, section 5), read strictly.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,12 @@ std::string ascii_lower(std::string_view text);
 // Whether it is one of the comma-separated members of a field's value, in any case. `member` is in lower case.
 bool has_member(std::string_view value, std::string_view member);
 bool any_has_member(const HttpFields& fields, std::string_view name, std::string_view member);
+
+// Fields that are not passed on: those of one connection (RFC 9110, section 7.6.1), and X-Caisson, which only the gate
+// sends.
+bool is_of_one_connection(std::string_view name);
+// What a trailer must not say, since it was needed before the body (RFC 9110, section 6.5.1).
+bool is_no_trailer(std::string_view name);
 
 // Appends the field of a line, which is given without its CRLF. Throws HttpProblem, past kMaxHttpFields too.
 void append_field(HttpFields& fields, std::string_view line);

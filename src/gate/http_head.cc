@@ -5,8 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "gate/address.h"
-#include "gate/host_name.h"
+#include "gate/http_authority.h"
 
 namespace caisson::gate {
 namespace {
@@ -36,42 +35,9 @@ std::optional<RequestLine> split_request_line(std::string_view line) {
   return parts;
 }
 
-struct Authority {
-  std::string host;
-  std::optional<uint16_t> port = {};
-
-  bool operator==(const Authority&) const = default;
-};
-
-Authority read_authority(std::string_view text) {
-  Authority authority;
-  std::string_view host = text;
-  size_t colon = text.find(':');
-  if (text.starts_with('[')) {
-    const size_t close = text.find(']');
-    if (close == std::string_view::npos) throw HttpProblem("its host is no name and no address");
-    host = text.substr(1, close - 1);
-    colon = close + 1 < text.size() ? close + 1 : std::string_view::npos;
-    if (colon != std::string_view::npos && text[colon] != ':') throw HttpProblem("its host is no name and no address");
-  } else {
-    host = text.substr(0, colon);
-  }
-  if (colon != std::string_view::npos) {
-    authority.port = base::parse_number<uint16_t>(text.substr(colon + 1));
-    if (!authority.port || *authority.port == 0) throw HttpProblem("its host has a port that is none");
-  }
-  const auto address = IpAddress::parse(host);
-  const auto name = normal_name(host);
-  if (!address && !name) throw HttpProblem("its host is no name and no address");
-  authority.host = address ? to_string(*address) : *name;
-  return authority;
-}
-
 // The target into the head; of an absolute-form also its authority.
 std::optional<Authority> read_target(std::string_view target, HttpHead& head) {
-  if (std::any_of(target.begin(), target.end(), [](char c) { return c <= 0x20 || c >= 0x7F || c == '#'; })) {
-    throw HttpProblem("its target has a byte that is not allowed there");
-  }
+  check_target_bytes(target);
   if (target.starts_with('/') || (target == "*" && head.method == "OPTIONS")) {
     head.target = target;
     return std::nullopt;
@@ -117,10 +83,7 @@ HttpHead read_head(const RequestLine& line, std::string_view fields) {
   HttpHead head;
   head.method = line.method;
   head.minor_version = line.version.back() - '0';
-  if (head.method == "CONNECT") throw HttpProblem("its method is CONNECT");
-  if (!std::all_of(head.method.begin(), head.method.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; })) {
-    throw HttpProblem("its method is not in capitals");
-  }
+  check_method(head.method);
   const auto target_authority = read_target(line.target, head);
   while (!fields.empty()) {
     const size_t end = fields.find(kLineEnd);

@@ -85,7 +85,7 @@ asio::awaitable<void> HttpSession::serve_ends(std::shared_ptr<link::Descriptor> 
 
 // Enough of them to tell TLS from what is not.
 asio::awaitable<HttpSession::Opening> HttpSession::first_bytes() {
-  const Http1Limits limits;
+  const HttpLimits limits;
   Watchdog dog(state_->executor);
   dog.arm(limits.idle, [this] { abort(); });
   Opening opening;
@@ -125,7 +125,7 @@ asio::awaitable<void> HttpSession::serve_tls(Opening opening) {
   Server server;
   ByteStreamPtr client;
   {
-    const Http1Limits limits;
+    const HttpLimits limits;
     Watchdog dog(state_->executor);
     dog.arm(limits.head, [this] {
       failure_ = "the TLS handshake took too long";
@@ -169,7 +169,7 @@ asio::awaitable<ByteStreamPtr> HttpSession::meet_client(TlsTermination& tls, Ope
 }
 
 asio::awaitable<void> HttpSession::serve_requests(ByteStreamPtr client, Server server, Scheme scheme) {
-  Http1Options options;
+  HttpOptions options;
   options.host = host_;
   options.port = target_.port;
   options.usual_port = scheme == Scheme::kHttp ? kHttpPort : kHttpsPort;
@@ -183,7 +183,7 @@ asio::awaitable<void> HttpSession::serve_requests(ByteStreamPtr client, Server s
     under_way_.reset();
     record(made, scheme);
   };
-  const Http1End end = co_await serve_http1(std::move(client), std::move(server.stream), std::move(options));
+  const HttpEnd end = co_await serve_http1(std::move(client), std::move(server.stream), std::move(options));
   if (end.not_http) refuse(end.failure);
   if (failure_.empty()) failure_ = end.failure;
 }

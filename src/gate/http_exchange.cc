@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/http_exchange.h"
+
+#include "base/text.h"
+
+namespace caisson::gate {
+namespace {
+
+// A server has many names; only the one that was judged may be asked for.
+std::string host_problem(const HttpHead& head, const HttpOptions& options) {
+  if (head.host != options.host)
+    return "its Host is " + base::in_quotes(head.host) + ", and the connection is to " + base::in_quotes(options.host);
+  if (head.port.value_or(options.usual_port) != options.port)
+    return "its Host does not name the connection's port " + std::to_string(options.port);
+  return {};
+}
+
+}  // namespace
+
+HttpRecord judge_head(const HttpHead& head, const HttpOptions& options) {
+  HttpRecord record{.method = head.method, .path = head.target.substr(0, head.target.find('?'))};
+  if (record.reason = host_problem(head, options); !record.reason.empty()) {
+    record.status = 403;
+    return record;
+  }
+  const auto path = canonical_path(head.target);
+  if (!path) {
+    record.status = 400;
+    record.reason = "the path " + base::in_quotes(record.path.substr(0, 256)) + " has no single meaning";
+    return record;
+  }
+  Verdict verdict = options.judge(head.method, *path);
+  record.allowed = verdict.allowed;
+  record.entry = std::move(verdict.entry);
+  if (verdict.allowed) {
+    if (options.no_server.empty()) return record;
+    record.status = 502;
+    record.reason = options.no_server;
+    return record;
+  }
+  record.status = 403;
+  record.reason = std::move(verdict.reason);
+  record.any_rule = !record.entry;
+  return record;
+}
+
+std::string authority_of(const HttpOptions& options) {
+  const std::string host = options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";
+  return options.port == options.usual_port ? host : host + ":" + std::to_string(options.port);
+}
+
+}  // namespace caisson::gate

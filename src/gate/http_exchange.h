@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the two proxies (http1_proxy.h, http2_proxy.h) have in common: a request is judged, and answered or passed on,
+// and what came of it is recorded.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "gate/http_head.h"
+#include "gate/policy.h"
+
+namespace caisson::gate {
+
+struct HttpLimits {
+  std::chrono::milliseconds head = std::chrono::seconds(60);    // a head, from its first byte; both ways
+  std::chrono::milliseconds idle = std::chrono::minutes(5);     // between a client's requests
+  std::chrono::milliseconds linger = std::chrono::seconds(10);  // for the client to end, when the gate has
+  // HTTP/2 only, where one connection holds what many streams wait to say: in which nothing of it is taken.
+  std::chrono::milliseconds stall = std::chrono::minutes(10);
+};
+
+// One request and what came of it.
+struct HttpRecord {
+  std::string method = {};  // empty where no request could be read
+  std::string path = {};    // as it was sent, without the query
+  int status = 0;           // of the answer that the client got; 0: it got none
+  bool allowed = false;
+  std::optional<Entry> entry = {};  // the rule that decided
+  std::string reason = {};          // why it was refused, or failed
+  bool any_rule = false;            // refused, and a rule could allow it
+  uint64_t sent_bytes = 0;          // to the server, head (of HTTP/2: before its compression) and body
+  uint64_t received_bytes = 0;      // of the answer
+};
+
+struct HttpOptions {
+  // What Host must say: a name in normal form or an address, and the port; 80 or 443 may be left out.
+  std::string host;
+  uint16_t port = 0;
+  uint16_t usual_port = 80;  // of the scheme
+  std::function<Verdict(std::string_view method, const CanonicalPath& path)> judge;
+  // At each request's end; of HTTP/1, in their order.
+  std::function<void(const HttpRecord& record)> record;
+  // Why no request can be passed on ("its certificate has expired"): those that are allowed are answered with it.
+  std::string no_server = {};
+  HttpLimits limits = {};
+};
+
+struct HttpEnd {
+  std::string failure;    // "" when it ended orderly
+  bool not_http = false;  // what the client or server sent is not of the protocol: `failure` says so
+};
+
+// With a status where the request is not passed on.
+HttpRecord judge_head(const HttpHead& head, const HttpOptions& options);
+// Host, or :authority, as the server gets it.
+std::string authority_of(const HttpOptions& options);
+
+}  // namespace caisson::gate
