@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What a guest, or a server, sends to get past the rules or to use up the host.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gate/http2_proxy_for_test.h"
+
+namespace caisson::gate {
+namespace {
+
+using link::Task;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr uint32_t kProtocolError = NGHTTP2_PROTOCOL_ERROR;
+
+// A frame's header and what is in it.
+std::string frame(size_t size, uint8_t type, uint8_t flags, uint32_t stream) {
+  std::string bytes;
+  for (const size_t part : {size >> 16, size >> 8, size}) bytes += static_cast<char>(part & 0xFF);
+  bytes += static_cast<char>(type);
+  bytes += static_cast<char>(flags);
+  for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>((stream >> shift) & 0xFF);
+  return bytes;
+}
+
+std::string frame(const std::string& payload, uint8_t type, uint8_t flags, uint32_t stream) {
+  return frame(payload.size(), type, flags, stream) + payload;
+}
+
+class Http2Attack : public Http2Proxy {
+ protected:
+  // It does not reach the server, and is answered with this status.
+  void expect_answer(const PeerFields& fields, const std::string& status, const std::string& says) {
+    proxy = nullptr;
+    records.clear();
+    const Http2Peer::Stream got = ask(fields);
+    ASSERT_FALSE(got.heads.empty()) << says;
+    EXPECT_EQ(value_of(got.head(), ":status"), status) << says;
+    EXPECT_EQ(value_of(got.head(), "x-caisson"), "refused");
+    EXPECT_THAT(got.body, HasSubstr(says));
+    EXPECT_EQ(asked(), 0U) << says;
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_FALSE(records[0].allowed);
+  }
+  // It does not reach the server, and its stream is reset.
+  void expect_reset(const PeerFields& fields) {
+    proxy = nullptr;
+    records.clear();
+    const Http2Peer::Stream got = ask(fields);
+    EXPECT_THAT(got.heads, IsEmpty());
+    EXPECT_EQ(got.reset, kProtocolError);
+    EXPECT_EQ(asked(), 0U);
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_FALSE(records[0].allowed);
+    EXPECT_EQ(records[0].reason, "the HTTP request is refused: its head is malformed (RFC 9113, section 8)");
+  }
+  // A client that sends these bytes behind its preface; what it got until the end.
+  void run_raw(std::string bytes, bool ends = false) {
+    connect();
+    server->start();
+    bytes.insert(0, std::string(NGHTTP2_CLIENT_MAGIC) + frame("", NGHTTP2_SETTINGS, NGHTTP2_FLAG_NONE, 0));
+    std::string got;
+    loop.run({[&, this]() -> Task {
+                try {
+                  co_await send(client_stream, bytes);
+                  if (ends) co_await client_stream->shutdown_write();
+                } catch (const base::Error&) {
+                  // The gate had enough.
+                }
+              },
+              [&, this]() -> Task {
+                got = co_await receive_all(client_stream);
+                client_stream->close();
+              },
+              [this]() -> Task {
+                end = co_await Http2Connection::serve(proxy);
+                client_stream->close();
+              }});
+    loop.settle();
+    goaway_code = -1;
+    while (got.size() >= 9) {
+      const auto size = static_cast<size_t>(static_cast<uint8_t>(got[1]) << 8 | static_cast<uint8_t>(got[2]));
+      if (got[3] == NGHTTP2_GOAWAY) goaway_code = got.at(9 + 7);
+      got.erase(0, 9 + size);
+    }
+  }
+  // GET /ok of a.com, and behind it these fields.
+  static std::string raw_head(const std::string& fields = "") {
+    return "\x82\x87\x44\x03/ok\x41\x05"
+           "a.com" +
+           fields;
+  }
+
+  int goaway_code = -1;
+};
+
+TEST_F(Http2Attack, AuthorityThatIsNotTheName) {
+  expect_answer(but(get("/ok"), ":authority", "b.com"), "403", "its Host is 'b.com', and the connection is to 'a.com'");
+  expect_answer(but(get("/ok"), ":authority", "a.com:8443"), "403", "does not name the connection's port 443");
+  expect_answer(but(get("/ok"), ":authority", "a.com:"), "400", "its host has a port that is none");
+  for (const char* text : {"user@a.com", "a.com,b.com", "[a.com]x"})
+    expect_answer(but(get("/ok"), ":authority", text), "400", "the HTTP request is refused: ");
+  for (const char* text : {"a.com/b", "a .com"}) expect_reset(but(get("/ok"), ":authority", text));
+  expect_answer(with(get("/ok"), "host", "b.com"), "400", "its :authority is not its Host");
+  expect_answer(with(but(get("/ok"), ":authority", ""), "host", "b.com"), "403", "its Host is 'b.com'");
+}
+
+TEST_F(Http2Attack, HostAloneIsMadeTheAuthority) {
+  EXPECT_EQ(ask(with(but(get("/ok"), ":authority", ""), "host", "a.com")).body, "hi");
+  EXPECT_EQ(value_of(server->streams[1].head(), ":authority"), "a.com");
+  EXPECT_EQ(value_of(server->streams[1].head(), "host"), "(none)");
+}
+
+TEST_F(Http2Attack, PseudoHeaderFieldsThatAreMissingTwiceOrLate) {
+  PeerFields late = get("/ok");
+  std::rotate(late.begin(), late.end() - 1, late.end());
+  late.insert(late.begin(), {"x-a", "1"});
+  for (const PeerFields& fields :
+       {with(get("/ok"), ":authority", "b.com"), with(get("/ok"), ":path", "/no"), with(get("/ok"), ":method", "PUT"),
+        but(get("/ok"), ":path", ""), but(get("/ok"), ":scheme", ""), but(get("/ok"), ":authority", ""),
+        with(get("/ok"), ":status", "200"), with(get("/ok"), ":other", "1"), late})
+    expect_reset(fields);
+}
+
+TEST_F(Http2Attack, AnotherScheme) {
+  expect_answer(but(get("/ok"), ":scheme", "http"), "400", "its :scheme is not the connection's, https");
+  expect_answer(but(get("/ok"), ":scheme", "file"), "400", "its :scheme is not the connection's, https");
+}
+
+TEST_F(Http2Attack, PathTricks) {
+  for (const char* path : {"/ok/../no", "/ok/%2e%2e/no", "//ok", "/ok/;x", "/ok/a\\b", "/ok/a%2fb", "/ok/%252e"})
+    expect_answer(get(path), "400", "has no single meaning");
+  expect_answer(get("/ok#a"), "400", "its target has a byte that is not allowed there");
+  expect_answer(get("/ok/secret/"), "403", "is denied by the rule");
+  expect_answer(get("/OK/x"), "403", "no rule allows");
+  expect_reset(get("http://a.com/ok"));
+  expect_reset(get("ok"));
+  expect_reset(get("*"));
+  expect_answer(but(get("*"), ":method", "OPTIONS"), "400", "has no single meaning");
+}
+
+TEST_F(Http2Attack, Methods) {
+  PeerFields connect_to = {{":method", "CONNECT"}, {":authority", "a.com:443"}};
+  expect_answer(connect_to, "400", "its method is CONNECT");
+  expect_reset(request("CONNECT", "/ok"));
+  // Extended CONNECT (RFC 8441).
+  expect_reset(with(request("CONNECT", "/ok"), ":protocol", "websocket"));
+  expect_answer(request("get", "/ok"), "400", "its method is not in capitals");
+}
+
+TEST_F(Http2Attack, ExtendedConnectIsNotOffered) {
+  ask(get("/ok"));
+  EXPECT_EQ(nghttp2_session_get_remote_settings(client->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL), 0U);
+}
+
+// A server that speaks HTTP/1 behind the next one would read a second request in it.
+TEST_F(Http2Attack, SmugglingInFields) {
+  for (const auto& [name, value] : PeerFields{{"x-a", "1\r\nx-b: 2"},
+                                              {"x-a", "1\n"},
+                                              {"x-a", std::string("1\0", 2)},
+                                              {"x-a", " 1"},
+                                              {"x a", "1"},
+                                              {"x-a:", "1"},
+                                              {"x\r\na", "1"}})
+    expect_answer(with(get("/ok"), name, value), "400", "it has a field with a byte that is not allowed there");
+  for (const auto& [name, value] : PeerFields{{"connection", "close"},
+                                              {"transfer-encoding", "chunked"},
+                                              {"keep-alive", "1"},
+                                              {"proxy-connection", "close"},
+                                              {"upgrade", "websocket"},
+                                              {"te", "gzip"},
+                                              {"content-length", "x"},
+                                              {"content-length", "-1"}})
+    expect_reset(with(get("/ok"), name, value));
+  expect_reset(with(with(get("/ok"), "content-length", "0"), "content-length", "0"));
+  expect_reset(with(get("/ok"), "content-length", "5"));
+}
+
+TEST_F(Http2Attack, BodyOfAnotherLengthThanItSays) {
+  for (const char* body : {"123", "1234567"}) {
+    proxy = nullptr;
+    connect();
+    on_request = [](int32_t) {};
+    run([&, this]() -> Task {
+      const int32_t id = client->ask(with(request("POST", "/ok"), "content-length", "5"), false);
+      co_await server->until([this] { return asked() == 1; });
+      client->say(id, body);
+      client->end(id);
+      co_await closed(id);
+      co_await server->until([this] { return server->streams[1].reset.has_value(); });
+    });
+    EXPECT_EQ(client->streams[1].reset, kProtocolError);
+    EXPECT_FALSE(server->streams[1].ended);
+    EXPECT_THAT(records.back().reason, EndsWith("its body is malformed (PROTOCOL_ERROR)"));
+  }
+}
+
+TEST_F(Http2Attack, TrailersThatBelongIntoTheHead) {
+  for (const char* name : {"content-length", "content-type", "host"}) {
+    proxy = nullptr;
+    connect();
+    on_request = [](int32_t) {};
+    run([&, this]() -> Task {
+      const int32_t id = client->ask(request("POST", "/ok"), false);
+      co_await server->until([this] { return asked() == 1; });
+      client->say(id, "x");
+      client->end(id, {{name, "3"}});
+      co_await closed(id);
+      co_await server->until([this] { return server->streams[1].reset.has_value(); });
+    });
+    EXPECT_FALSE(server->streams[1].ended) << name;
+    EXPECT_FALSE(records.back().reason.empty());
+  }
+}
+
+TEST_F(Http2Attack, MoreStreamsThanAllowed) {
+  on_request = [](int32_t) {};
+  run([this]() -> Task {
+    for (uint32_t i = 0; i < Http2Limits::kStreams + 20; ++i) client->ask(get("/ok"));
+    const auto last = static_cast<int32_t>(2 * Http2Limits::kStreams + 1);
+    co_await client->until([&] { return client->streams[last].closed.has_value(); });
+    co_await server->until([this] { return asked() == Http2Limits::kStreams; });
+  });
+  EXPECT_EQ(asked(), Http2Limits::kStreams);
+  EXPECT_EQ(client->streams[2 * Http2Limits::kStreams + 1].reset, static_cast<uint32_t>(NGHTTP2_REFUSED_STREAM));
+}
+
+// CVE-2023-44487.
+TEST_F(Http2Attack, RapidReset) {
+  std::string bytes;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    const uint8_t whole = NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS;
+    bytes += frame(raw_head(), NGHTTP2_HEADERS, whole, 2 * i + 1);
+    bytes += frame(std::string("\0\0\0\x08", 4), NGHTTP2_RST_STREAM, NGHTTP2_FLAG_NONE, 2 * i + 1);
+  }
+  run_raw(bytes);
+  EXPECT_EQ(goaway_code, NGHTTP2_ENHANCE_YOUR_CALM);
+  EXPECT_EQ(end.failure, "the client begins and ends requests too fast (rapid reset)");
+  EXPECT_LE(asked(), 300U);
+}
+
+// The same, where the gate has to reset (CVE-2025-8671).
+TEST_F(Http2Attack, MakesTheGateReset) {
+  run([this]() -> Task {
+    for (int i = 0; i < 2000 && !client->gone; ++i) {
+      const int32_t id = client->ask(with(get("/ok"), "connection", "close"));
+      if (i % 50 == 49) co_await client->until([&] { return client->streams[id].closed || client->gone; });
+    }
+    co_await client->until([this] { return client->gone; });
+  });
+  EXPECT_EQ(client->goaway, static_cast<uint32_t>(NGHTTP2_ENHANCE_YOUR_CALM));
+}
+
+// CVE-2024-28182.
+TEST_F(Http2Attack, ContinuationFlood) {
+  const std::string field("\x00\x01x\x01y", 5);
+  std::string bytes = frame(raw_head(), NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1);
+  for (int i = 0; i < 1000; ++i) bytes += frame(field, NGHTTP2_CONTINUATION, NGHTTP2_FLAG_NONE, 1);
+  run_raw(bytes);
+  EXPECT_THAT(end.failure, HasSubstr("CONTINUATION"));
+  EXPECT_EQ(asked(), 0U);
+}
+
+TEST_F(Http2Attack, NamesInCapitals) {
+  const uint8_t whole = NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS;
+  const std::string head = raw_head(std::string("\x00\x05", 2) + "Upper" +
+                                    "\x01"
+                                    "1");
+  run_raw(frame(head, NGHTTP2_HEADERS, whole, 1), true);
+  EXPECT_EQ(asked(), 0U);
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_THAT(records[0].reason, HasSubstr("its head is malformed"));
+}
+
+// Few bytes that stand for many (a "HPACK bomb").
+TEST_F(Http2Attack, HeaderBomb) {
+  // A field of 4000 bytes, put into the table; then its number, again and again.
+  const std::string field = std::string("\x40\x01x\x7F\xA1\x1E") + std::string(4000, 'x');
+  const uint8_t whole = NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS;
+  run_raw(frame(raw_head(field + std::string(10000, '\xBE')), NGHTTP2_HEADERS, whole, 1), true);
+  EXPECT_EQ(asked(), 0U);
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].status, 400);
+  EXPECT_EQ(records[0].reason, "the HTTP request is refused: it is longer than 65536 bytes");
+}
+
+TEST_F(Http2Attack, VeryManyFields) {
+  PeerFields fields = get("/ok");
+  for (int i = 0; i < 300; ++i) fields.emplace_back("x", "");
+  expect_answer(fields, "400", "it has more than 256 fields");
+}
+
+TEST_F(Http2Attack, PingFlood) {
+  connect();
+  std::string pings = std::string(NGHTTP2_CLIENT_MAGIC) + frame("", NGHTTP2_SETTINGS, NGHTTP2_FLAG_NONE, 0);
+  for (int i = 0; i < 50000; ++i) pings += frame("12345678", NGHTTP2_PING, NGHTTP2_FLAG_NONE, 0);
+  // It reads none of the answers.
+  loop.run({[&, this]() -> Task {
+              try {
+                co_await send(client_stream, pings);
+              } catch (const base::Error&) {
+                // The gate had enough.
+              }
+            },
+            [this]() -> Task {
+              end = co_await Http2Connection::serve(proxy);
+              client_stream->close();
+            }});
+  EXPECT_THAT(end.failure, HasSubstr("Flooding was detected"));
+}
+
+TEST_F(Http2Attack, SlowHead) {
+  options.limits.head = std::chrono::milliseconds(1);
+  run_raw(frame(std::string("\x82", 1), NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1));
+  EXPECT_EQ(end.failure, "a request's head took too long");
+}
+
+// A client that asks and opens no window.
+TEST_F(Http2Attack, ZeroWindow) {
+  client_options.window = 0;
+  options.limits.stall = std::chrono::milliseconds(20);
+  run([this]() -> Task {
+    client->ask(get("/ok"));
+    co_await client->until([this] { return client->gone; });
+  });
+  EXPECT_THAT(end.failure, StartsWith("nothing was taken of what"));
+}
+
+TEST_F(Http2Attack, ServerPushes) {
+  connect();
+  on_request = [this](int32_t id) {
+    // :method GET, :scheme https, :path /, :authority a
+    const std::string promise = std::string("\0\0\0\2", 4) + "\x82\x87\x84" + std::string("\x41\x01", 2) + "a";
+    server->send_raw(frame(promise, NGHTTP2_PUSH_PROMISE, NGHTTP2_FLAG_END_HEADERS, static_cast<uint32_t>(id)));
+  };
+  const Http2Peer::Stream got = ask(get("/ok"));
+  EXPECT_EQ(value_of(got.head(), ":status"), "502");
+  EXPECT_EQ(client->streams.size(), 1U + client->streams.count(0));
+}
+
+TEST_F(Http2Attack, ServersAnswersThatAreMalformed) {
+  for (const PeerFields& fields :
+       {PeerFields{{":status", "200"}, {"connection", "close"}}, PeerFields{{":status", "200"}, {"x-a", "1\r\nx: 2"}},
+        PeerFields{{":status", "20"}}, PeerFields{{":status", "101"}}, PeerFields{{"x-a", "1"}},
+        PeerFields{{":status", "200"}, {":path", "/"}},
+        PeerFields{{":status", "200"}, {"transfer-encoding", "chunked"}}}) {
+    proxy = nullptr;
+    on_request = [&](int32_t id) { server->answer(id, fields, true); };
+    const Http2Peer::Stream got = ask(get("/ok"));
+    ASSERT_FALSE(got.heads.empty()) << testing::PrintToString(fields);
+    EXPECT_EQ(value_of(got.head(), ":status"), "502") << testing::PrintToString(fields);
+    EXPECT_THAT(got.body, StartsWith("caisson: the server's HTTP response is refused: "));
+  }
+}
+
+TEST_F(Http2Attack, WhatIsNoHttp2) {
+  connect();
+  server->start();
+  loop.spawn(send(client_stream, "GET / HTTP/1.1\r\nHost: a.com\r\n\r\n"));
+  loop.run({[this]() -> Task { end = co_await Http2Connection::serve(proxy); }});
+  EXPECT_TRUE(end.not_http);
+  EXPECT_THAT(end.failure, StartsWith("the client's HTTP/2 is refused: "));
+}
+
+}  // namespace
+}  // namespace caisson::gate
