@@ -112,7 +112,11 @@ const Policy& Gate::policy() const {
 void Gate::set_policy(Policy policy) {
   state_->options.policy = std::move(policy);
   for (const OpenConnection& connection : state_->open) {
-    if (const auto why = objection(state_->options.policy, connection)) connection.end(*why);
+    if (const auto why = objection(state_->options.policy, connection)) {
+      connection.end(*why);
+    } else if (connection.reconsider) {
+      connection.reconsider();
+    }
   }
 }
 

@@ -60,6 +60,8 @@ struct OpenConnection {
   std::function<void(const std::string& why)> end;
   // What a policy has against what the connection is used for, besides its target.
   std::function<std::optional<std::string>(const Policy& policy)> objection = {};
+  // Where there is no objection to it as a whole: ends what of it the policy, as it is now, denies.
+  std::function<void()> reconsider = {};
 };
 
 struct TlsTermination;
@@ -82,6 +84,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   size_t connections = 0;  // with those that are still being judged
   size_t datagram_flows = 0;
   size_t name_streams = 0;  // to the guest's name server
+  size_t http2_connections = 0;
   uint64_t next_id = 1;
   bool closed = false;
 

@@ -8,13 +8,7 @@
 namespace caisson::gate {
 namespace {
 
-constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";
-
-std::string not_http(std::string_view bytes) {
-  if (bytes.starts_with(kHttp2Preface))
-    return "the client speaks HTTP/2 at once, which is not read where a rule speaks of methods or paths";
-  return "the client speaks neither HTTP/1 nor TLS, and a rule speaks of methods or paths";
-}
+constexpr const char* kNotHttp = "the client speaks neither HTTP nor TLS, and a rule speaks of methods or paths";
 
 }  // namespace
 
@@ -35,10 +29,10 @@ asio::awaitable<void> Http1Connection::requests() {
 // False: it was the last one.
 asio::awaitable<bool> Http1Connection::one_request() {
   bite_after(client_dog_, options_.limits.idle, "no request came for too long");
-  std::string first_bytes;
+  bool any = false;
   auto begun = [&] {
     if (closing_) return;
-    first_bytes = from_client_.buffered().substr(0, kHttp2Preface.size());
+    any = true;
     bite_after(client_dog_, options_.limits.head, "a request's head took too long");
   };
   HttpHeadReader reader;
@@ -46,7 +40,7 @@ asio::awaitable<bool> Http1Connection::one_request() {
   if (closing_) co_return false;
   client_dog_.disarm();
   if (!whole) {
-    if (!first_bytes.empty()) fail("the client ended within a request's head");
+    if (any) fail("the client ended within a request's head");
     co_return false;
   }
   switch (reader.state()) {
@@ -64,7 +58,7 @@ asio::awaitable<bool> Http1Connection::one_request() {
       break;
   }
   end_.not_http = true;
-  fail(not_http(first_bytes));
+  fail(kNotHttp);
   co_return false;
 }
 

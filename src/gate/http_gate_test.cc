@@ -119,7 +119,7 @@ TEST_F(HttpGate, RefusesOtherProtocolsThere) {
   EXPECT_EQ(got, "(broken)");
   loop.settle();
   EXPECT_EQ(records.back()["verdict"], "refused");
-  EXPECT_THAT(records.back()["reason"].get<std::string>(), HasSubstr("neither HTTP/1 nor TLS"));
+  EXPECT_THAT(records.back()["reason"].get<std::string>(), HasSubstr("neither HTTP nor TLS"));
   EXPECT_TRUE(gate->refusals().targets.contains(place));
 }
 

@@ -32,9 +32,22 @@ TlsTermination& termination_of(Gate::State& state) {
   return *state.termination;
 }
 
-// Without ALPN HTTP/1.1 is meant.
-bool offers_http1(const ClientHello& hello) {
-  return hello.alpn.empty() || std::find(hello.alpn.begin(), hello.alpn.end(), "http/1.1") != hello.alpn.end();
+// RFC 9113, section 3.4.
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+// Each may hold some megabytes for those who do not read (Http2Limits).
+constexpr size_t kMostHttp2Connections = 256;
+
+bool offers(const ClientHello& hello, std::string_view protocol) {
+  return std::find(hello.alpn.begin(), hello.alpn.end(), protocol) != hello.alpn.end();
+}
+
+bool may_become_preface(std::string_view bytes) {
+  return bytes.size() < kHttp2Preface.size() && kHttp2Preface.starts_with(bytes);
+}
+
+// HTTP/2's SETTINGS, which its server may send at once; no text begins so.
+bool may_be_settings(std::string_view bytes) {
+  return bytes.starts_with('\0');
 }
 
 }  // namespace
@@ -75,22 +88,32 @@ asio::awaitable<void> HttpSession::serve_ends(std::shared_ptr<link::Descriptor> 
       co_await serve_tls(std::move(opening));
       break;
     case ClientHelloReader::State::kNotTls:
-    case ClientHelloReader::State::kNeedMore: {
-      ByteStreamPtr client = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_);
-      Server server{.stream = server_, .problem = {}};
-      co_await serve_requests(std::move(client), std::move(server), Scheme::kHttp);
-    }
+    case ClientHelloReader::State::kNeedMore:
+      co_await serve_plain(std::move(opening));
   }
 }
 
-// Enough of them to tell TLS from what is not.
+asio::awaitable<void> HttpSession::serve_plain(Opening opening) {
+  Server server{.stream = server_, .problem = {}};
+  if (opening.bytes.starts_with(kHttp2Preface)) {
+    server.version = Version::k2;
+    if (!take_http2_place()) {
+      refuse("there are too many connections with HTTP/2 at a time");
+      co_return;
+    }
+  }
+  ByteStreamPtr client = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_);
+  co_await serve_requests(std::move(client), std::move(server), Scheme::kHttp);
+}
+
+// Enough of them to tell TLS, HTTP/2 and what is neither from each other.
 asio::awaitable<HttpSession::Opening> HttpSession::first_bytes() {
   const HttpLimits limits;
   Watchdog dog(state_->executor);
   dog.arm(limits.idle, [this] { abort(); });
   Opening opening;
   std::vector<uint8_t> buffer(kFirstBytes);
-  while (opening.hello.state() == ClientHelloReader::State::kNeedMore) {
+  while (opening.hello.state() == ClientHelloReader::State::kNeedMore || may_become_preface(opening.bytes)) {
     const size_t got = co_await guest_->read_some(buffer);
     if (got == 0) break;
     if (!std::exchange(guest_spoke_, true)) dog.arm(limits.head, [this] { abort(); });
@@ -108,7 +131,7 @@ asio::awaitable<void> HttpSession::watch_server(std::shared_ptr<HttpSession> sel
   co_await socket->readable();
   if (self->guest_spoke_ || !socket->is_open()) co_return;
   char byte = 0;
-  if (::recv(socket->get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) co_return;
+  if (::recv(socket->get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1 || may_be_settings({&byte, 1})) co_return;
   self->refuse("the server spoke first, so this is not HTTP, and a rule speaks of methods or paths");
   self->abort();
 }
@@ -131,38 +154,66 @@ asio::awaitable<void> HttpSession::serve_tls(Opening opening) {
       failure_ = "the TLS handshake took too long";
       abort();
     });
-    if (offers_http1(opening.hello.hello())) server = co_await meet_server(tls);
-    client = co_await meet_client(tls, std::move(opening));
+    const Offer offer = offer_of(opening.hello.hello());
+    if (offer.http1 || offer.http2) server = co_await meet_server(tls, offer);
+    if (server.version == Version::k1) http2_place_.reset();
+    client = co_await meet_client(tls, std::move(opening), server.version);
   }
   co_await serve_requests(std::move(client), std::move(server), Scheme::kHttps);
 }
 
+// Without ALPN HTTP/1.1 is meant. HTTP/2 only while there is room for it: those who offer both use the other one then.
+HttpSession::Offer HttpSession::offer_of(const ClientHello& hello) {
+  Offer offer{.http1 = hello.alpn.empty() || offers(hello, "http/1.1")};
+  offer.http2 = offers(hello, "h2") && take_http2_place();
+  return offer;
+}
+
+bool HttpSession::take_http2_place() {
+  if (state_->http2_connections >= kMostHttp2Connections) return false;
+  ++state_->http2_connections;
+  http2_place_ = std::shared_ptr<void>(nullptr, [state = state_](void*) { --state->http2_connections; });
+  return true;
+}
+
 // Its certificate is judged before the client learns anything.
-asio::awaitable<HttpSession::Server> HttpSession::meet_server(TlsTermination& tls) {
-  Server server;
-  const auto stream = std::make_shared<TlsStream>(state_->executor, server_, tls_client(*tls.client, host_));
+asio::awaitable<HttpSession::Server> HttpSession::meet_server(TlsTermination& tls, Offer offer) {
+  Server server{.version = offer.http2 ? Version::k2 : Version::k1};
+  SslPtr ssl = tls_client(*tls.client, host_);
+  offer_protocols(*ssl, !offer.http2 ? kAlpnHttp1 : offer.http1 ? kAlpnBoth : kAlpnHttp2);
+  const auto stream = std::make_shared<TlsStream>(state_->executor, server_, std::move(ssl));
   try {
     co_await stream->handshake();
     server.stream = stream;
   } catch (const base::Error& error) {
     server.problem = "TLS with " + base::in_quotes(host_) + " failed: " + error.problem();
   }
+  if (server.stream && stream->protocol() != "h2") {
+    // Also a server that does not know ALPN speaks HTTP/1.1.
+    server.version = Version::k1;
+    if (!offer.http1) {
+      server = {.problem = base::in_quotes(host_) + " speaks no HTTP/2 (ALPN), and the client nothing else",
+                .version = Version::k2};
+    }
+  }
   if (!server.stream) server_->close();
   co_return server;
 }
 
-asio::awaitable<ByteStreamPtr> HttpSession::meet_client(TlsTermination& tls, Opening opening) {
+asio::awaitable<ByteStreamPtr> HttpSession::meet_client(TlsTermination& tls, Opening opening, Version version) {
   SslPtr ssl(SSL_new(tls.server.get()));
   if (!ssl) throw std::bad_alloc();
   SSL_set_accept_state(ssl.get());
   tls.authority->use(*ssl, host_);
-  const bool http1 = offers_http1(opening.hello.hello());
+  take_protocols(*ssl, version == Version::k2 ? kAlpnHttp2 : kAlpnHttp1);
+  const ClientHello& hello = opening.hello.hello();
+  const bool common = hello.alpn.empty() || offers(hello, version == Version::k2 ? "h2" : "http/1.1");
   ByteStreamPtr below = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_);
   const auto stream = std::make_shared<TlsStream>(state_->executor, std::move(below), std::move(ssl));
   try {
     co_await stream->handshake();
   } catch (const base::Error& error) {
-    if (!http1) refuse("the client speaks no HTTP/1.1 (ALPN), and a rule speaks of methods or paths");
+    if (!common) refuse("the client speaks neither HTTP/1.1 nor HTTP/2 (ALPN), and a rule speaks of methods or paths");
     throw base::Error("the TLS handshake with the client failed: " + error.problem());
   }
   co_return stream;
@@ -174,18 +225,40 @@ asio::awaitable<void> HttpSession::serve_requests(ByteStreamPtr client, Server s
   options.port = target_.port;
   options.usual_port = scheme == Scheme::kHttp ? kHttpPort : kHttpsPort;
   options.no_server = std::move(server.problem);
-  options.judge = [this](std::string_view method, const CanonicalPath& path) {
+  const bool is_http2 = server.version == Version::k2;
+  options.judge = [this, is_http2](std::string_view method, const CanonicalPath& path) {
     Verdict verdict = judge(state_->options.policy, method, path);
-    if (verdict.allowed) under_way_.emplace(method, path);
+    if (verdict.allowed && !is_http2) under_way_.emplace(method, path);
     return verdict;
   };
   options.record = [this, scheme](const HttpRecord& made) {
     under_way_.reset();
     record(made, scheme);
   };
-  const HttpEnd end = co_await serve_http1(std::move(client), std::move(server.stream), std::move(options));
+  HttpEnd end;
+  if (is_http2) {
+    end = co_await serve_http2(std::move(client), std::move(server.stream), std::move(options));
+  } else {
+    end = co_await serve_http1(std::move(client), std::move(server.stream), std::move(options));
+  }
   if (end.not_http) refuse(end.failure);
   if (failure_.empty()) failure_ = end.failure;
+}
+
+asio::awaitable<HttpEnd> HttpSession::serve_http2(ByteStreamPtr client, ByteStreamPtr server, HttpOptions options) {
+  http2_ =
+      std::make_shared<Http2Connection>(state_->executor, std::move(client), std::move(server), std::move(options));
+  HttpEnd end = co_await Http2Connection::serve(http2_);
+  http2_.reset();
+  http2_place_.reset();
+  co_return end;
+}
+
+void HttpSession::reconsider() {
+  if (!http2_) return;
+  http2_->reconsider([this](std::string_view method, const CanonicalPath& path) {
+    return judge(state_->options.policy, method, path);
+  });
 }
 
 std::optional<std::string> HttpSession::objection(const Policy& policy) const {

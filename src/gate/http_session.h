@@ -4,8 +4,9 @@
 //
 // TLS is ended here: the gate is the client's server, with a certificate of the machine's authority, and the server's
 // client, with the host's trust. The server is met first; what is wrong with it is what the client's requests are
-// answered with. What is neither HTTP/1 nor TLS is refused. There is no HTTP/2 on such a connection: clients that offer
-// HTTP/1.1 too (ALPN) use that, others are refused.
+// answered with. It is offered those of HTTP/2 and HTTP/1.1 that the client offered (ALPN), and the client then gets
+// what it took, so that neither is ever translated into the other. Without TLS a client that begins with HTTP/2's
+// preface speaks it ("prior knowledge"), and so must its server. What is neither HTTP nor TLS is refused.
 #pragma once
 
 #include <memory>
@@ -16,6 +17,7 @@
 #include "gate/ca.h"
 #include "gate/gate_state.h"
 #include "gate/http1_proxy.h"
+#include "gate/http2_connection.h"
 #include "gate/stream_ends.h"
 #include "gate/tls_hello.h"
 #include "gate/tls_stream.h"
@@ -40,8 +42,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   asio::awaitable<link::RelayEnd> serve(link::StreamPtr stream, std::shared_ptr<link::Descriptor> socket);
   // Why the whole connection was refused, "" when it was not.
   const std::string& refusal() const { return refusal_; }
-  // Whether a policy that has changed denies the request that is under way.
+  // Whether a policy that has changed denies the request of HTTP/1 that is under way: then the connection has to end.
   std::optional<std::string> objection(const Policy& policy) const;
+  // Ends those of HTTP/2 that the policy, which has changed, denies.
+  void reconsider();
 
  private:
   struct Opening {
@@ -49,9 +53,16 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     ClientHelloReader hello;
   };
   enum class Scheme : uint8_t { kHttp, kHttps };
+  enum class Version : uint8_t { k1, k2 };
+  // What the client would speak.
+  struct Offer {
+    bool http1 = false;
+    bool http2 = false;
+  };
   struct Server {
-    ByteStreamPtr stream;  // none:
-    std::string problem;   // why
+    ByteStreamPtr stream = {};      // none:
+    std::string problem = {};       // why
+    Version version = Version::k1;  // what is spoken with it, and with the client
   };
 
   asio::awaitable<void> serve_ends(std::shared_ptr<link::Descriptor> socket);
@@ -59,9 +70,13 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   static asio::awaitable<void> watch_server(std::shared_ptr<HttpSession> self,
                                             std::shared_ptr<link::Descriptor> socket);
   asio::awaitable<void> serve_tls(Opening opening);
-  asio::awaitable<Server> meet_server(TlsTermination& tls);
-  asio::awaitable<ByteStreamPtr> meet_client(TlsTermination& tls, Opening opening);
+  Offer offer_of(const ClientHello& hello);
+  asio::awaitable<Server> meet_server(TlsTermination& tls, Offer offer);
+  asio::awaitable<ByteStreamPtr> meet_client(TlsTermination& tls, Opening opening, Version version);
+  asio::awaitable<void> serve_plain(Opening opening);
   asio::awaitable<void> serve_requests(ByteStreamPtr client, Server server, Scheme scheme);
+  asio::awaitable<HttpEnd> serve_http2(ByteStreamPtr client, ByteStreamPtr server, HttpOptions options);
+  bool take_http2_place();
   Verdict judge(const Policy& policy, std::string_view method, const CanonicalPath& path) const;
   void record(const HttpRecord& record, Scheme scheme);
   void count(const HttpRecord& record, Scheme scheme);
@@ -75,7 +90,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::shared_ptr<GuestEnd> guest_;
   std::shared_ptr<SocketEnd> server_;
   bool guest_spoke_ = false;
-  std::optional<std::pair<std::string, CanonicalPath>> under_way_;  // the request
+  std::optional<std::pair<std::string, CanonicalPath>> under_way_;  // the request of HTTP/1
+  std::shared_ptr<Http2Connection> http2_;
+  std::shared_ptr<void> http2_place_;  // among those that may be at a time
   std::string refusal_;
   std::string failure_;
 };

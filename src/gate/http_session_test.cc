@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "gate/http_session.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gate/byte_stream_for_test.h"
-#include "gate/tls_for_test.h"
-#include "link/link_for_test.h"
+#include "gate/http_session_for_test.h"
 
 namespace caisson::gate {
 namespace {
@@ -18,110 +14,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 const std::string kRequest = "GET /ok HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\n\r\n";
-const std::string kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+const std::string kAnswer = kPlainAnswer;
 const std::string kAnswerPassed = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi";
-
-// A guest's connection to a.com, of which GET /ok is allowed: a stream of the link on one side, a socket on the other.
-class HttpSessions : public testing::Test {
- protected:
-  HttpSessions() {
-    target.name = "a.com";
-    target.port = 443;
-    GateOptions options;
-    options.policy.add(parse_rule("a.com GET /ok"), true, "test");
-    options.policy.add(parse_rule("192.0.2.7 GET /ok"), true, "test");
-    options.authority = std::make_shared<LocalAuthority>(guest_trusts.temp.path() + "/ca");
-    options.trust_store = host_trusts.trust_store;
-    options.record = [this](std::string_view event, const base::Json& details) {
-      EXPECT_EQ(event, "request");
-      records.push_back(details);
-    };
-    state = std::make_shared<Gate::State>(loop.executor(), std::move(options));
-    base::FdPair ends = base::make_socketpair();
-    socket = std::make_shared<link::Descriptor>(loop.executor(), std::move(ends.first));
-    auto far_end = std::make_shared<link::Descriptor>(loop.executor(), std::move(ends.second));
-    server = std::make_shared<SocketEnd>(std::move(far_end));
-  }
-
-  using Talk = std::function<Task()>;
-  // `guest` has the guest's end in `client`; both end with it.
-  void run(Talk guest, Talk other) {
-    loop.run({[this]() -> Task {
-                const link::StreamPtr accepted = co_await link.a.session.accept();
-                session = std::make_shared<HttpSession>(state, target, 7);
-                end = co_await session->serve(accepted, socket);
-                accepted->reset();
-              },
-              [this, &guest]() -> Task {
-                link::StreamPtr opened = co_await link.b.session.open();
-                client = std::make_shared<GuestEnd>(std::move(opened), nullptr, unlimited);
-                co_await guest();
-              },
-              std::move(other)});
-  }
-
-  // TLS over `client` and `server` from here on; false: it failed, and what said so is in `client_got`.
-  asio::awaitable<bool> client_tls(std::string name) {
-    SslPtr ssl = tls_client(*guest_context, name);
-    co_return co_await client_handshake(std::move(ssl));
-  }
-  asio::awaitable<bool> client_handshake(SslPtr ssl) {
-    const auto tls = std::make_shared<TlsStream>(loop.executor(), client, std::move(ssl));
-    try {
-      co_await tls->handshake();
-    } catch (const base::Error& error) {
-      client_got = error.problem();
-    }
-    client = tls;
-    co_return client_got.empty();
-  }
-  Task guest_asks(std::string request) {
-    co_await send(client, std::move(request));
-    client_got = co_await receive_all(client);
-    try {
-      co_await client->shutdown_write();
-    } catch (const base::Error&) {
-      // The gate was faster.
-    }
-  }
-  Task guest_asks_by_tls(std::string name, std::string request) {
-    const bool met = co_await client_tls(std::move(name));
-    if (met) co_await guest_asks(std::move(request));
-  }
-  Task server_answers() {
-    server_got = co_await receive_until(server, "\r\n\r\n");
-    co_await send(server, kAnswer);
-  }
-  // As this host, with a certificate of that authority.
-  Task server_answers_by_tls(TestAuthority& authority, std::string host) {
-    SslPtr ssl = authority.server(host);
-    const auto tls = std::make_shared<TlsStream>(loop.executor(), server, std::move(ssl));
-    server = tls;
-    try {
-      co_await tls->handshake();
-      co_await server_answers();
-    } catch (const base::Error& error) {
-      server_got = error.problem();
-    }
-  }
-
-  link::Loop loop;
-  link::SessionPair link{loop};
-  TestAuthority host_trusts;
-  TestAuthority guest_trusts;
-  SslContextPtr guest_context = tls_client_context(guest_trusts.trust_store);
-  Budget unlimited{loop.executor(), 0, 0};
-  Target target;
-  StatePtr state;
-  std::shared_ptr<link::Descriptor> socket;
-  std::shared_ptr<HttpSession> session;
-  ByteStreamPtr client;
-  ByteStreamPtr server;
-  std::string client_got;
-  std::string server_got;
-  std::vector<base::Json> records;
-  link::RelayEnd end;
-};
 
 TEST_F(HttpSessions, JudgesPlainRequests) {
   target.port = 80;
@@ -221,14 +115,14 @@ TEST_F(HttpSessions, RefusesAnotherHostInsideTls) {
   EXPECT_THAT(client_got, StartsWith("HTTP/1.1 403 "));
 }
 
-TEST_F(HttpSessions, RefusesClientsWithoutHttp1) {
+TEST_F(HttpSessions, RefusesClientsWithoutHttp) {
   SslPtr ssl = tls_client(*guest_context, "a.com");
-  constexpr unsigned char kHttp2[] = "\x02h2";
-  ASSERT_EQ(SSL_set_alpn_protos(ssl.get(), kHttp2, sizeof kHttp2 - 1), 0);
+  offer_protocols(*ssl, "\x05other");
   run([&]() -> Task { (void)co_await client_handshake(std::move(ssl)); },
       [this]() -> Task { server_got = co_await receive_all(server); });
   EXPECT_THAT(client_got, HasSubstr("alert no application protocol"));
-  EXPECT_EQ(session->refusal(), "the client speaks no HTTP/1.1 (ALPN), and a rule speaks of methods or paths");
+  EXPECT_EQ(session->refusal(),
+            "the client speaks neither HTTP/1.1 nor HTTP/2 (ALPN), and a rule speaks of methods or paths");
 }
 
 TEST_F(HttpSessions, SaysWhenTheClientDoesNotTrustTheAuthority) {
@@ -245,7 +139,7 @@ TEST_F(HttpSessions, RefusesWhatIsNeitherHttpNorTls) {
       [this]() -> Task { server_got = co_await receive_all(server); });
   EXPECT_EQ(client_got, "(broken)");
   EXPECT_EQ(server_got, "");
-  EXPECT_EQ(session->refusal(), "the client speaks neither HTTP/1 nor TLS, and a rule speaks of methods or paths");
+  EXPECT_EQ(session->refusal(), "the client speaks neither HTTP nor TLS, and a rule speaks of methods or paths");
 }
 
 TEST_F(HttpSessions, RefusesAServerThatSpeaksFirst) {

@@ -76,6 +76,7 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
   connection.objection = [session, target](const Policy& policy) {
     return new_objection(policy, target, session.get());
   };
+  if (session) connection.reconsider = [session] { session->reconsider(); };
   const Registered registered(state, std::move(connection));
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);

@@ -12,8 +12,9 @@
 namespace caisson::gate {
 namespace {
 
-constexpr unsigned char kAlpn[] = "\x08http/1.1";
-constexpr unsigned kAlpnBytes = sizeof kAlpn - 1;
+const unsigned char* alpn_bytes(std::string_view protocols) {
+  return reinterpret_cast<const unsigned char*>(protocols.data());
+}
 
 SslContextPtr new_context(const SSL_METHOD* method) {
   SslContextPtr context(SSL_CTX_new(method));
@@ -27,12 +28,15 @@ SslContextPtr new_context(const SSL_METHOD* method) {
   return context;
 }
 
-// HTTP/1.1 where the client offers it; a client that offers other protocols only is told so (RFC 7301, section 3.2).
-int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+// A client that offers other protocols only is told so (RFC 7301, section 3.2).
+int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
                     unsigned offered_bytes, void* /*none*/) {
+  const auto* taken = static_cast<const std::string_view*>(SSL_get_app_data(ssl));
+  const std::string_view protocols = taken == nullptr ? kAlpnHttp1 : *taken;
   // SSL_select_next_proto gives a pointer that is not const for a place in either of its arguments.
   auto** out = const_cast<unsigned char**>(chosen);
-  const int result = SSL_select_next_proto(out, size, kAlpn, kAlpnBytes, offered, offered_bytes);
+  const int result = SSL_select_next_proto(out, size, alpn_bytes(protocols), static_cast<unsigned>(protocols.size()),
+                                           offered, offered_bytes);
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -53,9 +57,6 @@ SslContextPtr tls_client_context(const std::string& trust_store) {
   if (!loaded)
     throw base::Error("cannot read the certificates of the authorities that the host trusts: " + tls_problem());
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  // 0 is success, other than everywhere else.
-  if (SSL_CTX_set_alpn_protos(context.get(), kAlpn, kAlpnBytes) != 0)
-    throw base::Error("cannot set up TLS: " + tls_problem());
   return context;
 }
 
@@ -73,7 +74,18 @@ SslPtr tls_client(SSL_CTX& context, const std::string& host) {
           SSL_set_tlsext_host_name(ssl.get(), host.c_str()) == 1;
   }
   if (!set) throw base::Error("cannot set up TLS to " + base::in_quotes(host) + ": " + tls_problem());
+  offer_protocols(*ssl, kAlpnHttp1);
   return ssl;
+}
+
+void offer_protocols(SSL& ssl, std::string_view protocols) {
+  // 0 is success, other than everywhere else.
+  if (SSL_set_alpn_protos(&ssl, alpn_bytes(protocols), static_cast<unsigned>(protocols.size())) != 0)
+    throw base::Error("cannot set up TLS: " + tls_problem());
+}
+
+void take_protocols(SSL& ssl, const std::string_view& protocols) {
+  SSL_set_app_data(&ssl, const_cast<std::string_view*>(&protocols));
 }
 
 }  // namespace caisson::gate

@@ -58,6 +58,13 @@ asio::awaitable<void> TlsStream::handshake() {
   }
 }
 
+std::string TlsStream::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 std::string TlsStream::handshake_problem() {
   std::string reason = tls_problem();
   const long verified = SSL_get_verify_result(ssl_.get());  // NOLINT(google-runtime-int)

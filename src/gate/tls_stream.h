@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// TLS over a byte stream: OpenSSL between two memory buffers, driven by coroutines. TLS 1.2 and later, HTTP/1.1 by
-// ALPN.
+// TLS over a byte stream: OpenSSL between two memory buffers, driven by coroutines. TLS 1.2 and later. By ALPN
+// HTTP/1.1, where nothing else is said.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -32,6 +32,15 @@ SslContextPtr tls_client_context(const std::string& trust_store);
 // A connection to this name or address, which the server's certificate must be for.
 SslPtr tls_client(SSL_CTX& context, const std::string& host);
 
+// Protocols as ALPN writes them (RFC 7301, section 3.1), the best one first.
+inline constexpr std::string_view kAlpnHttp1 = "\x08http/1.1";
+inline constexpr std::string_view kAlpnHttp2 = "\x02h2";
+inline constexpr std::string_view kAlpnBoth = "\x02h2\x08http/1.1";
+// What a client offers.
+void offer_protocols(SSL& ssl, std::string_view protocols);
+// What a server takes: one of the constants above. A client that offers protocols, and none of these, is told so.
+void take_protocols(SSL& ssl, const std::string_view& protocols);
+
 // As for every byte stream: one reader and one writer at a time, which may be different coroutines.
 class TlsStream final : public ByteStream {
  public:
@@ -40,6 +49,8 @@ class TlsStream final : public ByteStream {
 
   // Before anything else. Throws base::Error with the reason, when the other end was told it (an alert).
   asio::awaitable<void> handshake();
+  // What was agreed on by ALPN, "h2" for one; "": nothing.
+  std::string protocol() const;
 
   asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
   asio::awaitable<void> write(std::span<const uint8_t> from) override;

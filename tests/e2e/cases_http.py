@@ -143,9 +143,100 @@ print(ask("GET", "https://{bad}/ok/a"))
     host.caisson("rm", "-f", name).expect()
 
 
+# An HTTP/2 server in the case's network: node SERVER.js PORT [KEY CERTIFICATE]. Of each call it sends back the body and a trailer.
+HTTP2_SERVER = r'''
+const http2 = require("http2"), fs = require("fs");
+const [port, key, cert] = process.argv.slice(2);
+const server = key ? http2.createSecureServer({key: fs.readFileSync(key), cert: fs.readFileSync(cert), allowHTTP1: true}) : http2.createServer();
+server.on("stream", (stream, head) => {
+    stream.on("error", () => {});
+    stream.respond({":status": 200, "content-type": "application/grpc", "x-path": head[":path"]}, {waitForTrailers: true});
+    stream.on("wantTrailers", () => stream.sendTrailers({"grpc-status": "0", "x-sent": head["x-sent"] || ""}));
+    stream.pipe(stream);
+});
+server.on("sessionError", () => {});
+server.listen(Number(port), "::", () => console.log("ready"));
+'''
+
+# Prints for each path what a gRPC-like call of it brings, all of them streams of one connection: node CLIENT.js URL PATH…
+HTTP2_CLIENT = r'''
+const http2 = require("http2");
+const [url, ...paths] = process.argv.slice(2);
+const session = http2.connect(url);
+session.on("error", (error) => console.log("session", error.code));
+const call = (path) => new Promise((resolve) => {
+    const stream = session.request({":method": "POST", ":path": path, "content-type": "application/grpc", "te": "trailers", "x-sent": "7"});
+    let head = {}, trailers = {}, bytes = 0;
+    stream.on("response", (got) => { head = got; });
+    stream.on("trailers", (got) => { trailers = got; });
+    stream.on("data", (piece) => { bytes += piece.length; });
+    stream.on("error", (error) => resolve(`${path} ${error.code}`));
+    stream.on("close", () => resolve([path, head[":status"], head["x-caisson"], head["grpc-status"], head["grpc-message"], bytes,
+                                      trailers["grpc-status"], trailers["x-sent"]].join(" ")));
+    stream.end(Buffer.alloc(3000000, "x"));
+});
+Promise.all(paths.map(call)).then((lines) => { console.log(lines.join("\n")); session.close(); });
+'''
+
+
+def http2_server(host, port, *files):
+    """Runs until the case ends it."""
+    script = os.path.join(host.home, f"server{port}.js")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(HTTP2_SERVER)
+    server = subprocess.Popen(["node", script, str(port), *files], stdout=subprocess.PIPE, text=True)
+    equal(server.stdout.readline(), "ready\n", "what the server says")
+    return server
+
+
+@case(image="base", network=True)
+def calls_over_http2_are_judged_one_by_one(host):
+    """N16: each stream of a connection is a request of its own, inside TLS and (with prior knowledge) without; bodies and trailers
+    pass both ways; what is refused is said in gRPC's way, and leaves the other streams alone."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    folder = os.path.join(host.home, "certificates")
+    os.mkdir(folder)
+    net.trust(certificate(folder, "authority")[1])
+    plain, secure = 8080, 8443
+    servers = [http2_server(host, plain), http2_server(host, secure, *certificate(folder, "example.com", "authority"))]
+    name = host.name("http2")
+    try:
+        host.caisson("run", "-d", "--name", name, "--allow", f"example.com:{plain} POST /ok/**", "--allow",
+                     f"example.com:{secure} GET,POST /ok/**", "--", "sleep", "100000").expect(out=f"{name}\n")
+        script = os.path.join(host.home, "client.js")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(HTTP2_CLIENT)
+        own = os.path.join(host.data, "caisson", "ca", "certificate.pem")
+
+        def calls(url, port):
+            refused = f"/no/Call 200 refused 7 caisson: no rule allows POST '/no/Call' on 'example.com' port {port} 0  "
+            host.caisson("exec", "-e", "NODE_EXTRA_CA_CERTS=/tmp/authority.pem", name, "--", "node", "/tmp/client.js", url, "/ok/Call",
+                         "/no/Call", "/ok/Other").expect(out=f"/ok/Call 200    3000000 0 7\n{refused}\n/ok/Other 200    3000000 0 7\n")
+
+        host.caisson("cp", script, f"{name}:/tmp/client.js").expect()
+        calls(f"http://example.com:{plain}", plain)
+        # The authority is made when it is first needed.
+        host.caisson("exec", name, "--", "curl", "-sk", "-o", "/dev/null", "-w", "%{http_version} %{http_code}\n",
+                     f"https://example.com:{secure}/ok/a").expect(out="2 200\n")
+        host.caisson("cp", own, f"{name}:/tmp/authority.pem").expect()
+        calls(f"https://example.com:{secure}", secure)
+        host.caisson("exec", name, "--", "curl", "-s", "--cacert", "/tmp/authority.pem", "-w", "%{http_version} %{http_code}\n",
+                     f"https://example.com:{secure}/no").expect(
+                         out=f"caisson: no rule allows GET '/no' on 'example.com' port {secure}\n2 403\n")
+        told = sorted(requests_in_log(host, name), key=str)
+        calls_told = [("allowed", "POST", "/ok/Call", 200), ("allowed", "POST", "/ok/Other", 200), ("refused", "POST", "/no/Call", 403)]
+        equal(told, sorted([*calls_told, *calls_told, ("allowed", "GET", "/ok/a", 200), ("refused", "GET", "/no", 403)], key=str), "the log")
+        host.caisson("rm", "-f", name).expect()
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
+
+
 @case(image="base", network=True)
 def what_is_no_http_is_refused_where_requests_are_judged(host):
-    """N15: another protocol, whichever side begins it, a TLS name that is another's, HTTP/2 alone, and CONNECT."""
+    """N15: another protocol, whichever side begins it, a TLS name that is another's, a TLS client of another protocol, and CONNECT."""
     net = host.network
     net.names["example.com"] = [testnet.PUBLIC]
     seen = []
@@ -169,9 +260,9 @@ def shake(name, protocols):
         return "reset"
     except ssl.SSLError as error:
         return "told" if "no application protocol" in str(error) else repr(error)
-print(talk({port}, b"SSH-2.0-x\\r\\n"), talk({banner}, b""), talk({port}, b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n"),
+print(talk({port}, b"SSH-2.0-x\\r\\n"), talk({banner}, b""), talk({port}, b"PRI * HTTP/2.0\\r\\n\\r\\nXX\\r\\n\\r\\n"),
       talk({port}, b"CONNECT example.com:{port} HTTP/1.1\\r\\nHost: example.com:{port}\\r\\n\\r\\n"),
-      shake("other.example.com", ["http/1.1"]), shake("example.com", ["h2"]))
+      shake("other.example.com", ["http/1.1"]), shake("example.com", ["other"]))
 '''
     done = host.caisson("run", "--allow", f"example.com:{port} GET /", "--allow", f"example.com:{banner} GET /", "--", "python3", "-c", script)
     done.expect(out="reset reset reset HTTP/1.1 400 reset told\n", err_has="the network refused 6")
