@@ -46,16 +46,24 @@ std::string ask_name_server(const std::string& message) {
   return answer;
 }
 
+// The name that was judged is the one that is asked for, and no other with a domain of the host's behind it. (A dot at
+// its end would do that too, but /etc/hosts has no such names.) For this thread. A change of resolv.conf is seen here,
+// each time, since a look-up that sees it by itself would put the domains back (RES_NORELOAD).
+void no_search_domains() {
+  ::res_init();
+  _res.options &= ~static_cast<decltype(_res.options)>(RES_DNSRCH | RES_DEFNAMES);
+  _res.options |= RES_NORELOAD;
+}
+
 }  // namespace
 
 Resolved resolve_on_host(const std::string& name) {
+  no_search_domains();
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* list = nullptr;
-  // With a dot behind it no search domain of the host is tried: the name that was judged is the one that is asked for.
-  const std::string absolute = name + ".";
-  const int failed = ::getaddrinfo(absolute.c_str(), nullptr, &hints, &list);
+  const int failed = ::getaddrinfo(name.c_str(), nullptr, &hints, &list);
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
   Resolved resolved;
   if (failed != 0) resolved.error = ::gai_strerror(failed);

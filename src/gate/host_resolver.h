@@ -23,7 +23,7 @@ struct Resolved {
   std::string error;                 // why there are none
 };
 
-// getaddrinfo(3) of an absolute name. Blocks. Any thread.
+// getaddrinfo(3) of the name as it is: no search domain is put behind it. Blocks. Any thread.
 Resolved resolve_on_host(const std::string& name);
 
 // The seam between the gate and the host's resolver: tests have their own.

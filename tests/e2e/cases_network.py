@@ -128,6 +128,19 @@ print([probe(one, {port}) for one in {targets!r}], probe("rebind.example.com", {
 
 
 @case(image="base", network=True)
+def names_are_what_they_are_on_the_host(host):
+    """A name of the host's own file is reached; the host's search domains are not put behind a name that was judged."""
+    net = host.network
+    port = net.serve_text("canary")
+    net.add_line("/etc/hosts", f"{testnet.PUBLIC} file.example.com")
+    net.add_line("/etc/resolv.conf", "search corp.example")
+    net.names["missing.example.com.corp.example"] = [testnet.PUBLIC]
+    python(host, f'print(probe("file.example.com", {port}), *(probe("missing.example.com", {port}) for _ in range(3)))',
+           "--allow", "*.example.com").expect(out="canary ECONNREFUSED ECONNREFUSED ECONNREFUSED\n")
+    equal({name for name, _ in net.queries}, {"missing.example.com"})
+
+
+@case(image="base", network=True)
 def only_the_allowed_ports_of_the_host_are_reached(host):
     """N4: host.caisson.internal is the host's loopback, port by port."""
     with socket.create_server(("127.0.0.1", 0)) as allowed, socket.create_server(("127.0.0.1", 0)) as canary:

@@ -60,6 +60,11 @@ class TestNet:
             file.write(text)
         _mount(own, path, MS_BIND)
 
+    def add_line(self, path, line):
+        """To one of the machine's files of names that this network has its own of."""
+        with open(os.path.join(self.folder, os.path.basename(path)), "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
     def trust(self, pem):
         """The machine trusts the authority of this PEM file, and no other."""
         folder = os.path.join(self.folder, "certificates")
