@@ -130,7 +130,9 @@ for number in sorted(int(n) for n in os.listdir('/proc/1/fd')):
 """
     host.caisson("exec", "-u", "root", name, "--", "python3", "-c", rogue)
     ended = wait_until(lambda: (lambda it: it if it["status"] == "stopped" else None)(host.inspect(name)), "its end")
-    true("link" in ended["reason"] or "protocol" in ended["reason"] or "frame" in ended["reason"], f"the reason: {ended['reason']!r}")
+    # Behind a whole frame of init's, 0xff is a header of an unknown version.
+    equal(ended["reason"], f"the sandbox '{name}' ended: its guest broke the link: a frame of yamux version 255 instead of version 0",
+          "the reason")
     host.caisson("exec", name, "--", "true").error(125, f"'{name}'")
     host.caisson("rm", name).expect()
 
@@ -147,7 +149,7 @@ def limits_hold(host):
     true(full.code == 1 and "No space left" in full.err, f"400 MiB on a disk of 200 MiB: {full.code} {full.err!r}")
     true(any(line.startswith("caisson: ") and "disk" in line for line in full.err.splitlines()), f"nothing says that the disk was full: {full.err!r}")
     forks = host.caisson(*run, "sh", "-c", "for i in $(seq 64); do sleep 1000 & done; echo unreachable")
-    true(forks.code != 0 or "fork" in forks.err, f"64 processes under a limit of 32: {forks.code} {forks.err!r}")
+    forks.expect(code=2, out="", err_has="can't fork: Resource temporarily unavailable")
     true(any(line.startswith("caisson: ") and "process" in line for line in forks.err.splitlines()),
          f"nothing says that the process limit was hit: {forks.err!r}")
     hog = host.caisson(*run, "sh", "-c", "tail /dev/zero")

@@ -8,7 +8,7 @@ import struct
 import threading
 
 import testnet
-from harness import case, equal, wait_until
+from harness import case, equal, true, wait_until
 from netprobe import PROBE, detached, inside, log_of, python
 
 
@@ -120,7 +120,15 @@ def an_upstream_that_refuses_or_dies_is_seen_so(host):
 
 @case(image="base", network=True, timeout=900)
 def ten_thousand_names_are_resolved(host):
-    """Each name has an address of its own, and the same one when it is asked for again."""
+    """Each name has an address of its own, and the same one when it is asked for again; the keeper's memory for them is bounded."""
+    name = detached(host, "names", "--allow", "*.example.com")
+    keeper = host.inspect(name)["keeper_pid"]
+
+    def own_mib():
+        with open(f"/proc/{keeper}/smaps_rollup", encoding="utf-8") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("Private_Dirty")) / 1024
+
+    before = own_mib()
     script = r'''
 import random, struct
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -134,7 +142,10 @@ found = {number: address(f"host-{number}.example.com") for number in range(10000
 again = random.sample(range(10000), 200)
 print(len(set(found.values())), all(address(f"host-{number}.example.com") == found[number] for number in again))
 '''
-    python(host, script, "--allow", "*.example.com").expect(out="10000 True\n", err="")
+    host.caisson("exec", name, "--", "python3", "-c", PROBE + script, timeout=800).expect(out="10000 True\n", err="")
+    taken = own_mib() - before
+    true(taken < 24, f"10000 names took {taken:.1f} MiB of the keeper's memory")
+    host.caisson("rm", "-f", name).expect()
     equal(host.network.queries, [], "queries at the host's name server")
 
 
