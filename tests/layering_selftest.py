@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-from layering_test import check_hygiene, check_layers, check_links, check_packages  # noqa: E402
+from layering_test import check_claims, check_hygiene, check_layers, check_links, check_packages  # noqa: E402
 
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 
@@ -45,6 +45,14 @@ CASES = [
     ("a package that only doctor knows", check_packages,
      {"scripts/packages.txt": "[run]\n[test]\nskopeo\n", "src/cli/host_check.cc": 'kPrograms[] = {\n {"skopeo", "skopeo", "x"},\n};\n'},
      "does not have skopeo"),
+    ("a claim without a test", check_claims, {"docs/threat-model.md": "| X1 | it holds | nothing |\n"}, "X1 names no test"),
+    ("a claim with no unit test by name", check_claims, {"docs/threat-model.md": "| X1 | it holds | unit tests of `src/a` |\n"},
+     "X1 names no unit test of src/a"),
+    ("a claim with a test that is not there", check_claims,
+     {"docs/threat-model.md": "| X1 | it holds | unit tests of `src/a` (`Wall.Stands`, `Wall.Fell`) |\n",
+      "src/a/b_test.cc": "TEST_F(WallTest, Stands) {\n"}, "names `Wall.Fell`"),
+    ("a claim with a fuzz target that is not there", check_claims, {"docs/threat-model.md": "| X1 | it holds | `a_fuzz` |\n"},
+     "no fuzz target"),
     ("a dead path in quotes", check_links, {"README.md": "see `src/base/gone.h`\n"}, "does not exist"),
 ]
 CLEAN = {
@@ -52,6 +60,8 @@ CLEAN = {
     "src/engine/microvm/b.h": SPDX, "src/engine/microvm/c.cc": SPDX + '#include "engine/microvm/b.h"\n',
     "scripts/packages.txt": "[build]\ng++\n[run]\n# why\nskopeo\n",
     "src/cli/host_check.cc": SPDX + 'kPrograms[] = {\n {"skopeo", "skopeo", "x"},\n {"apt-get", "apt", "x"},\n};\n',
+    "docs/threat-model.md": "| X1 | it holds | unit tests of `src/sys` (`Wall`, `Wall.Stands`), fuzz targets of `src/sys`, `a_fuzz` |\n| X2 | too | X1 |\n",
+    "src/sys/b_test.cc": SPDX + "TEST_F(WallTest, Stands) {\n", "src/sys/a_fuzz.cc": SPDX,
     "README.md": "[x](docs/b.md#a-b) `src/base/a.h`\n", "docs/b.md": "# A `b`\n",
 }
 
@@ -61,7 +71,7 @@ for what, check, files, expected in CASES:
     if not any(expected in problem for problem in found):
         print(f"{what} was not noticed: {found}")
         failed = 1
-for check in (check_layers, check_hygiene, check_links, check_packages):
+for check in (check_claims, check_layers, check_hygiene, check_links, check_packages):
     found = problems(check, CLEAN)
     if found:
         print(f"a clean tree was refused: {found}")

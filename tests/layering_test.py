@@ -26,7 +26,7 @@ LAYERS = {
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
     "cli": {"keeper", "engine", "gate", "image", "link", "spec", "sys", "base"},
-    "bench": {"keeper", "engine", "image", "link", "spec", "base"},
+    "bench": {"gate", "keeper", "engine", "image", "link", "spec", "base"},
 }
 # Only registry.cc knows the engines.
 ENGINE_REGISTRY = "src/engine/registry.cc"
@@ -148,6 +148,42 @@ def check_links(root, names):
                 yield f"{name}: `{path}` does not exist"
 
 
+MODEL = "docs/threat-model.md"
+CLAIM = re.compile(r"^\| ([A-Z]\d+) \|.*\| (.+) \|$", re.M)
+UNIT_TESTS = re.compile(r"`src/(\w+)` \(([^)]*)\)|`src/(\w+)`(?! \()")
+
+
+def unit_tests(root, names):
+    """By folder: "Suite.Name" of each, without the "Test" that a fixture's name may end with."""
+    found = {}
+    for name in names:
+        if name.startswith("src/") and name.endswith("_test.cc"):
+            for suite, case in re.findall(r"^TEST(?:_[FP])?\((\w+?)(?:Test)?, (\w+)\)", read(root, name).decode(), re.M):
+                found.setdefault(name.split("/")[1], set()).add(f"{suite}.{case}")
+    return found
+
+
+def check_claims(root, names):
+    """Each claim of the threat model names tests that there are: `Suite`, `Suite.Name` or `Name` behind the folder of a unit test."""
+    if MODEL not in names:
+        return
+    tests = unit_tests(root, names)
+    for claim, checked_by in CLAIM.findall(read(root, MODEL).decode()):
+        if "`" not in checked_by and not re.search(r"\b[A-Z]\d|at the end of every", checked_by):
+            yield f"{MODEL}: {claim} names no test"
+        # Fuzz targets are named by their folder.
+        of_units = re.sub(r"fuzz targets of `src/\w+`", "", checked_by)
+        for folder, listed, bare in UNIT_TESTS.findall(of_units):
+            if bare:
+                yield f"{MODEL}: {claim} names no unit test of src/{bare}"
+            for test in re.findall(r"`([\w.]+)`", listed):
+                if not any(test in (one, *one.split(".")) for one in tests.get(folder, ())):
+                    yield f"{MODEL}: {claim} names `{test}`, which is no unit test of src/{folder}"
+        for target in re.findall(r"`(\w+_fuzz)`", checked_by):
+            if not any(name.startswith("src/") and name.endswith(f"/{target}.cc") for name in names):
+                yield f"{MODEL}: {claim} names `{target}`, which is no fuzz target"
+
+
 PACKAGES = "scripts/packages.txt"
 DOCTOR = "src/cli/host_check.cc"
 # Every Debian has these, so packages.txt does not name them.
@@ -169,7 +205,7 @@ def check_packages(root, names):
         yield f"{PACKAGES}: [run] does not have {package}, which doctor looks for"
 
 
-CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links, "packages": check_packages}
+CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links, "claims": check_claims, "packages": check_packages}
 
 
 def main():
