@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <functional>
 #include <string>
 
 #include "base/error.h"
@@ -14,6 +15,15 @@ namespace {
 
 using namespace std::chrono_literals;
 using base::Error;
+
+std::string error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
 
 std::string shown(const PortPublish& port) {
   return port.host_address + " " + std::to_string(port.host_port) + " " + std::to_string(port.guest_port);
@@ -59,10 +69,14 @@ TEST(ParsePort, RefusesEverythingElse) {
                            "80:x",
                            "0x50:80",
                            "[::1%lo]:1:2"}) {
-    EXPECT_THROW(parse_port(text), Error) << text;
+    EXPECT_EQ(error_of([&] { parse_port(text); }).rfind("cannot publish '" + std::string(text) + "': ", 0), 0U) << text;
   }
-  EXPECT_THROW(parse_port(std::string_view("127.0.0.1\0:1:2", 14)), Error);
-  EXPECT_THROW(parse_port(std::string_view("80\0", 3)), Error);
+  EXPECT_EQ(error_of([] { parse_port(std::string_view("127.0.0.1\0:1:2", 14)); }),
+            "cannot publish '127.0.0.1\\x00:1:2': '127.0.0.1\\x00' is not an IP address (write "
+            "[HOST_IP:]HOST_PORT:GUEST_PORT, for example 8080:80)");
+  EXPECT_EQ(error_of([] { parse_port(std::string_view("80\0", 3)); }),
+            "cannot publish '80\\x00': '80\\x00' is not a port (1 to 65535) (write [HOST_IP:]HOST_PORT:GUEST_PORT, for "
+            "example 8080:80)");
 }
 
 TEST(ParsePort, ErrorNamesTheTextAndTheForm) {
@@ -91,7 +105,8 @@ TEST(ParseDuration, AllForms) {
 TEST(ParseDuration, RefusesEverythingElse) {
   for (const char* text : {"", "s", "-1", "+1", "1x", "1.5h", "1h30", "30m1h", "1h1h", "1 h", " 1", "1ms", "1hh", "1e3",
                            "99999999999999999999", "18446744073709551615d", "1000000001d"}) {
-    EXPECT_THROW(parse_duration(text), Error) << text;
+    EXPECT_EQ(error_of([&] { parse_duration(text); }),
+              "not a duration: '" + std::string(text) + "' (write for example 90, 30s, 15m, 2h or 1h30m)");
   }
 }
 
@@ -105,9 +120,11 @@ TEST(ParseEnvironment, ValueOrLookUp) {
   EXPECT_EQ(parse_environment("A==b", lookup), "A==b");
   EXPECT_EQ(parse_environment("HOME", lookup), "HOME=/home/x=y");
   EXPECT_EQ(parse_environment("UNSET", lookup), std::nullopt);
-  EXPECT_THROW(parse_environment("", lookup), Error);
-  EXPECT_THROW(parse_environment("=1", lookup), Error);
-  EXPECT_THROW(parse_environment(std::string_view("A\0B=1", 5), lookup), Error);
+  EXPECT_EQ(error_of([] { parse_environment("", lookup); }), "not an environment entry: '' (write KEY=VALUE or KEY)");
+  EXPECT_EQ(error_of([] { parse_environment("=1", lookup); }),
+            "not an environment entry: '=1' (write KEY=VALUE or KEY)");
+  EXPECT_EQ(error_of([] { parse_environment(std::string_view("A\0B=1", 5), lookup); }),
+            "not an environment entry: 'A\\x00B=1' (write KEY=VALUE or KEY)");
 }
 
 TEST(ParseEnvironmentFile, LinesCommentsAndBlanks) {
@@ -123,9 +140,12 @@ TEST(ParseEnvironmentFile, ErrorHasTheLinesNumber) {
   } catch (const Error& error) {
     EXPECT_EQ(error.problem(), "'my.env' line 3: 'BAD' has no '='");
   }
-  EXPECT_THROW(parse_environment_file("=x", "f"), Error);
-  EXPECT_THROW(parse_environment_file("export A=1", "f"), Error);
-  EXPECT_THROW(parse_environment_file(std::string_view("A=\0", 3), "f"), Error);
+  EXPECT_EQ(error_of([] { parse_environment_file("=x", "f"); }),
+            "'f' line 1: the name before '=' is missing (write KEY=VALUE)");
+  EXPECT_EQ(error_of([] { parse_environment_file("export A=1", "f"); }),
+            "'f' line 1: 'export A' has a blank (write KEY=VALUE)");
+  EXPECT_EQ(error_of([] { parse_environment_file(std::string_view("A=\0", 3), "f"); }),
+            "'f' line 1: it has a NUL byte (write KEY=VALUE)");
 }
 
 }  // namespace
