@@ -19,12 +19,15 @@ constexpr const char* kDetails =
 int attach(const std::string& name) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(name);
   const spec::Command& command = sandbox.spec.command;
+  const bool asks = keeper::read_policy(sandbox.folder).fallback() == gate::Default::kAsk;
+  const bool ask = asks && is_terminal(0) && is_terminal(2);
   return run_session(keeper::Client::connect(sandbox).upgrade("POST", "/v1/attach"),
                      {.sandbox = name,
                       .id = "main",
                       .send_input = command.keep_stdin,
                       .tty = command.tty,
-                      .size = {command.rows, command.columns}});
+                      .size = {command.rows, command.columns},
+                      .ask = ask});
 }
 
 }  // namespace

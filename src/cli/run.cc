@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/prepare.h"
@@ -44,7 +45,7 @@ int run_detached(Prepared prepared) {
   return 0;
 }
 
-int run_in_foreground(Prepared prepared) {
+int run_in_foreground(Prepared prepared, bool ask) {
   keeper::Client client(keeper::launch_keeper(
       {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end}));
   const spec::Command& command = prepared.spec.command;
@@ -52,7 +53,20 @@ int run_in_foreground(Prepared prepared) {
                                                                        .id = "main",
                                                                        .send_input = command.keep_stdin,
                                                                        .tty = command.tty,
-                                                                       .size = {command.rows, command.columns}});
+                                                                       .size = {command.rows, command.columns},
+                                                                       .ask = ask});
+}
+
+// What asks needs somebody to answer.
+void check_asking(const RunOptions& options) {
+  if (options.detach)
+    throw base::Error("this network asks on the terminal, and with -d there is none",
+                      "leave out -d, or name what it "
+                      "may reach: --net locked --allow RULE");
+  if (!is_terminal(0) || !is_terminal(2))
+    throw base::Error("this network asks on the terminal, and stdin or stderr is none",
+                      "run it on a terminal, or name "
+                      "what it may reach: --net locked --allow RULE");
 }
 
 int run(const RunOptions& options, const Tail& tail) {
@@ -63,6 +77,8 @@ int run(const RunOptions& options, const Tail& tail) {
   spec.command.columns = size.columns;
   gate::BuiltPolicy network = make_policy(options);
   apply_network(spec, network);
+  const bool ask = network.policy.fallback() == gate::Default::kAsk;
+  if (ask) check_asking(options);
   // Of a preset's own groups nothing is said: a machine need not have every package manager.
   const bool asked = std::any_of(options.allow.begin(), options.allow.end(),
                                  [](const std::string& rule) { return rule.starts_with('@'); });
@@ -70,7 +86,7 @@ int run(const RunOptions& options, const Tail& tail) {
   Prepared prepared = prepare_sandbox(
       spec,
       {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach, .policy = std::move(network.policy)});
-  return options.detach ? run_detached(std::move(prepared)) : run_in_foreground(std::move(prepared));
+  return options.detach ? run_detached(std::move(prepared)) : run_in_foreground(std::move(prepared), ask);
 }
 
 }  // namespace

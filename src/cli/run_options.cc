@@ -115,7 +115,8 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
       ->expected(1)
       ->take_all();
   command
-      .add_option("--net", options.net, "its network: none, locked, balanced, open, or a policy file (default: locked)")
+      .add_option("--net", options.net,
+                  "its network: none, locked, balanced, ask, open, or a policy file (default: locked)")
       ->type_name("PRESET|FILE");
   command
       .add_option("--allow", options.allow, "let it reach a host: [udp:]HOST[:PORT][ METHOD PATH], @registries or @git")

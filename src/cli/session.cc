@@ -35,6 +35,11 @@ void KeeperControl::resize(TerminalSize size) {
   post("resize", {{"rows", size.rows}, {"columns", size.columns}});
 }
 
+void KeeperControl::answer(uint64_t question, const std::string& answer) {
+  keeper::Client client = keeper::Client::connect(keeper::read_sandbox(sandbox_));
+  client.request("POST", "/v1/policy/answers", {{"id", question}, {"answer", answer}}, kAnswerWithin);
+}
+
 void KeeperControl::post(const char* what, const base::Json& body) {
   keeper::Client client = keeper::Client::connect(keeper::read_sandbox(sandbox_));
   client.request("POST", fmt::format("/v1/exec/{}/{}", id_, what), body, kAnswerWithin);
@@ -50,6 +55,12 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   stream.size = options.size;
   stream.output = options.output;
   stream.detach_keys = options.may_leave;
+  keeper::Upgraded questions;
+  if (options.ask) {
+    questions = keeper::Client::connect(keeper::read_sandbox(options.sandbox)).upgrade("GET", "/v1/policy/questions");
+    stream.questions = questions.connection.get();
+    stream.early_questions = std::move(questions.early_bytes);
+  }
   const StreamEnd end = run_stream(stream, control);
   switch (end.kind) {
     case StreamEnd::Kind::kExited:

@@ -21,6 +21,7 @@ class KeeperControl final : public CommandControl {
   void started(const link::ExecStarted& started) override;
   void signal(int number) override;
   void resize(TerminalSize size) override;
+  void answer(uint64_t question, const std::string& answer) override;
 
  private:
   void post(const char* what, const base::Json& body);
@@ -37,6 +38,7 @@ struct SessionOptions {
   TerminalSize size;
   int output = 1;         // where its stdout goes
   bool may_leave = true;  // by ctrl-p ctrl-q
+  bool ask = false;       // about the network, on this terminal
 };
 
 // Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is

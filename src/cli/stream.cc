@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "cli/asking.h"
 #include "cli/detach_keys.h"
 #include "cli/output.h"
 #include "cli/signal_queue.h"
@@ -48,6 +49,7 @@ class Loop {
         signals_({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT}),
         output_(options.output),
         error_(options.error),
+        asking_(options.questions, options.early_questions, options.input, options.error),
         size_(options.size),
         input_open_(options.send_input) {
     base::set_nonblocking(options.connection, true);
@@ -64,13 +66,14 @@ class Loop {
  private:
   // Waits for whatever can go on, and does it.
   void turn() {
-    const bool may_read_input = input_open_ && started_ && unsent_.empty();
-    std::array<pollfd, 4> polled = {{
+    const bool may_read_input = (input_open_ && started_ && unsent_.empty()) || asking_.open();
+    const bool may_receive = blocked_ == nullptr && !asking_.open();
+    std::array<pollfd, 5> polled = {{
         {signals_.fd(), POLLIN, 0},
-        {options_.connection, static_cast<short>((blocked_ == nullptr ? POLLIN : 0) | (unsent_.empty() ? 0 : POLLOUT)),
-         0},
+        {options_.connection, static_cast<short>((may_receive ? POLLIN : 0) | (unsent_.empty() ? 0 : POLLOUT)), 0},
         {may_read_input ? options_.input : -1, POLLIN, 0},
-        {blocked_ != nullptr ? blocked_->fd() : -1, POLLOUT, 0},
+        {blocked_ != nullptr && !asking_.open() ? blocked_->fd() : -1, POLLOUT, 0},
+        {asking_.fd(), POLLIN, 0},
     }};
     // A connection of which nothing is wanted would wake the loop with POLLHUP again and again.
     if (polled[1].events == 0) polled[1].fd = -1;
@@ -81,8 +84,50 @@ class Loop {
     if (polled[0].revents != 0) take_signals();
     if (!end_ && polled[3].revents != 0) consume();
     if (!end_ && (polled[1].revents & POLLOUT) != 0) send_unsent();
-    if (!end_ && (polled[1].revents & ~POLLOUT) != 0 && blocked_ == nullptr) receive();
-    if (!end_ && polled[2].revents != 0) read_input();
+    if (!end_ && (polled[1].revents & ~POLLOUT) != 0 && may_receive && blocked_ == nullptr) receive();
+    if (!end_ && polled[2].revents != 0) asking_.open() ? read_answer() : read_input();
+    if (!end_ && polled[4].revents != 0) {
+      asking_.receive();
+      ask();
+    }
+  }
+
+  // --- questions about the network
+
+  // Not before the command has started: the terminal has its mode from then on.
+  void ask() {
+    if (!started_) return;
+    const bool was_open = asking_.open();
+    asking_.show(raw_.has_value());
+    if (was_open && !asking_.open()) give_back();
+  }
+
+  void read_answer() {
+    std::array<char, 1024> buffer{};
+    const ssize_t count = read(options_.input, buffer.data(), buffer.size());
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    bool interrupted = false;
+    // A terminal that has gone, or ctrl-d: no.
+    const std::string_view typed = count > 0 ? std::string_view(buffer.data(), static_cast<size_t>(count)) : "d\n";
+    const std::optional<Asking::Reply> reply = asking_.take(typed, interrupted);
+    if (!reply) return;
+    quietly([&] { control_.answer(reply->id, reply->answer); });
+    if (interrupted && input_open_) {
+      append_frame(unsent_, ExecFrame::kStdin, "\x03");
+      send_unsent();
+    }
+    asking_.show(raw_.has_value());
+    if (!asking_.open()) give_back();
+  }
+
+  // The question's lines have shifted what the command has drawn. A program that draws does it again when its window
+  // changes.
+  void give_back() {
+    if (options_.tty && size_.rows > 1) {
+      quietly([&] { control_.resize({static_cast<uint16_t>(size_.rows - 1), size_.columns}); });
+      quietly([&] { control_.resize(size_); });
+    }
+    consume();
   }
 
   void finish(StreamEnd::Kind kind) { end_.emplace().kind = kind; }
@@ -205,7 +250,7 @@ class Loop {
   void consume() {
     blocked_ = nullptr;
     try {
-      while (!end_ && blocked_ == nullptr && position_ < received_.size()) {
+      while (!end_ && blocked_ == nullptr && !asking_.open() && position_ < received_.size()) {
         if (payload_left_ == 0) {
           read_header();
         } else if (frame_ == ExecFrame::kStdout || frame_ == ExecFrame::kStderr) {
@@ -264,6 +309,7 @@ class Loop {
         started_ = true;
         if (options_.tty && options_.send_input && is_terminal(options_.input)) raw_.emplace(options_.input);
         follow_size();
+        ask();
         return;
       case ExecFrame::kExit:
         finish(StreamEnd::Kind::kExited);
@@ -302,6 +348,7 @@ class Loop {
   SignalQueue signals_;
   Output output_;
   Output error_;
+  Asking asking_;
   Output* blocked_ = nullptr;  // the output that is full
   TerminalSize size_;
   bool input_open_;

@@ -9,6 +9,7 @@
 //   SIGWINCH        → CommandControl::resize
 //   SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 → CommandControl::signal. A second SIGINT within two seconds
 //                     becomes SIGKILL, a third leaves. Before the command has started, a signal leaves at once.
+//   questions       → see asking.h
 //   stdout's reader gone → SIGPIPE to the command, as it would get it on this machine; the rest of its output is
 //   dropped
 #pragma once
@@ -30,6 +31,8 @@ class CommandControl {
   virtual void started(const link::ExecStarted& started) = 0;
   virtual void signal(int number) = 0;
   virtual void resize(TerminalSize size) = 0;
+  // To a question about the network: "once", "sandbox" or "deny".
+  virtual void answer(uint64_t question, const std::string& answer) = 0;
 };
 
 struct StreamOptions {
@@ -41,6 +44,10 @@ struct StreamOptions {
   bool send_input = false;  // else the command has no stdin from here
   bool tty = false;         // raw mode from the command's start to the loop's end, when `input` is a terminal and sent
   TerminalSize size;        // what the command was started with
+  // Where questions about the network come from, -1: there are none. They are asked on `error` and answered on `input`;
+  // while one is open, both are taken from the command.
+  int questions = -1;
+  std::string early_questions;
   bool detach_keys = true;  // ctrl-p ctrl-q leave it
 };
 

@@ -42,7 +42,14 @@ class FakeControl final : public CommandControl {
     if (on_resize) on_resize();
   }
 
+  void answer(uint64_t question, const std::string& answer) override {
+    answers.emplace_back(question, answer);
+    if (on_answer) on_answer();
+  }
+
   uint64_t id = 0;
+  std::vector<std::pair<uint64_t, std::string>> answers;
+  std::function<void()> on_answer;
   std::vector<int> signals;
   std::vector<TerminalSize> sizes;
   std::function<void()> on_started;

@@ -17,6 +17,7 @@ namespace asio = boost::asio;
 struct Dialled {
   std::shared_ptr<link::Descriptor> socket;
   IpAddress address;
+  bool once = false;  // the user allowed this connection, and no rule speaks of it
 };
 
 // A TCP connection to the first of the addresses that takes it, one after the other. Throws base::Error with the reason

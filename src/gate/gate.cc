@@ -98,6 +98,7 @@ Gate::~Gate() {
 
 void Gate::close() {
   state_->closed = true;
+  state_->questions.close();
   for (const OpenConnection& connection : state_->open) connection.end("the sandbox ends");
 }
 
@@ -111,6 +112,7 @@ const Policy& Gate::policy() const {
 
 void Gate::set_policy(Policy policy) {
   state_->options.policy = std::move(policy);
+  state_->questions.recheck();
   for (const OpenConnection& connection : state_->open) {
     if (const auto why = objection(state_->options.policy, connection)) {
       connection.end(*why);
@@ -118,6 +120,10 @@ void Gate::set_policy(Policy policy) {
       connection.reconsider();
     }
   }
+}
+
+Questions& Gate::questions() {
+  return state_->questions;
 }
 
 const Refusals& Gate::refusals() const {

@@ -23,6 +23,7 @@
 #include "base/json_reader.h"
 #include "gate/host_resolver.h"
 #include "gate/policy.h"
+#include "gate/questions.h"
 #include "gate/used.h"
 #include "link/session.h"
 
@@ -34,6 +35,7 @@ struct GateLimits {
   uint64_t bytes_per_second = 0;  // both ways together; 0: no limit
   uint64_t total_bytes = 0;       // both ways together; 0: no limit
   std::chrono::seconds idle_datagrams{60};
+  std::chrono::seconds for_answers{30};  // to questions (Default::kAsk)
 };
 
 class LocalAuthority;
@@ -78,6 +80,9 @@ class Gate {
   const Policy& policy() const;
   // In force for new connections at once; those that are open and that it does not allow end.
   void set_policy(Policy policy);
+
+  // What the user is asked where the policy's default is kAsk.
+  Questions& questions();
 
   // Every connection ends, and nothing new is served. Idempotent.
   void close();

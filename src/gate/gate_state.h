@@ -21,6 +21,7 @@ struct Target {
   std::optional<std::string> name;
   IpAddress address;
   uint16_t port = 0;
+  bool once = false;  // the user has allowed this connection, and no rule speaks of it
 
   // "example.com:443", "udp:192.0.2.7:53", "[2001:db8::7]:443": as a rule is written, and shown to the user.
   std::string text() const;
@@ -52,6 +53,7 @@ class Refused : public base::Error {
 struct Allowed {
   std::vector<IpAddress> addresses;
   std::optional<Entry> entry;
+  bool once = false;  // by the user
 };
 
 struct OpenConnection {
@@ -71,11 +73,13 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
       : executor(runs_on),
         options(std::move(gate_options)),
         names(options.random),
+        questions(runs_on, options.limits.for_answers),
         budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes) {}
 
   asio::any_io_executor executor;
   GateOptions options;
   NameTable names;
+  Questions questions;
   Budget budget;
   std::shared_ptr<TlsTermination> termination;  // http_session.h
   Refusals refusals;

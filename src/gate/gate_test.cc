@@ -333,5 +333,53 @@ TEST_F(GateTest, ATotalOfBytesIsNotPassed) {
   }});
 }
 
+TEST_F(GateTest, AConnectionWaitsForTheAnswerToItsQuestion) {
+  const Server server;
+  upstream_->addresses = {{"good.example.com", {"127.0.0.1"}}};
+  // The address is named; the name is what is asked about.
+  open({target(server)}, {}, Default::kAsk);
+  Questions& questions = gate_->questions();
+  for (const bool once : {true, false}) {
+    Asked asked;
+    loop_.run({[&]() -> Task {
+                 const std::string address = co_await address_of("good.example.com");
+                 asked = co_await connect(address, server.port);
+                 EXPECT_TRUE(asked.ok);
+               },
+               [&]() -> Task {
+                 while (questions.open().empty()) co_await questions.changed().wait();
+                 const Questions::Open question = questions.open().front();
+                 EXPECT_EQ(question.target, "good.example.com:" + std::to_string(server.port));
+                 EXPECT_EQ(upstream_->asked.size(), once ? 0U : 1U) << "resolved before it was allowed";
+                 Policy policy = gate_->policy();
+                 policy.add(parse_rule(question.target), true, "test");
+                 if (once) questions.answer(question.id, Answer::kOnce);
+                 if (!once) gate_->set_policy(std::move(policy));
+               }});
+    EXPECT_EQ(ledger_.back()["verdict"], "allowed");
+    EXPECT_EQ(ledger_.back().value("answer", ""), once ? "once" : "");
+    // Allowed once means this connection, whatever else changes.
+    gate_->set_policy(gate_->policy());
+    EXPECT_EQ(gate_->connections(), 1U);
+    asked.stream->reset();
+    loop_.settle();
+  }
+  EXPECT_EQ(gate_->refusals().count, 0U);
+}
+
+TEST_F(GateTest, AQuestionThatIsAnsweredWithNoIsARefusal) {
+  open({}, {}, Default::kAsk);
+  loop_.run({[&]() -> Task {
+               const Asked asked = co_await connect("93.184.216.34", 443);
+               EXPECT_FALSE(asked.ok);
+             },
+             [&]() -> Task {
+               while (gate_->questions().open().empty()) co_await gate_->questions().changed().wait();
+               gate_->questions().answer(gate_->questions().open().front().id, Answer::kDenied);
+             }});
+  EXPECT_NE(reason().find("the answer to the question was no"), std::string::npos) << reason();
+  EXPECT_EQ(gate_->refusals().targets.at("93.184.216.34:443").allow, "93.184.216.34:443");
+}
+
 }  // namespace
 }  // namespace caisson::gate

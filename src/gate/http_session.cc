@@ -269,8 +269,10 @@ std::optional<std::string> HttpSession::objection(const Policy& policy) const {
 }
 
 Verdict HttpSession::judge(const Policy& policy, std::string_view method, const CanonicalPath& path) const {
-  return target_.name ? policy.judge_request(*target_.name, target_.port, method, path)
-                      : policy.judge_request(target_.address, target_.port, method, path);
+  Verdict verdict = target_.name ? policy.judge_request(*target_.name, target_.port, method, path)
+                                 : policy.judge_request(target_.address, target_.port, method, path);
+  verdict.allowed = verdict.allowed || (verdict.ask && target_.once);
+  return verdict;
 }
 
 void HttpSession::refuse(std::string why) {

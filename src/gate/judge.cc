@@ -16,6 +16,28 @@ void require(const Verdict& verdict, const std::string& rule) {
   if (!verdict.allowed) throw Refused(verdict, verdict.entry ? "" : rule);
 }
 
+Verdict judge_target(const Policy& policy, const Target& target) {
+  return target.name ? policy.judge_connect(target.protocol, *target.name, target.port)
+                     : policy.judge_address(target.protocol, target.address, target.port);
+}
+
+// What the policy says, or the user where it has no say: then `ask` stays set in what is allowed.
+asio::awaitable<Verdict> decide(StatePtr state, Target target) {
+  if (!target.name && is_synthetic(target.address))
+    throw Refused("no name has the address " + to_string(target.address));
+  while (true) {
+    Verdict verdict = judge_target(state->options.policy, target);
+    if (!verdict.ask) co_return verdict;
+    std::function<bool()> open = [state, target] { return judge_target(state->options.policy, target).ask; };
+    std::string text = target.text();
+    const Answer answer = co_await state->questions.ask(std::move(text), std::move(open));
+    if (answer == Answer::kDecided) continue;
+    verdict.allowed = verdict.ask = answer == Answer::kOnce;
+    if (!verdict.allowed) verdict.reason += ", and " + std::string(reason_of(answer));
+    co_return verdict;
+  }
+}
+
 // An address of a name that is allowed. Those of the host's own name, its loopback, are what that name is for: only a
 // rule that denies one closes it.
 Verdict judge_reached(const Policy& policy, const Target& target, const IpAddress& address) {
@@ -24,6 +46,23 @@ Verdict judge_reached(const Policy& policy, const Target& target, const IpAddres
   const bool denied = !verdict.allowed && verdict.entry && !verdict.entry->allow;
   verdict.allowed = !denied;
   return verdict;
+}
+
+// Those of the addresses that may be connected to; throws Refused where there is none.
+std::vector<IpAddress> reachable(const Policy& policy, const Target& target, const std::vector<IpAddress>& addresses) {
+  std::vector<IpAddress> allowed;
+  std::optional<Refused> refused;
+  for (const IpAddress& address : addresses) {
+    const Verdict verdict = judge_reached(policy, target, address);
+    if (verdict.allowed) {
+      allowed.push_back(address);
+    } else if (!refused) {
+      // Such an address is not for a hint: whoever answers for the name chose it.
+      refused = Refused(verdict, "");
+    }
+  }
+  if (allowed.empty()) throw *refused;
+  return allowed;
 }
 
 asio::awaitable<std::vector<IpAddress>> resolve(StatePtr state, std::string name) {
@@ -54,34 +93,24 @@ Target target_of(Gate::State& state, const link::ConnectRequest& request) {
 }
 
 asio::awaitable<Allowed> judge(StatePtr state, Target target) {
-  if (!target.name) {
-    if (is_synthetic(target.address)) throw Refused("no name has the address " + to_string(target.address));
-    Verdict verdict = state->options.policy.judge_address(target.protocol, target.address, target.port);
-    require(verdict, target.text());
-    co_return Allowed{.addresses = {target.address}, .entry = std::move(verdict.entry)};
+  Verdict verdict = co_await decide(state, target);
+  require(verdict, target.text());
+  Allowed allowed;
+  allowed.entry = std::move(verdict.entry);
+  allowed.once = verdict.ask;
+  if (target.name) {
+    const std::vector<IpAddress> addresses = co_await resolve(state, *target.name);
+    allowed.addresses = reachable(state->options.policy, target, addresses);
+  } else {
+    allowed.addresses.push_back(target.address);
   }
-  Verdict by_name = state->options.policy.judge_connect(target.protocol, *target.name, target.port);
-  require(by_name, target.text());
-  const std::vector<IpAddress> addresses = co_await resolve(state, *target.name);
-  Allowed allowed{.addresses = {}, .entry = std::move(by_name.entry)};
-  std::optional<Refused> refused;
-  for (const IpAddress& address : addresses) {
-    const Verdict verdict = judge_reached(state->options.policy, target, address);
-    if (verdict.allowed) {
-      allowed.addresses.push_back(address);
-    } else if (!refused) {
-      // Such an address is not for a hint: whoever answers for the name chose it.
-      refused = Refused(verdict, "");
-    }
-  }
-  if (allowed.addresses.empty()) throw *refused;
   co_return allowed;
 }
 
 std::optional<std::string> objection(const Policy& policy, const OpenConnection& connection) {
   const Target& target = connection.target;
-  Verdict verdict = target.name ? policy.judge_connect(target.protocol, *target.name, target.port)
-                                : policy.judge_address(target.protocol, target.address, target.port);
+  Verdict verdict = judge_target(policy, target);
+  verdict.allowed = verdict.allowed || (verdict.ask && target.once);
   if (verdict.allowed && target.name) verdict = judge_reached(policy, target, connection.reached);
   if (!verdict.allowed) return verdict.reason;
   return connection.objection ? connection.objection(policy) : std::nullopt;

@@ -106,10 +106,11 @@ TEST(PolicyJson, RefusesAnythingElse) {
 TEST(Presets, AreTheDocumentedOnes) {
   std::vector<std::string_view> names;
   for (const Preset& preset : presets()) names.push_back(preset.name);
-  EXPECT_THAT(names, testing::ElementsAre("none", "locked", "balanced", "open"));
+  EXPECT_THAT(names, testing::ElementsAre("none", "locked", "balanced", "ask", "open"));
   EXPECT_FALSE(find_preset("none").has_network);
   EXPECT_EQ(find_preset(kDefaultPreset).fallback, Default::kDeny);
   EXPECT_TRUE(find_preset(kDefaultPreset).rules.empty());
+  EXPECT_EQ(find_preset("ask").fallback, Default::kAsk);
   EXPECT_EQ(find_preset("open").fallback, Default::kAllow);
   EXPECT_THAT(find_preset("balanced").groups, testing::ElementsAre(GroupName{"registries"}, GroupName{"git"}));
   for (const Rule& rule : find_preset("balanced").rules) {
@@ -124,7 +125,7 @@ TEST(Presets, OthersAreRefusedWithTheList) {
     find_preset("opne");
     FAIL();
   } catch (const base::Error& error) {
-    EXPECT_STREQ(error.what(), "there is no network preset 'opne' (the presets are none, locked, balanced, open)");
+    EXPECT_STREQ(error.what(), "there is no network preset 'opne' (the presets are none, locked, balanced, ask, open)");
   }
 }
 

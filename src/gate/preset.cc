@@ -41,6 +41,9 @@ const std::vector<Preset>& presets() {
        .summary = "the machine's package registries, the workspace's git remotes, well-known public code hosts",
        .rules = code_host_rules(),
        .groups = {{"registries"}, {"git"}}},
+      {.name = "ask",
+       .summary = "asks on the terminal about what no rule speaks of; no private address",
+       .fallback = Default::kAsk},
       {.name = "open", .summary = "everything public; no private address", .fallback = Default::kAllow},
   };
   return kAll;

@@ -38,13 +38,16 @@ asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t 
     throw Refused::by_limit("the limit of " + std::to_string(state->options.limits.connections) +
                             " connections at a time is reached (--net-connections)");
   Allowed allowed = co_await judge(state, target);
+  target.once = allowed.once;
   Dialled dialled = co_await dial(std::move(allowed.addresses));
+  dialled.once = allowed.once;
   // The policy may have changed while the name was resolved and the connection made.
   const OpenConnection made{.target = target, .reached = dialled.address, .end = {}};
   if (const auto why = objection(state->options.policy, made)) throw Refused(*why);
   base::Json details = describe(target, "allowed");
   details["id"] = id;
   details["address"] = to_string(dialled.address);
+  if (allowed.once) details["answer"] = "once";
   if (allowed.entry) details["rule"] = to_string(allowed.entry->rule);
   state->record("connect", std::move(details));
   note_use(*state, target, dialled.address);

@@ -64,6 +64,7 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
     co_await answer_refused(stream);
     co_return;
   }
+  target.once = dialled->once;
   const auto cut_off = std::make_shared<std::string>();
   OpenConnection connection{.target = target, .reached = dialled->address, .end = {}};
   connection.end = [stream, socket = dialled->socket, cut_off](const std::string& why) {

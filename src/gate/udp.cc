@@ -118,6 +118,7 @@ asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target t
     co_await answer_refused(stream);
     co_return;
   }
+  target.once = dialled->once;
   ++state->datagram_flows;
   const base::Scope gone([&] { --state->datagram_flows; });
   const auto flow = std::make_shared<Flow>(state, stream, dialled->socket);

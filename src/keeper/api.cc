@@ -106,6 +106,16 @@ asio::awaitable<ApiAnswer> post_policy(Call call) {
   co_return ApiAnswer{.body = call.control.policy()};
 }
 
+asio::awaitable<ApiAnswer> get_questions(Call call) {
+  call.expect_no_body();
+  co_return ApiAnswer{.stream = call.control.questions()};
+}
+
+asio::awaitable<ApiAnswer> post_answer(Call call) {
+  call.control.answer_question(question_answer_from_json(call.body()));
+  co_return ApiAnswer{};
+}
+
 asio::awaitable<ApiAnswer> post_stop(Call call) {
   const Json body = call.body();
   JsonReader reader(body, "the stop request");
@@ -120,7 +130,7 @@ asio::awaitable<ApiAnswer> post_stop(Call call) {
 
 using Handler = asio::awaitable<ApiAnswer> (*)(Call);
 
-constexpr std::array<Route, 12> kRoutes{{
+constexpr std::array<Route, 14> kRoutes{{
     {"GET", "/v1/sandbox", false},
     {"GET", "/v1/ready", false},
     {"GET", "/v1/stats", false},
@@ -132,11 +142,13 @@ constexpr std::array<Route, 12> kRoutes{{
     {"POST", "/v1/copy", true},
     {"GET", "/v1/policy", false},
     {"POST", "/v1/policy", false},
+    {"GET", "/v1/policy/questions", true},
+    {"POST", "/v1/policy/answers", false},
     {"POST", "/v1/stop", false},
 }};
-constexpr std::array<Handler, kRoutes.size()> kHandlers{get_sandbox, get_ready,  get_stats,   post_attach,
-                                                        post_detach, post_exec,  post_signal, post_resize,
-                                                        post_copy,   get_policy, post_policy, post_stop};
+constexpr std::array<Handler, kRoutes.size()> kHandlers{
+    get_sandbox, get_ready, get_stats,  post_attach, post_detach,   post_exec,   post_signal,
+    post_resize, post_copy, get_policy, post_policy, get_questions, post_answer, post_stop};
 
 // What stands for {id} where the path is one of the route's; nothing where it is not.
 std::optional<std::string> match(const Route& route, const std::vector<std::string>& path) {

@@ -55,6 +55,8 @@ TEST(Api, RequestsBecomeCalls) {
   EXPECT_EQ(ask("POST", "/v1/exec/main/signal", R"({"signal":15})").of_control, "signal main 15");
   EXPECT_EQ(ask("POST", "/v1/exec/7/resize", R"({"rows":2,"columns":3})").of_control, "resize 7 2x3");
   EXPECT_EQ(ask("POST", "/v1/copy", R"({"put":true,"path":"/a"})", true).of_control, "copy /a");
+  EXPECT_EQ(ask("GET", "/v1/policy/questions", "", true).of_control, "questions");
+  EXPECT_EQ(ask("POST", "/v1/policy/answers", R"({"id":7,"answer":"sandbox"})").of_control, "answer 7 sandbox");
   EXPECT_EQ(ask("POST", "/v1/stop").of_control, "stop 10");
   EXPECT_EQ(ask("POST", "/v1/stop", R"({"timeout_seconds":0})").of_control, "stop 0");
 }
@@ -97,6 +99,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"POST", "/v1/exec/main/signal", R"({"signal":65})", false, 400},
                     Refused{"POST", "/v1/exec/main/signal", R"({"signal":"15"})", false, 400},
                     Refused{"POST", "/v1/exec/main/resize", R"({"rows":65536,"columns":1})", false, 400},
+                    Refused{"GET", "/v1/policy/questions", "", false, 426},
+                    Refused{"POST", "/v1/policy/answers", "", false, 400},
+                    Refused{"POST", "/v1/policy/answers", R"({"id":7,"answer":"yes"})", false, 400},
+                    Refused{"POST", "/v1/policy/answers", R"({"id":-7,"answer":"once"})", false, 400},
+                    Refused{"POST", "/v1/policy/answers", R"({"id":7,"answer":"once","rule":"*"})", false, 400},
                     Refused{"POST", "/v1/stop", R"({"timeout_seconds":-1})", false, 400},
                     Refused{"POST", "/v1/stop", R"({"timeout_seconds":1,"timeout_seconds":2})", false, 400}));
 

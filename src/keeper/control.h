@@ -57,6 +57,9 @@ class Control {
   virtual base::Json policy() = 0;
   // In force, and kept, when it returns.
   virtual void change_policy(const PolicyChange& change) = 0;
+  // Lines, see network_policy.h, until the sandbox ends.
+  virtual StreamHandler questions() = 0;
+  virtual void answer_question(const QuestionAnswer& answer) = 0;
   // Returns when the sandbox has ended.
   virtual asio::awaitable<void> stop(std::chrono::seconds timeout) = 0;
 };

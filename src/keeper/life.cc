@@ -172,6 +172,7 @@ void Life::open_gate() {
   options.record = [this](std::string_view event, const base::Json& details) { ledger_.write(event, details); };
   gate_ = std::make_unique<gate::Gate>(executor_, std::move(options));
   gate_->serve(guest_->share_session());
+  changed_.notify_all();
 }
 
 asio::awaitable<void> Life::start_main() {

@@ -66,6 +66,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
   base::Json policy() override;
   void change_policy(const PolicyChange& change) override;
+  StreamHandler questions() override;
+  void answer_question(const QuestionAnswer& answer) override;
   asio::awaitable<void> stop(std::chrono::seconds timeout) override;
 
   // For tests: bytes of the guest's that are held in this process.
@@ -105,6 +107,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> enforce_timeout();
   asio::awaitable<void> send_signal(uint64_t id, int number);
   asio::awaitable<void> power_off();
+  asio::awaitable<void> serve_questions(ChannelPtr channel);
   asio::awaitable<void> deliver_last();
   asio::awaitable<void> drain();
   void client_gone(bool first);

@@ -2,12 +2,14 @@
 
 // What the API asks of a sandbox's life.
 
+#include <algorithm>
 #include <csignal>
 
 #include "base/text.h"
 #include "keeper/copy_session.h"
 #include "keeper/exec_session.h"
 #include "keeper/life.h"
+#include "keeper/question_stream.h"
 
 namespace caisson::keeper {
 namespace {
@@ -131,6 +133,41 @@ void Life::change_policy(const PolicyChange& change) {
   write_policy(options_.folder, policy);
   ledger_.write("policy", to_json(change));
   gate_->set_policy(std::move(policy));
+}
+
+// Who asks before the guest has a network waits for that.
+StreamHandler Life::questions() {
+  const auto self = shared_from_this();
+  return [self](ChannelPtr channel) { return self->serve_questions(std::move(channel)); };
+}
+
+asio::awaitable<void> Life::serve_questions(ChannelPtr channel) {
+  const auto self = shared_from_this();
+  co_await wait_until([this] { return gate_ || ending_; });
+  if (gate_) {
+    co_await stream_questions(self, gate_->questions(), channel);
+  } else {
+    channel->shutdown_write();
+  }
+}
+
+void Life::answer_question(const QuestionAnswer& answer) {
+  guest();
+  gate::Questions* questions = gate_ ? &gate_->questions() : nullptr;
+  const auto open = questions ? questions->open() : std::vector<gate::Questions::Open>();
+  const auto asked = std::find_if(open.begin(), open.end(), [&](const auto& one) { return one.id == answer.id; });
+  if (asked == open.end())
+    throw ApiFailure(404, "there is no question " + std::to_string(answer.id), "its time is over, or it was answered");
+  if (answer.what == QuestionAnswer::What::kSandbox) {
+    // The connections that wait for the answer find the rule.
+    PolicyChange change;
+    change.add.push_back({.rule = gate::parse_rule(asked->target), .allow = true, .origin = "answer"});
+    change_policy(change);
+    return;
+  }
+  ledger_.write("answer", Json{{"target", asked->target}, {"answer", to_json(answer)["answer"]}});
+  questions->answer(answer.id,
+                    answer.what == QuestionAnswer::What::kOnce ? gate::Answer::kOnce : gate::Answer::kDenied);
 }
 
 asio::awaitable<void> Life::stop(std::chrono::seconds timeout) {

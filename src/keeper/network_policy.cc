@@ -2,6 +2,9 @@
 
 #include "keeper/network_policy.h"
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <set>
 
 #include "base/error.h"
@@ -16,6 +19,8 @@ using base::JsonReader;
 
 constexpr size_t kMostChanges = 4096;
 constexpr size_t kMostShown = 4;
+// In the order of QuestionAnswer::What.
+constexpr std::array<std::string_view, 3> kAnswers = {"once", "sandbox", "deny"};
 constexpr size_t kMaxOriginBytes = 4096;
 
 std::string path_of(const std::string& folder) {
@@ -80,6 +85,34 @@ gate::Policy changed(gate::Policy policy, const PolicyChange& change) {
   }
   for (const PolicyChange::NewEntry& entry : change.add) policy.add(entry.rule, entry.allow, entry.origin);
   return policy;
+}
+
+Json to_json(const std::vector<gate::Questions::Open>& questions) {
+  Json list = Json::array();
+  for (const gate::Questions::Open& question : questions) {
+    const auto left = question.until - std::chrono::steady_clock::now();
+    const int64_t seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
+    list.push_back({{"id", question.id}, {"target", question.target}, {"seconds_left", std::max<int64_t>(seconds, 0)}});
+  }
+  return Json{{"questions", std::move(list)}};
+}
+
+Json to_json(const QuestionAnswer& answer) {
+  return Json{{"id", answer.id}, {"answer", kAnswers[static_cast<size_t>(answer.what)]}};
+}
+
+QuestionAnswer question_answer_from_json(const Json& json) {
+  JsonReader reader(json, "the answer");
+  QuestionAnswer answer;
+  answer.id = reader.required<uint64_t>("id");
+  const auto word = reader.required<std::string>("answer");
+  reader.finish();
+  const auto known = std::find(kAnswers.begin(), kAnswers.end(), word);
+  if (known == kAnswers.end())
+    throw base::Error("the answer: " + base::in_quotes(word.substr(0, 80)) + " is not one",
+                      "answer once, sandbox or deny");
+  answer.what = static_cast<QuestionAnswer::What>(known - kAnswers.begin());
+  return answer;
 }
 
 Json to_json(const gate::Refusals& refusals) {

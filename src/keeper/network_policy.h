@@ -35,6 +35,19 @@ PolicyChange policy_change_from_json(const base::Json& json);
 // Throws for an entry that is not there.
 gate::Policy changed(gate::Policy policy, const PolicyChange& change);
 
+// GET /v1/policy/questions: a line each time that it changes, {"questions": [{"id", "target", "seconds_left"}]}.
+base::Json to_json(const std::vector<gate::Questions::Open>& questions);
+
+// POST /v1/policy/answers: {"id", "answer"}, "once", "sandbox" (a rule for it is added) or "deny".
+struct QuestionAnswer {
+  enum class What : uint8_t { kOnce, kSandbox, kDeny };
+  uint64_t id = 0;
+  What what = What::kDeny;
+};
+base::Json to_json(const QuestionAnswer& answer);
+// Strict; throws base::Error.
+QuestionAnswer question_answer_from_json(const base::Json& json);
+
 base::Json to_json(const gate::Refusals& refusals);
 // Strict; throws base::Error.
 gate::Refusals refusals_from_json(const base::Json& json);

@@ -5,7 +5,7 @@ import os
 
 import testnet
 from harness import case, equal, true
-from netprobe import PROBE
+from netprobe import PROBE, log_of
 
 
 @case(image="base", network=True, timeout=600)
@@ -59,4 +59,78 @@ def a_learned_file_replaces_nothing_and_mixes_with_nothing(host):
     host.caisson(*learn, "-o", "p.toml", "--force", *echo).expect(code=3, out="out\n", err_has="err\n")
     with open(path, encoding="utf-8") as file:
         true(file.read().startswith("[network]\n"), "the file was not replaced")
+    equal(host.sandboxes(), [], "sandboxes that are left")
+
+
+ASKED = r"(?s)the sandbox wants to connect to '([^']*)'.*Enter: "
+
+
+@case(image="base", network=True)
+def connections_are_asked_about_on_the_terminal(host):
+    """Once, for this sandbox, no, and what is typed for the command is not an answer; private addresses are not asked about."""
+    net = host.network
+    net.names.update({"a.example": [testnet.PUBLIC], "b.example": [testnet.PUBLIC_2], "intern.example": [testnet.PRIVATE]})
+    port = net.serve_text("hello")
+    name = host.name("ask")
+    terminal = host.terminal("run", "--keep", "--name", name, "--net", "ask", "-it", "-u", "agent", "--", "python3", "-i", "-q", "-c", PROBE)
+    terminal.read_until(">>> ")
+
+    def ask(target, keys, outcome):
+        terminal.send(f"probe('{target}', {port})\r")
+        if keys:
+            terminal.read_until(f"wants to connect to '{target}:{port}'")
+        for key in keys:
+            terminal.read_until("Enter: ")
+            terminal.send(key)
+        terminal.read_until(f"'{outcome}'")
+        terminal.read_until(">>> ")
+
+    equal(net.queries, [], "names that were resolved before anybody allowed it")
+    ask("a.example", ["a\r"], "hello")
+    ask("a.example", ["d\r"], "ECONNREFUSED")
+    ask("a.example", [], "ECONNREFUSED")  # what was denied is not asked about again
+    ask("b.example", ["ls\r", "yes\r", "s\r"], "hello")
+    ask("b.example", [], "hello")
+    ask("intern.example", ["s\r"], "ECONNREFUSED")  # the name is allowed, and leads where only a rule for the address does
+    ask(testnet.METADATA, [], "ECONNREFUSED")
+    # The question is the terminal's, and the terminal is the command's again.
+    terminal.send("print(6 * 7)\r")
+    terminal.read_until("42\r\n")
+    rules = host.caisson("policy", "ls", name).expect().out
+    true(f"b.example:{port}" in rules and f"a.example:{port}" not in rules, f"rules after the answers: {rules}")
+    once = [entry for entry in log_of(host, name, "connect") if entry.get("answer") == "once"]
+    equal([entry["name"] for entry in once], ["a.example"], "connections that were allowed once")
+    # Another terminal may answer, too.
+    terminal.send(f"probe('c.example', {port})\r")
+    terminal.read_until(r"'c\.example:")
+    net.names["c.example"] = [testnet.PUBLIC]
+    host.caisson("policy", "allow", name, f"c.example:{port}").expect()
+    terminal.read_until("that question is over")
+    terminal.read_until("'hello'")
+    terminal.send("exit(5)\r")
+    equal(terminal.wait(), 5, "exit code")
+    host.caisson("rm", name).expect()
+
+
+@case(image="base", network=True)
+def without_a_raw_terminal_questions_are_asked_too(host):
+    """A command that gets no stdin: the keyboard is the questions' alone, and ctrl-c the command's."""
+    port = host.network.serve_text("hello")
+    host.network.names["a.example"] = [testnet.PUBLIC]
+    script = PROBE + f"print(probe('a.example', {port}), probe('b.example', {port}))"
+    terminal = host.terminal("run", "--net", "ask", "-u", "agent", "--", "python3", "-c", script)
+    terminal.read_until(ASKED)
+    terminal.send("a\n")
+    terminal.read_until(ASKED)
+    terminal.send("d\n")
+    terminal.read_until("hello ECONNREFUSED")
+    equal(terminal.wait(), 0, "exit code")
+
+
+@case(image="tiny")
+def asking_needs_a_terminal(host):
+    """With -d, and where stdin or stderr is no terminal, it is an error before anything starts."""
+    run = ["run", "--image", "tiny", "--net", "ask"]
+    host.caisson(*run, "--", "true").error(125, "no", "terminal")
+    host.caisson(*run, "-d", "--", "true").error(125, "-d")
     equal(host.sandboxes(), [], "sandboxes that are left")

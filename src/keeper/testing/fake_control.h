@@ -53,6 +53,13 @@ class FakeControl : public Control {
   void change_policy(const PolicyChange& change) override {
     asked = "change policy -" + std::to_string(change.remove.size()) + " +" + std::to_string(change.add.size());
   }
+  StreamHandler questions() override {
+    asked = "questions";
+    return echo;
+  }
+  void answer_question(const QuestionAnswer& answer) override {
+    asked = "answer " + std::to_string(answer.id) + " " + to_json(answer)["answer"].get<std::string>();
+  }
   asio::awaitable<void> stop(std::chrono::seconds timeout) override {
     asked = "stop " + std::to_string(timeout.count());
     co_return;
