@@ -2,18 +2,15 @@
 
 // caisson log and caisson policy log: the ledger, as people and as programs read it.
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json_reader.h"
-#include "base/text.h"
 #include "cli/command.h"
 #include "cli/log_file.h"
+#include "cli/log_line.h"
 #include "keeper/record.h"
 
 namespace caisson::cli {
@@ -27,39 +24,8 @@ struct LogOptions {
 };
 
 bool is_of_network(std::string_view event) {
-  return event == "connect" || event == "disconnect" || event == "name" || event == "policy" || event == "request";
-}
-
-std::string time_text(int64_t unix_ms) {
-  const auto seconds = static_cast<time_t>(unix_ms / 1000);
-  tm parts{};
-  ::localtime_r(&seconds, &parts);
-  return fmt::format("{:%H:%M:%S}.{:03}", parts, unix_ms % 1000);
-}
-
-// What is shown first, and without its key.
-std::string headline(const base::Json& entry) {
-  const std::string event = entry.value("event", "");
-  std::string text = event;
-  if (entry.contains("verdict") && entry["verdict"].is_string()) text += " " + entry["verdict"].get<std::string>();
-  if (event != "connect" && event != "name" && event != "request") return text;
-  const bool is_name = entry.contains("name") && entry["name"].is_string();
-  text += " " + (is_name ? entry["name"].get<std::string>() : entry.value("address", ""));
-  if (entry.contains("port")) text += ":" + entry["port"].dump();
-  return text;
-}
-
-std::string line_of(const base::Json& entry) {
-  const std::string head = headline(entry);
-  std::string text = time_text(entry.value("time_unix_ms", int64_t{0})) + "  " + base::escaped(head);
-  for (const auto& [key, value] : entry.items()) {
-    const bool shown = key == "time_unix_ms" || key == "event" || key == "verdict" ||
-                       (head.find(' ') != std::string::npos && (key == "name" || key == "port"));
-    if (shown) continue;
-    text +=
-        "  " + base::escaped(key) + "=" + base::escaped(value.is_string() ? value.get<std::string>() : value.dump());
-  }
-  return text + "\n";
+  return event == "connect" || event == "disconnect" || event == "name" || event == "policy" || event == "request" ||
+         event == "answer" || event == "more";
 }
 
 // The ledger's lines, one call each; what is no line of it (a part at a rotation's edge) is passed over.
@@ -78,17 +44,23 @@ class LinePrinter {
 
  private:
   void print(const std::string& line) const {
-    base::Json entry;
+    std::string shown;
     try {
-      entry = base::parse_json_object(line, "a line of the ledger");
+      base::Json entry = base::parse_json_object(line, "a line of the ledger");
       if (options_.network_only && !is_of_network(entry.value("event", ""))) return;
+      shown = text_of(entry);
     } catch (const base::Error&) {
       return;
     } catch (const base::Json::exception&) {
       return;
     }
-    const std::string shown = options_.json ? entry.dump(-1, ' ', true) + "\n" : line_of(entry);
     base::write_all(1, shown, "stdout");
+  }
+
+  std::string text_of(base::Json& entry) const {
+    if (!options_.json) return log_line(entry, keeper::now().time_since_epoch().count());
+    entry["time"] = iso_time(entry.value("time_unix_ms", int64_t{0}));
+    return entry.dump(-1, ' ', true) + "\n";
   }
 
   const LogOptions& options_;

@@ -12,6 +12,7 @@
 #include "cli/json_output.h"
 #include "cli/policy_target.h"
 #include "cli/table.h"
+#include "gate/policy_build.h"
 #include "keeper/client.h"
 #include "keeper/network_policy.h"
 
@@ -60,8 +61,9 @@ void change(const std::string& name, const keeper::PolicyChange& change) {
 void add_rules(const std::string& name, const std::vector<std::string>& texts, bool allow) {
   keeper::PolicyChange wanted;
   for (const std::string& text : texts) {
-    wanted.add.push_back(
-        {.rule = gate::parse_rule(text), .allow = allow, .origin = allow ? "policy allow" : "policy deny"});
+    const gate::Rule rule = gate::parse_rule(text);
+    if (allow) gate::check_allows_something(rule);
+    wanted.add.push_back({.rule = rule, .allow = allow, .origin = allow ? "policy allow" : "policy deny"});
   }
   change(name, wanted);
 }

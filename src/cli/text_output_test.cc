@@ -10,6 +10,7 @@
 #include "cli/detach_keys.h"
 #include "cli/listing.h"
 #include "cli/log_file.h"
+#include "cli/log_line.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 
@@ -157,6 +158,29 @@ TEST(DetachKeys, OtherBytesPassUnchanged) {
   EXPECT_EQ(keys.feed("\x10\x10").pass, "\x10");
   const DetachKeys::Result result = keys.feed("\x11");
   EXPECT_TRUE(result.detached);
+}
+
+TEST(LogLine, IsForEyes) {
+  constexpr int64_t kDay = 86'400'000;
+  constexpr int64_t kNow = 1'700'000'000'123;
+  auto behind_time = [](const base::Json& entry) {
+    const std::string line = log_line(entry, kNow);
+    return line.substr(line.find("  "));
+  };
+  EXPECT_EQ(
+      behind_time(
+          {{"time_unix_ms", kNow}, {"event", "name"}, {"name", "a\x1b.example"}, {"type", 16}, {"verdict", "refused"}}),
+      "  name refused a\\x1b.example  type=TXT\n");
+  EXPECT_EQ(behind_time({{"time_unix_ms", kNow}, {"event", "name"}, {"name", "a.example"}, {"type", 65280}}),
+            "  name a.example  type=TYPE65280\n");
+  const base::Json added{{"rule", "example.com:443"}, {"allow", true}, {"origin", "policy allow"}};
+  EXPECT_EQ(
+      behind_time({{"time_unix_ms", kNow}, {"event", "policy"}, {"remove", {3}}, {"add", base::Json::array({added})}}),
+      "  policy allow example.com:443 (policy allow), remove 3\n");
+  const base::Json stop{{"time_unix_ms", kNow}, {"event", "stop"}};
+  EXPECT_EQ(log_line(stop, kNow).find("202"), std::string::npos);
+  EXPECT_EQ(log_line(stop, kNow + 3 * kDay).substr(0, 8), "2023-11-");
+  EXPECT_EQ(iso_time(kNow), "2023-11-14T22:13:20.123Z");
 }
 
 }  // namespace

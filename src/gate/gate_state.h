@@ -83,6 +83,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   Budget budget;
   std::shared_ptr<TlsTermination> termination;  // http_session.h
   Refusals refusals;
+  std::map<std::string, uint16_t> half_refused;  // resolver.cc
   Uses uses;
   std::list<OpenConnection> open;
   size_t connections = 0;  // with those that are still being judged

@@ -64,6 +64,7 @@ class Builder {
     }
     const Rule& rule = std::get<Rule>(what);
     try {
+      if (allow) check_allows_something(rule);
       built_.policy.add(rule, allow, origin);
     } catch (const Error& error) {
       throw error.within(fmt::format("{}: the rule {}", base::escaped(origin), base::in_quotes(to_string(rule))));
@@ -95,6 +96,15 @@ const Preset& preset_of(const PolicyWish& wish) {
 }
 
 }  // namespace
+
+void check_allows_something(const Rule& rule) {
+  const std::string& name = rule.host.name;
+  if (rule.host.kind != HostPattern::Kind::kName || (name != "localhost" && !name.ends_with(".localhost"))) return;
+  Rule meant = rule;
+  meant.host.name = kHostName;
+  throw Error(fmt::format("{} is the sandbox itself, which needs no rule", base::in_quotes(name)),
+              fmt::format("this machine is {} there: {}", kHostName, to_string(meant)));
+}
 
 BuiltPolicy build_policy(const PolicyWish& wish) {
   const Preset& preset = preset_of(wish);

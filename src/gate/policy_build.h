@@ -25,6 +25,9 @@ struct PolicyWish {
   std::function<GroupRules()> git = {};
 };
 
+// Throws a base::Error for a rule that would allow nothing: localhost is the sandbox itself.
+void check_allows_something(const Rule& rule);
+
 struct BuiltPolicy {
   std::string preset;
   bool has_network = true;  // false: `none`

@@ -117,5 +117,21 @@ TEST(PolicyBuild, ARefusalNamesTheOption) {
   EXPECT_THAT(refusal({.deny = {"@git"}}), HasSubstr("--deny: the group '@git' cannot be denied"));
 }
 
+TEST(PolicyBuild, ARuleForLocalhostIsExplained) {
+  for (const char* text : {"localhost:8080", "tcp:LOCALHOST:8080", "a.localhost:8080"}) {
+    PolicyWish wish;
+    wish.allow = {text};
+    try {
+      build_policy(wish);
+      FAIL() << text;
+    } catch (const base::Error& error) {
+      EXPECT_NE(std::string(error.what()).find("host.caisson.internal:8080"), std::string::npos) << error.what();
+    }
+    wish.deny = std::move(wish.allow);
+    wish.allow.clear();
+    build_policy(wish);
+  }
+}
+
 }  // namespace
 }  // namespace caisson::gate

@@ -25,14 +25,31 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kTtl{60};
-// A resolver's socket rarely asks twice.
 constexpr auto kIdle = 10s;
+// A resolver's socket asks its questions together, and rarely another one when it has the answers. A flow that comes
+// back is a new one.
+constexpr auto kIdleAfterAnswer = 1s;
 constexpr size_t kMostConversations = 2048;
+constexpr size_t kMostHalves = 256;
+
+// A client asks for both kinds of address of a name: the second question belongs to the first one's refusal.
+bool completes_pair(Gate::State& state, const DnsQuery& query) {
+  if (query.type != kTypeA && query.type != kTypeAaaa) return false;
+  const auto half = state.half_refused.find(query.name);
+  if (half != state.half_refused.end() && half->second != query.type) {
+    state.half_refused.erase(half);
+    return true;
+  }
+  if (state.half_refused.size() >= kMostHalves) state.half_refused.clear();
+  state.half_refused[query.name] = query.type;
+  return false;
+}
 
 void note_refused_name(Gate::State& state, const DnsQuery& query, const Verdict& verdict) {
   base::Json details{{"name", query.name}, {"type", query.type}, {"verdict", "refused"}, {"reason", verdict.reason}};
   if (verdict.entry) details["rule"] = to_string(verdict.entry->rule);
   state.record("name", std::move(details));
+  if (completes_pair(state, query)) return;
   // What is not a host name no rule can allow.
   const bool can_be_allowed = !verdict.entry && normal_name(query.name);
   state.count_refusal(query.name, {.reason = verdict.reason, .allow = can_be_allowed ? query.name : ""});
@@ -99,8 +116,8 @@ struct Conversation {
   asio::steady_timer idle;
 };
 
-void end_when_idle(const std::shared_ptr<Conversation>& conversation) {
-  conversation->idle.expires_after(kIdle);
+void end_when_idle(const std::shared_ptr<Conversation>& conversation, std::chrono::seconds idle) {
+  conversation->idle.expires_after(idle);
   conversation->idle.async_wait([weak = std::weak_ptr(conversation)](boost::system::error_code cancelled) {
     const auto alive = weak.lock();
     if (!cancelled && alive) alive->stream->reset();
@@ -120,8 +137,9 @@ asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protoc
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);
   const auto conversation = std::make_shared<Conversation>(state, stream);
+  std::chrono::seconds idle = kIdle;
   while (true) {
-    end_when_idle(conversation);
+    end_when_idle(conversation, idle);
     const std::optional<std::vector<uint8_t>> message = co_await link::read_datagram(*stream);
     if (!message) break;
     co_await state->budget.spend(message->size());
@@ -132,6 +150,7 @@ asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protoc
     framed += answer;
     const std::span<uint8_t> room(reinterpret_cast<uint8_t*>(framed.data()), framed.size());
     co_await link::write_datagram(*stream, room, answer.size());
+    if (protocol == Protocol::kUdp) idle = kIdleAfterAnswer;
   }
   co_await stream->close_write();
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "gate/host_name.h"
+#include "gate/url.h"
 
 namespace caisson::gate {
 namespace {
@@ -84,7 +85,11 @@ HostPattern parse_host(std::string_view text) {
 // HOST[:PORTS] into the rule.
 void read_place(std::string_view text, Rule& rule) {
   if (text.find("://") != std::string_view::npos) {
-    throw Error("it is a URL", "write the host and port only, and for some of its paths: HOST:PORT GET /PATH");
+    const std::optional<UrlPlace> place = place_of_url(text);
+    const bool known = place && place->port != 0;
+    throw Error("it is a URL",
+                known ? "write " + to_string(Rule{.host = place->host, .ports = {place->port, place->port}})
+                      : "write the host and port only: example.com:443");
   }
   if (text.starts_with('[')) {
     const size_t close = text.find(']');

@@ -71,6 +71,7 @@ asio::awaitable<void> take_input(SessionPtr session) {
 std::vector<uint8_t> exit_frame(Session& session, std::string_view payload) {
   const auto result = link::from_json<link::ExecResult>(base::parse_json_object(payload, "the guest's result"));
   const KeeperExit exit = make_exit(result, session.environment.limits);
+  if (session.environment.on_end) session.environment.on_end(exit.code);
   return make_frame(ExecFrame::kExit, to_json(exit));
 }
 
@@ -78,7 +79,11 @@ std::vector<uint8_t> exit_frame(Session& session, std::string_view payload) {
 std::vector<uint8_t> checked(Session& session, const FrameBatch& batch) {
   try {
     if (batch.type == ExecFrame::kExit) return exit_frame(session, batch.payload());
-    if (batch.type == ExecFrame::kError) return make_error_frame(command_error_from_guest(batch.payload()));
+    if (batch.type == ExecFrame::kError) {
+      const CommandError error = command_error_from_guest(batch.payload());
+      if (session.environment.on_end) session.environment.on_end(error.exit_code);
+      return make_error_frame(error);
+    }
     if (batch.type == ExecFrame::kStarted) {
       const auto json = base::parse_json_object(batch.payload(), "the guest's answer");
       return make_frame(ExecFrame::kStarted, to_json(link::from_json<link::ExecStarted>(json)));

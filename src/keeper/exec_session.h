@@ -18,6 +18,8 @@ struct ExecEnvironment {
   LimitWords limits;
   // The link has ended under the command: waits until it is known why, and makes its client's last frame.
   std::function<asio::awaitable<std::vector<uint8_t>>()> last_frame;
+  // The command has ended with this code, or could not be started.
+  std::function<void(int exit_code)> on_end;
   // The guest broke the rules.
   std::function<void(std::string reason)> on_violation;
 };

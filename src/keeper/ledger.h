@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // ledger.jsonl: what a sandbox did, one JSON object a line: {"time_unix_ms":N,"event":"exec",…}. Events: start, exec,
-// copy, limit, stop, policy, answer, and the gate's: name, connect, disconnect.
+// exit, copy, limit, stop, policy, answer, and the gate's: name, connect, disconnect, request, more.
 #pragma once
 
 #include "base/json_reader.h"

@@ -42,6 +42,7 @@ Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions o
       sandbox_(read_sandbox_folder(options_.folder)),
       first_start_(!sandbox_.state.started),
       ledger_(options_.folder),
+      repeats_([this](std::string_view event, const base::Json& details) { ledger_.write(event, details); }),
       ports_(executor),
       server_(executor, *this),
       main_(std::make_shared<MainCommand>(executor, options_.folder, [this](bool first) { client_gone(first); })),
@@ -169,7 +170,10 @@ void Life::open_gate() {
   options.limits.total_bytes = network.total.count;
   options.random = static_cast<uint32_t>(std::stoul(base::random_hex(4), nullptr, 16));
   options.upstream = std::make_shared<gate::HostResolver>(executor_);
-  options.record = [this](std::string_view event, const base::Json& details) { ledger_.write(event, details); };
+  options.record = [this](std::string_view event, const base::Json& details) {
+    repeats_.record(event, details);
+    failures_.note(event, details);
+  };
   gate_ = std::make_unique<gate::Gate>(executor_, std::move(options));
   gate_->serve(guest_->share_session());
   changed_.notify_all();

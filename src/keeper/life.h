@@ -20,11 +20,13 @@
 #include "gate/gate.h"
 #include "keeper/control.h"
 #include "keeper/exit.h"
+#include "keeper/failures.h"
 #include "keeper/frames.h"
 #include "keeper/ledger.h"
 #include "keeper/main_command.h"
 #include "keeper/ports.h"
 #include "keeper/record.h"
+#include "keeper/repeats.h"
 #include "keeper/server.h"
 #include "link/event.h"
 #include "link/guest_client.h"
@@ -133,6 +135,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   Sandbox sandbox_;
   const bool first_start_;
   Ledger ledger_;
+  Repeats repeats_;
+  Failures failures_;
   Ports ports_;
   Server server_;
   std::shared_ptr<MainCommand> main_;

@@ -68,6 +68,9 @@ StreamHandler Life::exec(link::ExecRequest request) {
     environment.guest = self->guest_.get();
     environment.limits = self->limits();
     environment.last_frame = [self] { return self->exec_last_frame(); };
+    environment.on_end = [self, argv = request.argv](int exit_code) {
+      self->ledger_.write("exit", Json{{"argv", argv}, {"exit_code", exit_code}});
+    };
     environment.on_violation = [self](const std::string& what) {
       self->violation_ = base::escaped(what);
       self->changed_.notify_all();

@@ -94,8 +94,10 @@ Life::Ending Life::decide_exit() const {
     reason = "the sandbox was stopped: " + stop_->why;
     exit.notes.push_back(reason);
   }
-  for (std::string& line : gate_ ? refusal_notes(gate_->refusals()) : std::vector<std::string>())
-    exit.notes.push_back(std::move(line));
+  if (gate_) {
+    for (std::string& line : refusal_notes(gate_->refusals())) exit.notes.push_back(std::move(line));
+    for (std::string& line : failures_.notes()) exit.notes.push_back(std::move(line));
+  }
   return Ending{exit, {}, reason};
 }
 
@@ -135,6 +137,7 @@ void Life::settle(const Ending& ending) {
   }
   state.keeper_pid = 0;
   state.engine_pid = 0;
+  repeats_.flush();
   for (const std::string& line : state.notes) ledger_.write("limit", base::Json{{"note", line}});
   ledger_.write("stop", base::Json{{"reason", ending.reason}, {"exit_code", *state.exit_code}});
   try {

@@ -15,6 +15,7 @@
 #include "keeper/exit.h"
 #include "keeper/frames.h"
 #include "keeper/ledger.h"
+#include "keeper/repeats.h"
 
 namespace caisson::keeper {
 namespace {
@@ -142,6 +143,32 @@ TEST(Ledger, ALineThatIsTooLongLosesItsDetails) {
   const std::string text = base::read_file(folder / "ledger.jsonl");
   EXPECT_LT(text.size(), 200U);
   EXPECT_EQ(base::parse_json_object(text, "ledger")["event"], "exec");
+}
+
+TEST(Repeats, AreCountedAndNothingIsHidden) {
+  std::vector<std::string> written;
+  Repeats repeats([&](std::string_view event, const base::Json& details) {
+    written.push_back(std::string(event) + " " + base::to_line(details));
+  });
+  const Repeats::Clock::time_point begin{};
+  const base::Json refused{{"verdict", "refused"}, {"name", "a.example"}};
+  const base::Json allowed{{"verdict", "allowed"}, {"id", 1}};
+  for (int i = 0; i < 1000; ++i) repeats.record("connect", refused, begin);
+  repeats.record("connect", allowed, begin);
+  repeats.record("connect", allowed, begin);
+  repeats.record("name", refused, begin);
+  EXPECT_EQ(written.size(), 4U);
+  repeats.record("connect", refused, begin + Repeats::kWindow);
+  ASSERT_EQ(written.size(), 6U);
+  EXPECT_EQ(written[4], R"(more {"count":999,"name":"a.example","of":"connect","verdict":"refused"})");
+  repeats.flush();
+  EXPECT_EQ(written.size(), 6U);
+  for (size_t i = 0; i < Repeats::kMostLines + 500; ++i)
+    repeats.record("name", {{"verdict", "refused"}, {"name", std::to_string(i)}}, begin);
+  EXPECT_EQ(written.size(), 6U + Repeats::kMostLines);
+  repeats.flush();
+  ASSERT_EQ(written.size(), 7U + Repeats::kMostLines);
+  EXPECT_NE(written.back().find(R"("count":500)"), std::string::npos) << written.back();
 }
 
 }  // namespace

@@ -134,3 +134,30 @@ def asking_needs_a_terminal(host):
     host.caisson(*run, "--", "true").error(125, "no", "terminal")
     host.caisson(*run, "-d", "--", "true").error(125, "-d")
     equal(host.sandboxes(), [], "sandboxes that are left")
+
+
+@case(image="base", network=True)
+def what_happened_is_told_in_words(host):
+    """Record types, changes and exit codes in the log; one refused name is one refusal; a flood of the same takes two lines; failures
+    are told at the end."""
+    host.network.names["closed.example"] = [testnet.PUBLIC]
+    name = host.name("words")
+    host.caisson("run", "-d", "--name", name, "--allow", "closed.example", "--", "sleep", "100000").expect()
+    script = PROBE + """
+print(probe("refused.example", 443), probe("closed.example", 9), [probe("192.0.2.7", 443) for _ in range(200)].count("ECONNREFUSED"))
+sys.exit(9)
+"""
+    host.caisson("exec", name, "--", "python3", "-c", script).expect(code=9, out="EAI_NONAME ECONNREFUSED 200\n")
+    host.caisson("policy", "allow", name, "a.example:443").expect()
+    host.caisson("policy", "allow", name, "localhost:80").error(125, "the sandbox itself", "host.caisson.internal:80")
+    host.caisson("log", name).expect(out_has=["type=A\n", "policy allow a.example:443 (policy allow)", "exit_code=9"])
+    host.caisson("stop", name).expect()
+    last = host.inspect(name)
+    notes = " ".join(last["notes"])
+    true("the network refused 201 requests" in notes and "1 connection failed: closed.example:9 (" in notes, f"notes: {notes}")
+    # A line, and how often it was repeated, for each 10 seconds that the flood has taken.
+    lines = [entry for entry in log_of(host, name, "connect") if entry.get("address") == "192.0.2.7"]
+    more = [entry["count"] for entry in log_of(host, name, "more") if entry["address"] == "192.0.2.7"]
+    true(len(lines) < 50, f"{len(lines)} lines of a refusal that is repeated")
+    equal(len(lines) + sum(more), 200, "refusals in the ledger")
+    host.caisson("rm", name).expect()
