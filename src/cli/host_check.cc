@@ -23,6 +23,7 @@
 #include "base/process.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "gate/proxy.h"
 #include "sys/cgroup.h"
 
 namespace caisson::cli {
@@ -184,6 +185,20 @@ std::vector<HostCheck> check_programs() {
 
 std::vector<HostCheck> check_kernel() {
   return {check_seccomp(), check_landlock(), check_user_namespaces(), check_subordinate_ids(), check_cgroups()};
+}
+
+std::vector<HostCheck> check_proxy() {
+  HostCheck check{.name = "proxy", .verdict = Verdict::kOk, .detail = {}, .remedy = {}};
+  try {
+    const gate::Proxies proxies = gate::Proxies::of_process();
+    if (proxies.empty()) return {};
+    check.detail = proxies.summary();
+  } catch (const base::Error& error) {
+    check.verdict = Verdict::kWarn;
+    check.detail = error.problem();
+    check.remedy = error.hint();
+  }
+  return {check};
 }
 
 std::vector<HostCheck> check_space() {

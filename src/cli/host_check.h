@@ -26,6 +26,8 @@ base::Json to_json(const HostCheck& check);
 std::vector<HostCheck> check_programs();
 // Namespaces, subordinate user ids, seccomp, Landlock, cgroups.
 std::vector<HostCheck> check_kernel();
+// The proxy of the environment, where there is one.
+std::vector<HostCheck> check_proxy();
 // The folders' space.
 std::vector<HostCheck> check_space();
 

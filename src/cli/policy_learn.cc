@@ -23,6 +23,7 @@
 #include "cli/run_options.h"
 #include "cli/session.h"
 #include "gate/learned_policy.h"
+#include "gate/proxy.h"
 #include "keeper/client.h"
 #include "keeper/launch.h"
 
@@ -140,6 +141,7 @@ int learn(const LearnOptions& options, const Tail& tail) {
   spec.command.columns = size.columns;
   gate::BuiltPolicy network = make_policy(open);
   apply_network(spec, network);
+  gate::check_proxies(network.policy);
   Prepared prepared = prepare_sandbox(
       spec, {.name_is_made_up = open.name.empty(), .may_be_idle = false, .policy = std::move(network.policy)});
   const std::string name = prepared.spec.name;

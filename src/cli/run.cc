@@ -14,6 +14,7 @@
 #include "cli/prepare.h"
 #include "cli/run_options.h"
 #include "cli/session.h"
+#include "gate/proxy.h"
 #include "keeper/client.h"
 #include "keeper/launch.h"
 
@@ -77,6 +78,7 @@ int run(const RunOptions& options, const Tail& tail) {
   spec.command.columns = size.columns;
   gate::BuiltPolicy network = make_policy(options);
   apply_network(spec, network);
+  gate::check_proxies(network.policy);
   const bool ask = network.policy.fallback() == gate::Default::kAsk;
   if (ask) check_asking(options);
   // Of a preset's own groups nothing is said: a machine need not have every package manager.

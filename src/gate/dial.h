@@ -5,6 +5,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "gate/address.h"
@@ -16,7 +17,7 @@ namespace asio = boost::asio;
 
 struct Dialled {
   std::shared_ptr<link::Descriptor> socket;
-  IpAddress address;
+  std::optional<IpAddress> address;
   bool once = false;  // the user allowed this connection, and no rule speaks of it
 };
 

@@ -11,6 +11,7 @@
 #include "gate/dial.h"
 #include "gate/gate.h"
 #include "gate/names.h"
+#include "gate/proxy.h"
 #include "link/services.h"
 
 namespace caisson::gate {
@@ -51,14 +52,15 @@ class Refused : public base::Error {
 
 // What may be connected to, and which rule said so.
 struct Allowed {
-  std::vector<IpAddress> addresses;
+  std::vector<IpAddress> addresses;         // none where only the proxy knows them
+  std::shared_ptr<const Proxy> proxy = {};  // through which it is reached; may be null
   std::optional<Entry> entry;
   bool once = false;  // by the user
 };
 
 struct OpenConnection {
   Target target;
-  IpAddress reached;  // the address that it is connected to
+  std::optional<IpAddress> reached;  // the address that it is connected to; nothing where only the proxy knows it
   std::function<void(const std::string& why)> end;
   // What a policy has against what the connection is used for, besides its target.
   std::function<std::optional<std::string>(const Policy& policy)> objection = {};
@@ -124,7 +126,7 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target);
 std::optional<std::string> objection(const Policy& policy, const OpenConnection& connection);
 
 // Judges, connects by `dial`, and records what came of it. Nothing when there is no connection.
-using Dial = std::function<asio::awaitable<Dialled>(std::vector<IpAddress>)>;
+using Dial = std::function<asio::awaitable<Dialled>(Allowed)>;
 asio::awaitable<std::optional<Dialled>> reach(StatePtr state, Target target, uint64_t id, Dial dial);
 // The guest is told that, and not why: the reason is the host's.
 asio::awaitable<void> answer_refused(link::StreamPtr stream);

@@ -6,6 +6,8 @@
 // host, and then each address is judged too. So it does not matter what a name server says about an allowed name, nor
 // which names share an address.
 
+#include <algorithm>
+
 #include "gate/gate_state.h"
 
 namespace caisson::gate {
@@ -65,11 +67,34 @@ std::vector<IpAddress> reachable(const Policy& policy, const Target& target, con
   return allowed;
 }
 
-asio::awaitable<std::vector<IpAddress>> resolve(StatePtr state, std::string name) {
-  if (name == kHostName) co_return std::vector<IpAddress>{IpAddress::v4(0x7f000001), *IpAddress::parse("::1")};
-  const Resolved resolved = co_await state->options.upstream->resolve(name);
-  if (resolved.addresses.empty()) throw base::Error("cannot resolve '" + name + "' on the host: " + resolved.error);
-  co_return resolved.addresses;
+bool all_public(const std::vector<IpAddress>& addresses) {
+  return std::all_of(addresses.begin(), addresses.end(),
+                     [](const IpAddress& address) { return classify(address) == AddressKind::kPublic; });
+}
+
+// The proxy that a connection goes through, if these are its addresses (none: the host can't resolve the name). What is
+// not public is of this machine's network, where a rule has named it.
+std::shared_ptr<const Proxy> proxy_for(const Target& target, const std::vector<IpAddress>& addresses) {
+  if (target.protocol != Protocol::kTcp || target.name == kHostName || !all_public(addresses)) return nullptr;
+  const Proxies proxies = Proxies::of_process();
+  const Proxy* proxy = proxies.for_target(target.name ? *target.name : to_string(target.address), target.port);
+  return proxy != nullptr ? std::make_shared<const Proxy>(*proxy) : nullptr;
+}
+
+// Where the name leads. A name that only the proxy can resolve is the proxy's to judge.
+asio::awaitable<Allowed> resolve(StatePtr state, Target target) {
+  Allowed allowed;
+  if (*target.name == kHostName) {
+    allowed.addresses = {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")};
+    allowed.addresses = reachable(state->options.policy, target, allowed.addresses);
+    co_return allowed;
+  }
+  const Resolved resolved = co_await state->options.upstream->resolve(*target.name);
+  if (!resolved.addresses.empty()) allowed.addresses = reachable(state->options.policy, target, resolved.addresses);
+  allowed.proxy = proxy_for(target, allowed.addresses);
+  if (allowed.addresses.empty() && !allowed.proxy)
+    throw base::Error("cannot resolve '" + *target.name + "' on the host: " + resolved.error);
+  co_return allowed;
 }
 
 }  // namespace
@@ -96,14 +121,14 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
   Verdict verdict = co_await decide(state, target);
   require(verdict, target.text());
   Allowed allowed;
-  allowed.entry = std::move(verdict.entry);
-  allowed.once = verdict.ask;
   if (target.name) {
-    const std::vector<IpAddress> addresses = co_await resolve(state, *target.name);
-    allowed.addresses = reachable(state->options.policy, target, addresses);
+    allowed = co_await resolve(state, target);
   } else {
     allowed.addresses.push_back(target.address);
+    allowed.proxy = proxy_for(target, allowed.addresses);
   }
+  allowed.entry = std::move(verdict.entry);
+  allowed.once = verdict.ask;
   co_return allowed;
 }
 
@@ -111,7 +136,8 @@ std::optional<std::string> objection(const Policy& policy, const OpenConnection&
   const Target& target = connection.target;
   Verdict verdict = judge_target(policy, target);
   verdict.allowed = verdict.allowed || (verdict.ask && target.once);
-  if (verdict.allowed && target.name) verdict = judge_reached(policy, target, connection.reached);
+  if (verdict.allowed && target.name && connection.reached)
+    verdict = judge_reached(policy, target, *connection.reached);
   if (!verdict.allowed) return verdict.reason;
   return connection.objection ? connection.objection(policy) : std::nullopt;
 }

@@ -26,10 +26,24 @@ void note_refusal(Gate::State& state, const Target& target, const Refused& refus
 }
 
 // An address that is not public needs a rule of its own, besides the one for the name that led to it.
-void note_use(Gate::State& state, const Target& target, const IpAddress& reached) {
+void note_use(Gate::State& state, const Target& target, const std::optional<IpAddress>& reached) {
   if (target.name) state.uses.add({.protocol = target.protocol, .host = *target.name, .port = target.port});
-  const bool needs_rule = classify(reached) != AddressKind::kPublic && target.name != kHostName;
-  if (!target.name || needs_rule) state.uses.add({.protocol = target.protocol, .host = reached, .port = target.port});
+  if (!target.name) state.uses.add({.protocol = target.protocol, .host = target.address, .port = target.port});
+  const bool needs_rule = reached && classify(*reached) != AddressKind::kPublic && target.name != kHostName;
+  if (target.name && needs_rule) state.uses.add({.protocol = target.protocol, .host = *reached, .port = target.port});
+}
+
+base::Json describe(const Target& target, const Allowed& allowed) {
+  base::Json details = describe(target, "allowed");
+  if (allowed.once) details["answer"] = "once";
+  if (allowed.proxy) details["proxy"] = allowed.proxy->text();
+  if (allowed.entry) details["rule"] = to_string(allowed.entry->rule);
+  return details;
+}
+
+void require_still(const Gate::State& state, const Target& target, const Dialled& dialled) {
+  const OpenConnection made{.target = target, .reached = dialled.address, .end = {}};
+  if (const auto why = objection(state.options.policy, made)) throw Refused(*why);
 }
 
 asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t id, Dial dial) {
@@ -39,16 +53,13 @@ asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t 
                             " connections at a time is reached (--net-connections)");
   Allowed allowed = co_await judge(state, target);
   target.once = allowed.once;
-  Dialled dialled = co_await dial(std::move(allowed.addresses));
-  dialled.once = allowed.once;
-  // The policy may have changed while the name was resolved and the connection made.
-  const OpenConnection made{.target = target, .reached = dialled.address, .end = {}};
-  if (const auto why = objection(state->options.policy, made)) throw Refused(*why);
-  base::Json details = describe(target, "allowed");
+  base::Json details = describe(target, allowed);
   details["id"] = id;
-  details["address"] = to_string(dialled.address);
-  if (allowed.once) details["answer"] = "once";
-  if (allowed.entry) details["rule"] = to_string(allowed.entry->rule);
+  Dialled dialled = co_await dial(std::move(allowed));
+  dialled.once = target.once;
+  // The policy may have changed while the name was resolved and the connection made.
+  require_still(*state, target, dialled);
+  if (dialled.address) details["address"] = to_string(*dialled.address);
   state->record("connect", std::move(details));
   note_use(*state, target, dialled.address);
   co_return dialled;

@@ -30,6 +30,20 @@ asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target targ
   co_return passed;
 }
 
+// The proxy is told the name, which it may have rules for. Where it leads there is its own affair.
+asio::awaitable<Dialled> dial_allowed(StatePtr state, Target target, Allowed allowed) {
+  if (!allowed.proxy) co_return co_await dial_tcp(state->executor, std::move(allowed.addresses), target.port);
+  std::string place = target.text();
+  Dialled dialled;
+  dialled.socket = co_await dial_proxy(state->executor, state->options.upstream, allowed.proxy, std::move(place));
+  if (!target.name) dialled.address = target.address;
+  co_return dialled;
+}
+
+Dial dial_for(StatePtr state, const Target& target) {
+  return [state, target](Allowed allowed) { return dial_allowed(state, target, std::move(allowed)); };
+}
+
 void note_end(Gate::State& state, const Target& target, uint64_t id, const Passed& passed) {
   if (!passed.refusal.empty()) {
     state.count_refusal(target.text(), {.reason = passed.refusal, .allow = ""});
@@ -52,13 +66,31 @@ std::optional<std::string> new_objection(const Policy& policy, const Target& tar
   return std::nullopt;
 }
 
+struct Served {
+  link::StreamPtr stream;
+  std::shared_ptr<HttpSession> session;  // where the requests are read
+  std::shared_ptr<std::string> cut_off;  // why it is ended from elsewhere
+};
+
+OpenConnection open_connection(const Target& target, const Dialled& dialled, const Served& served) {
+  OpenConnection connection{.target = target, .reached = dialled.address, .end = {}};
+  connection.end = [served, socket = dialled.socket](const std::string& why) {
+    *served.cut_off = why;
+    link::abort_socket(*socket);
+    served.stream->reset();
+  };
+  connection.objection = [session = served.session, target](const Policy& policy) {
+    return new_objection(policy, target, session.get());
+  };
+  if (served.session) connection.reconsider = [session = served.session] { session->reconsider(); };
+  return connection;
+}
+
 }  // namespace
 
 asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target target) {
   const uint64_t id = state->next_id++;
-  const Dial dial = [state, port = target.port](std::vector<IpAddress> addresses) {
-    return dial_tcp(state->executor, std::move(addresses), port);
-  };
+  const Dial dial = dial_for(state, target);
   const std::optional<Dialled> dialled = co_await reach(state, target, id, dial);
   if (!dialled) {
     co_await answer_refused(stream);
@@ -66,19 +98,9 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
   }
   target.once = dialled->once;
   const auto cut_off = std::make_shared<std::string>();
-  OpenConnection connection{.target = target, .reached = dialled->address, .end = {}};
-  connection.end = [stream, socket = dialled->socket, cut_off](const std::string& why) {
-    *cut_off = why;
-    link::abort_socket(*socket);
-    stream->reset();
-  };
   std::shared_ptr<HttpSession> session;
   if (needs_http(state->options.policy, target)) session = std::make_shared<HttpSession>(state, target, id);
-  connection.objection = [session, target](const Policy& policy) {
-    return new_objection(policy, target, session.get());
-  };
-  if (session) connection.reconsider = [session] { session->reconsider(); };
-  const Registered registered(state, std::move(connection));
+  const Registered registered(state, open_connection(target, *dialled, {stream, session, cut_off}));
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);
   Passed passed;

@@ -14,6 +14,7 @@
 #include "base/install.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "gate/proxy.h"
 
 namespace caisson::keeper {
 namespace {
@@ -27,6 +28,10 @@ std::vector<std::string> keeper_environment() {
   std::vector<std::string> kept;
   for (const char* name : {"HOME", "PATH", "TMPDIR", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_DATA_HOME",
                            "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"}) {
+    if (const char* value = std::getenv(name)) kept.push_back(std::string(name) + "=" + value);
+  }
+  // For the gate's connections; a password may be in them.
+  for (const char* name : gate::Proxies::variables()) {
     if (const char* value = std::getenv(name)) kept.push_back(std::string(name) + "=" + value);
   }
   for (char** entry = environ; *entry != nullptr; ++entry) {

@@ -134,6 +134,35 @@ class TestNet:
 
         return self.serve(handler, port), seen
 
+    def serve_proxy(self, names, authorization=None):
+        """An HTTP proxy that knows CONNECT. names: {name or address: where it leads}; the others are forbidden. Returns (port, list of
+        the targets that it was asked for)."""
+        seen = []
+
+        def handler(connection):
+            with connection:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return
+                    head += piece
+                first, *fields = head.decode().split("\r\n")
+                target = first.split(" ")[1]
+                seen.append(target)
+                name, _, port = target.rpartition(":")
+                if authorization and f"Proxy-Authorization: {authorization}" not in fields:
+                    connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 4\r\n\r\nwho?")
+                elif name not in names:
+                    connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+                else:
+                    with socket.create_connection((names[name], int(port))) as server:
+                        connection.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
+                        threading.Thread(target=_quietly, args=(lambda end: _pump(end, server), connection), daemon=True).start()
+                        _pump(server, connection)
+
+        return self.serve(handler), seen
+
     def serve_datagrams(self, answer, address=PUBLIC, port=0):
         """answer(bytes) -> bytes or None for each datagram. Returns (port, list of what came)."""
         server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
@@ -186,6 +215,15 @@ def _parse_question(query):
         labels.append(query[at + 1:at + 1 + query[at]].decode(errors="replace"))
         at += 1 + query[at]
     return ".".join(labels).lower(), struct.unpack(">H", query[at + 1:at + 3])[0], query[12:at + 5]
+
+
+def _pump(source, target):
+    while True:
+        data = source.recv(65536)
+        if not data:
+            target.shutdown(socket.SHUT_WR)
+            return
+        target.sendall(data)
 
 
 def _quietly(handler, connection):
