@@ -67,6 +67,18 @@ ProportionalSize proportional_size(int64_t pid) {
   return {.bytes = bytes_of_field(text, "Pss:"), .anonymous_bytes = bytes_of_field(text, "Pss_Anon:")};
 }
 
+double processor_us(int64_t pid) {
+  double sum_ns = 0;
+  std::error_code gone;
+  for (const auto& thread : std::filesystem::directory_iterator(folder_of(pid) + "/task", gone)) {
+    std::istringstream numbers(base::read_file_if_exists(thread.path().string() + "/schedstat").value_or(""));
+    double on_processor_ns = 0;
+    if (numbers >> on_processor_ns) sum_ns += on_processor_ns;
+  }
+  if (sum_ns == 0) throw base::Error("the kernel has no account of the processor time of " + std::to_string(pid));
+  return sum_ns / 1000;
+}
+
 std::vector<int64_t> process_tree(int64_t pid) {
   std::vector<int64_t> tree{pid};
   for (size_t next = 0; next < tree.size(); ++next) {

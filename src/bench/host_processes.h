@@ -25,6 +25,8 @@ struct ProportionalSize {
   int64_t anonymous_bytes = 0;
 };
 ProportionalSize proportional_size(int64_t pid);
+// Microseconds for which the threads that it has now have run on a processor.
+double processor_us(int64_t pid);
 // A process with all below it, itself first.
 std::vector<int64_t> process_tree(int64_t pid);
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/install.h"
 #include "bench/docker.h"
+#include "bench/gate_measurements.h"
 #include "bench/host_processes.h"
 #include "bench/measurements.h"
 #include "bench/report.h"
@@ -33,12 +34,15 @@ constexpr const char* kDetails =
     "  caisson-bench --json numbers.json             and every single value\n"
     "  caisson-bench --page docs/numbers.md          the tables of that page, anew\n"
     "  caisson-bench --quick --image tiny            does it work at all?\n"
+    "  caisson-bench --gate                          what the network's gate costs\n"
     "\n"
     "The exit code is 0 when everything could be measured (Docker apart, where there is none), else 1, 130 after "
     "Ctrl-C.";
 
 struct Options {
   Settings settings;
+  GateSettings gate_settings;
+  bool gate = false;
   bool quick = false;
   bool markdown = false;
   bool without_docker = false;
@@ -81,10 +85,14 @@ bool all_measured(const Results& results) {
   return true;
 }
 
+Caisson caisson_of(const Runner& runner, const Options& options) {
+  const Argv image = options.image.empty() ? Argv{} : Argv{"--image", options.image};
+  return {runner, options.program.empty() ? program_beside() : options.program, image};
+}
+
 Report make_report(const Runner& runner, const Options& options) {
   Report report{.machine = describe_machine(), .results = {}, .verdicts = {}};
-  const Argv image = options.image.empty() ? Argv{} : Argv{"--image", options.image};
-  const Caisson caisson(runner, options.program.empty() ? program_beside() : options.program, image);
+  const Caisson caisson = caisson_of(runner, options);
   say("preparing (the first time makes the image and the template, which takes minutes)");
   std::string accelerator;
   for (auto& fact : prepare(caisson, accelerator)) report.machine.push_back(std::move(fact));
@@ -102,10 +110,28 @@ Report make_report(const Runner& runner, const Options& options) {
   return report;
 }
 
-// However it ends, nothing is left of what was started.
-Report make_report_and_clean_up(Runner& runner, const Options& options) {
+// The host's side was measured before: it forks, and needs no sandbox.
+Report make_gate_report(const Runner& runner, const Options& options, Results results) {
+  Report report{.machine = describe_machine(), .results = std::move(results), .verdicts = {}};
+  const Caisson caisson = caisson_of(runner, options);
+  say("preparing (the first time makes the image and the template, which takes minutes)");
+  const Bench bench{caisson, nullptr, "", options.settings};
   try {
-    Report report = make_report(runner, options);
+    std::string accelerator;
+    for (auto& fact : prepare(caisson, accelerator)) report.machine.push_back(std::move(fact));
+    say("from inside of a sandbox");
+    report.results.push_back(measure_gate_from_inside(bench));
+  } catch (const base::Error& error) {
+    report.results.push_back(gate_from_inside_failed(error.what()));
+  }
+  report.verdicts = judge(gate_targets(), report.results);
+  return report;
+}
+
+// However it ends, nothing is left of what was started.
+Report clean_up_after(Runner& runner, const std::function<Report()>& make) {
+  try {
+    Report report = make();
     wait_for_keepers(runner);
     return report;
   } catch (...) {
@@ -117,14 +143,19 @@ Report make_report_and_clean_up(Runner& runner, const Options& options) {
 
 int run(const Options& options) {
   // Told before minutes of measuring, not after.
-  const std::string page = options.page.empty() ? "" : with_tables(base::read_file(options.page), "");
+  const Part part = options.gate ? Part::kGate : Part::kCommands;
+  const std::string page = options.page.empty() ? "" : with_tables(base::read_file(options.page), "", part);
+  Results gate;
+  if (options.gate) gate = measure_gate(options.gate_settings);
   adopt_keepers();
   Runner runner;
-  const Report report = make_report_and_clean_up(runner, options);
+  const Report report = clean_up_after(runner, [&] {
+    return options.gate ? make_gate_report(runner, options, std::move(gate)) : make_report(runner, options);
+  });
   const std::string tables = as_markdown(report);
   std::fputs((options.markdown ? tables : as_text(report)).c_str(), stdout);
   if (!options.json_file.empty()) base::write_file_atomic(options.json_file, as_json(report).dump(2) + "\n", 0644);
-  if (!options.page.empty()) base::write_file_atomic(options.page, with_tables(page, tables), 0644);
+  if (!options.page.empty()) base::write_file_atomic(options.page, with_tables(page, tables, part), 0644);
   return all_measured(report.results) ? 0 : 1;
 }
 
@@ -141,6 +172,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--idle", settings.idle_seconds, "seconds that they idle before memory is measured")
       ->check(CLI::Range(0, 3600))
       ->capture_default_str();
+  app.add_flag("--gate", options.gate, "measure the network's gate instead");
   app.add_flag("--quick", options.quick, "2 runs of everything, 2 sandboxes, 1 second");
   app.add_option("--image", options.image, "image of the sandboxes (default: the base image)");
   app.add_option("--caisson", options.program, "the caisson to measure (default: the one beside this program)");
@@ -160,6 +192,8 @@ int main(int argc, char** argv) {
   declare(app, options);
   CLI11_PARSE(app, argc, argv);
   if (options.quick) options.settings = {.runs = 2, .few_runs = 2, .sandboxes = 2, .idle_seconds = 1};
+  if (options.quick) options.gate_settings = {.connections = 32, .bytes = 16'000'000};
+  options.gate_settings.rounds = options.settings.runs;
   try {
     return run(options);
   } catch (const Interrupted& interrupted) {

@@ -46,6 +46,10 @@ Cells cells_of(const Row& row) {
   return cells;
 }
 
+const char* sign_of(const Target& target) {
+  return target.bound == Bound::kAtMost ? "≤" : "≥";
+}
+
 std::string for_table(std::string text) {
   for (size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
   return text;
@@ -76,7 +80,8 @@ std::string as_text(const Report& report) {
   out += "\nTargets\n";
   for (const Verdict& v : report.verdicts)
     out += fmt::format("  {:<50} {:>8} {:<3} {:>12}  {}\n", without_marks(v.target.text),
-                       fmt::format("≤ {:g}", v.target.limit), v.unit, v.measured, without_marks(v.verdict));
+                       fmt::format("{} {:g}", sign_of(v.target), v.target.limit), v.unit, v.measured,
+                       without_marks(v.verdict));
   return out;
 }
 
@@ -85,8 +90,8 @@ std::string as_markdown(const Report& report) {
   for (const auto& [name, value] : report.machine) out += fmt::format("| {} | {} |\n", name, for_table(value));
   out += "\n### Targets\n\n| target | limit | measured | |\n|---|---:|---:|---|\n";
   for (const Verdict& v : report.verdicts)
-    out += fmt::format("| {} | {:g} {} | {} | {} |\n", v.target.text, v.target.limit, v.unit, v.measured,
-                       for_table(v.verdict));
+    out += fmt::format("| {} | {} {:g} {} | {} | {} |\n", v.target.text, sign_of(v.target), v.target.limit, v.unit,
+                       v.measured, for_table(v.verdict));
   for (const Section& section : report.results) {
     out +=
         fmt::format("\n### {}\n\n| what | p50 | min | max | runs | |\n|---|---:|---:|---:|---:|---|\n", section.title);
@@ -123,12 +128,15 @@ base::Json as_json(const Report& report) {
   return out;
 }
 
-std::string with_tables(const std::string& page, const std::string& tables) {
-  const size_t begin = page.find(kBeginMarker);
-  const size_t end = page.find(kEndMarker);
+std::string with_tables(const std::string& page, const std::string& tables, Part part) {
+  const std::string marker = part == Part::kGate ? "<!-- caisson-bench gate: " : "<!-- caisson-bench: ";
+  const std::string begin_marker = marker + "begin -->";
+  const std::string end_marker = marker + "end -->";
+  const size_t begin = page.find(begin_marker);
+  const size_t end = page.find(end_marker);
   if (begin == std::string::npos || end == std::string::npos || end < begin)
-    throw base::Error(std::string("the page has no lines '") + kBeginMarker + "' and '" + kEndMarker + "'");
-  return page.substr(0, begin) + kBeginMarker + "\n\n" + tables + "\n" + page.substr(end);
+    throw base::Error("the page has no lines '" + begin_marker + "' and '" + end_marker + "'");
+  return page.substr(0, begin) + begin_marker + "\n\n" + tables + "\n" + page.substr(end);
 }
 
 }  // namespace caisson::bench

@@ -23,9 +23,9 @@ std::string as_text(const Report& report);
 std::string as_markdown(const Report& report);
 base::Json as_json(const Report& report);
 
-// `page` with what is between its two marker lines replaced by `tables`; an Error when they are not there.
-inline constexpr const char* kBeginMarker = "<!-- caisson-bench: begin -->";
-inline constexpr const char* kEndMarker = "<!-- caisson-bench: end -->";
-std::string with_tables(const std::string& page, const std::string& tables);
+// `page` with what is between two marker lines replaced by `tables`; an Error when they are not there. There is a pair
+// for each part of the benchmark: "<!-- caisson-bench: begin -->", "<!-- caisson-bench gate: begin -->".
+enum class Part { kCommands, kGate };
+std::string with_tables(const std::string& page, const std::string& tables, Part part);
 
 }  // namespace caisson::bench

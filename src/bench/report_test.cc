@@ -10,6 +10,15 @@ namespace {
 
 using testing::HasSubstr;
 
+std::string error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const base::Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 Report report() {
   Results results{{"Starting",
                    {{.key = "run.warm", .name = "`run`", .unit = "ms", .values = {310, 330, 320}},
@@ -69,12 +78,29 @@ TEST(AsJson, HasEveryValue) {
   EXPECT_EQ(json["targets"][2]["met"], true);
 }
 
-TEST(WithTables, ReplacesWhatIsBetweenTheMarkers) {
-  const std::string page = std::string("a\n") + kBeginMarker + "\nold\n" + kEndMarker + "\nb\n";
-  const std::string expected = std::string("a\n") + kBeginMarker + "\n\nnew\n\n" + kEndMarker + "\nb\n";
-  EXPECT_EQ(with_tables(page, "new\n"), expected);
-  EXPECT_EQ(with_tables(with_tables(page, ""), "new\n"), expected);
-  EXPECT_THROW(with_tables("no markers", "new\n"), base::Error);
+TEST(WithTables, ReplacesWhatIsBetweenTheMarkersOfItsPart) {
+  const auto page = [](const std::string& commands, const std::string& gate) {
+    return "a\n<!-- caisson-bench: begin -->\n" + commands + "<!-- caisson-bench: end -->\nb\n" +
+           "<!-- caisson-bench gate: begin -->\n" + gate + "<!-- caisson-bench gate: end -->\nc\n";
+  };
+  const std::string old = page("old\n", "old\n");
+  EXPECT_EQ(with_tables(old, "new\n", Part::kCommands), page("\nnew\n\n", "old\n"));
+  EXPECT_EQ(with_tables(old, "new\n", Part::kGate), page("old\n", "\nnew\n\n"));
+  EXPECT_EQ(with_tables(with_tables(old, "", Part::kGate), "new\n", Part::kGate), page("old\n", "\nnew\n\n"));
+  EXPECT_THAT(error_of([] { with_tables("no markers", "new\n", Part::kGate); }),
+              HasSubstr("no lines '<!-- caisson-bench gate: begin -->'"));
+}
+
+TEST(Judge, WhatIsToBeReachedIsMissedFromBelow) {
+  Results results{{"Passing",
+                   {{.key = "much", .name = "much", .unit = "×", .values = {0.9}},
+                    {.key = "little", .name = "little", .unit = "×", .values = {0.6}}}}};
+  const std::vector<Target> targets{{"much", "much", 0.8, Bound::kAtLeast}, {"little", "little", 0.8, Bound::kAtLeast}};
+  const std::vector<Verdict> verdicts = judge(targets, results);
+  EXPECT_EQ(verdicts.at(0).verdict, "met");
+  EXPECT_EQ(verdicts.at(1).verdict, "**missed** by 0.20 × (25 %)");
+  const std::string table = as_markdown({.machine = {}, .results = results, .verdicts = verdicts});
+  EXPECT_THAT(table, HasSubstr("| little | ≥ 0.8 × | 0.60 × |"));
 }
 
 }  // namespace

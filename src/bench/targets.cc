@@ -22,8 +22,8 @@ Verdict judge_one(const Target& target, const Row* row) {
   const double median = summarise(row->values).median;
   const int digits = row->unit == "×" ? 2 : 1;
   verdict.measured = fmt::format("{:.{}f} {}", median, digits, row->unit);
-  verdict.met = median <= target.limit;
-  const double over = median - target.limit;
+  const double over = target.bound == Bound::kAtMost ? median - target.limit : target.limit - median;
+  verdict.met = over <= 0;
   verdict.verdict = verdict.met ? "met"
                                 : fmt::format("**missed** by {:.{}f} {} ({:.0f} %)", over, digits, row->unit,
                                               100 * over / target.limit);

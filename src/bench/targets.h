@@ -10,10 +10,13 @@
 
 namespace caisson::bench {
 
+enum class Bound { kAtMost, kAtLeast };
+
 struct Target {
   std::string key;   // of the row whose median it limits
   std::string text;  // for people
   double limit = 0;  // in the row's unit
+  Bound bound = Bound::kAtMost;
 };
 
 // They differ by accelerator ("kvm", else software).
