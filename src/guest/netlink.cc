@@ -114,6 +114,7 @@ void Netlink::receive_answers(uint32_t last, const char* what) {
     if (message.header->nlmsg_type != NLMSG_ERROR || message.payload.size() < sizeof(nlmsgerr)) return true;
     nlmsgerr error{};
     std::memcpy(&error, message.payload.data(), sizeof error);
+    // What is there already is what was asked for: the dummy driver brings a dummy0 with it (its module's numdummies).
     if (error.error != 0 && error.error != -EEXIST) throw base::system_error("cannot set up", what, -error.error);
     answered = message.header->nlmsg_seq == last;
     return !answered;
