@@ -82,6 +82,10 @@ std::string LocalAuthority::folder_of_this_machine() {
   return base::data_folder() + "/ca";
 }
 
+link::Authority LocalAuthority::for_guests() const {
+  return {.certificate = certificate_pem_, .subject_hash = subject_hash(*certificate_)};
+}
+
 void LocalAuthority::use(SSL& ssl, const std::string& host) {
   if (SSL_use_certificate(&ssl, &leaf(host)) != 1 || SSL_use_PrivateKey(&ssl, leaf_key_.get()) != 1)
     throw base::Error("cannot answer as " + base::in_quotes(host) + ": " + tls_problem());

@@ -13,6 +13,8 @@
 #include <memory>
 #include <string>
 
+#include "link/services.h"
+
 namespace caisson::gate {
 
 struct FreeX509 {
@@ -33,6 +35,7 @@ class LocalAuthority {
   static std::string folder_of_this_machine();
 
   const std::string& certificate_pem() const { return certificate_pem_; }
+  link::Authority for_guests() const;
   // For the gate as the server of this name or address, which a certificate is made for and kept a while.
   void use(SSL& ssl, const std::string& host);
 

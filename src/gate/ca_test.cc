@@ -16,6 +16,7 @@
 #include "base/temp_folder_for_test.h"
 #include "gate/tls_stream.h"
 #include "gate/x509.h"
+#include "link/services.h"
 
 namespace caisson::gate {
 namespace {
@@ -64,6 +65,23 @@ TEST_F(Authority, KeepsItsKeyToTheUser) {
   EXPECT_EQ(mode_of(folder + "/key.pem"), 0600U);
   EXPECT_EQ(mode_of(folder + "/certificate.pem"), 0644U);
   EXPECT_EQ(authority.certificate_pem().find("PRIVATE"), std::string::npos);
+}
+
+TEST_F(Authority, IsFoundByOpensslInAFolderUnderItsHash) {
+  LocalAuthority authority(folder);
+  base::write_file_atomic(temp.path() + "/" + authority.for_guests().subject_hash + ".0", authority.certificate_pem(),
+                          0644);
+  const SslContextPtr client(SSL_CTX_new(TLS_client_method()));
+  ASSERT_EQ(SSL_CTX_load_verify_dir(client.get(), temp.path().c_str()), 1);
+  X509_STORE_CTX* check = X509_STORE_CTX_new();
+  const X509Ptr certificate = leaf(authority, "example.com");
+  ASSERT_EQ(X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(client.get()), certificate.get(), nullptr), 1);
+  EXPECT_EQ(X509_verify_cert(check), 1) << X509_verify_cert_error_string(X509_STORE_CTX_get_error(check));
+  X509_STORE_CTX_free(check);
+}
+
+TEST_F(Authority, FitsIntoAConfiguration) {
+  EXPECT_LE(LocalAuthority(folder).certificate_pem().size(), link::kCertificateBytes);
 }
 
 TEST_F(Authority, RefusesAKeyThatOthersCanRead) {

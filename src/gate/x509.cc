@@ -8,6 +8,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <array>
+#include <cstdio>
+
 #include "base/error.h"
 #include "base/random.h"
 #include "gate/address.h"
@@ -116,6 +119,14 @@ KeyPtr key_from_pem(const std::string& pem) {
   KeyPtr key(PEM_read_bio_PrivateKey(bio_of(pem).get(), nullptr, no_password, nullptr));
   if (!key) throw base::Error("there is no key in it: " + tls_problem());
   return key;
+}
+
+std::string subject_hash(const X509& certificate) {
+  std::array<char, 9> digits{};
+  // It changes nothing of the certificate, but caches in it.
+  const unsigned long hash = X509_subject_name_hash(const_cast<X509*>(&certificate));
+  std::snprintf(digits.data(), digits.size(), "%08lx", hash & 0xFFFFFFFFUL);
+  return digits.data();
 }
 
 // Not name-constrained: it has to issue for whatever name a user's rules speak of. It issues no other authorities

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "guest/files.h"
 #include "guest/network.h"
+#include "guest/trust.h"
 
 namespace caisson::guest {
 namespace {
@@ -152,6 +153,7 @@ void boot(Guest& guest) {
   ::mkdir("/etc", 0755);
   if (::mkdir("/tmp", 01777) == 0) ::chmod("/tmp", 01777);
   set_up_network();
+  prepare_trust();
   guest.owns_machine = true;
 }
 

@@ -8,10 +8,12 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "guest/environment.h"
 #include "guest/freeze.h"
 #include "guest/identity.h"
 #include "guest/poweroff.h"
 #include "guest/pty.h"
+#include "guest/trust.h"
 #include "link/message.h"
 
 namespace caisson::guest {
@@ -37,6 +39,10 @@ base::Json hello(const Guest& guest) {
 void configure(Guest& guest, link::Configure configuration) {
   if (guest.owns_machine && !take_identity(configuration) && guest.was_frozen)
     throw base::Error("cannot write the sandbox's identity to /etc/hostname, /etc/machine-id and /etc/hosts");
+  if (guest.owns_machine) {
+    std::vector<std::string> trusting = take_authorities(configuration.authorities);
+    configuration.environment = merge_environment({std::move(trusting), configuration.environment});
+  }
   guest.cgroups.limit_processes(configuration.pids_max);
   guest.configuration = std::move(configuration);
 }

@@ -25,6 +25,7 @@
 #include "guest/guest.h"
 #include "guest/spawn.h"
 #include "guest/start.h"
+#include "guest/trust.h"
 #include "guest/users.h"
 #include "guest/waiting.h"
 
@@ -119,7 +120,9 @@ base::Fd start_engine(const Anchors& anchors, const std::string& program, int cg
                "--exec-opt=native.cgroupdriver=cgroupfs"};
   if (cgroup >= 0) plan.argv.push_back("--cgroup-parent=/agent/docker");
   plan.candidates = {program};
-  plan.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"};
+  plan.environment = {
+      std::string("PATH=") + kRuntimeFolder + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "HOME=/root"};
   plan.change_user = false;
   plan.in = anchors.null.get();
   plan.out = log.get();

@@ -6,12 +6,16 @@
 
 #include "base/error.h"
 #include "guest/identity.h"
+#include "guest/trust.h"
 
 namespace caisson::guest {
 
 void freeze(Guest& guest) {
   if (!guest.executions.empty()) throw base::Error("cannot freeze: a command runs");
-  if (guest.owns_machine) forget_identity();
+  if (guest.owns_machine) {
+    forget_identity();
+    take_authorities({});
+  }
   guest.configuration.reset();
   guest.was_frozen = true;
   ::sync();

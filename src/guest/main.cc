@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "guest/boot.h"
+#include "guest/container_runtime.h"
 #include "guest/copy.h"
 #include "guest/guest.h"
 #include "guest/server.h"
@@ -99,6 +100,8 @@ void put(const std::string& path, const std::string& name) {
 }
 
 int run(std::span<char*> arguments) {
+  const std::string_view name = arguments.empty() ? "" : arguments[0];
+  if (name.substr(name.rfind('/') + 1) == "runc") return run_container_runtime(arguments);
   // Descriptors 0 to 2 must be somebody's, or the next file that is opened becomes one of them.
   while (true) {
     const int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);

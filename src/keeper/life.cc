@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "gate/host_authorities.h"
 #include "keeper/clock.h"
 #include "keeper/descriptors.h"
 #include "link/wait_until.h"
@@ -77,6 +78,7 @@ asio::awaitable<void> Life::start() {
   ports_.bind(plan_.spec.ports);
   server_.listen(sandbox_.socket);
   start_engine();
+  authority_ = std::make_shared<gate::LocalAuthority>(gate::LocalAuthority::folder_of_this_machine());
   co_await configure();
   open_gate();
   ports_.serve(*guest_);
@@ -141,6 +143,8 @@ asio::awaitable<void> Life::configure() {
     configuration.entropy = base::random_hex(64);
     configuration.pids_max = plan_.spec.pids;
     configuration.environment = plan_.spec.environment;
+    configuration.authorities = gate::host_authorities();
+    configuration.authorities.insert(configuration.authorities.begin(), authority_->for_guests());
     timespec realtime{};
     ::clock_gettime(CLOCK_REALTIME, &realtime);
     configuration.realtime_ns = realtime.tv_sec * 1'000'000'000LL + realtime.tv_nsec;
@@ -169,6 +173,7 @@ void Life::open_gate() {
   options.limits.bytes_per_second = network.bytes_per_second.count;
   options.limits.total_bytes = network.total.count;
   options.random = static_cast<uint32_t>(std::stoul(base::random_hex(4), nullptr, 16));
+  options.authority = authority_;
   options.upstream = std::make_shared<gate::HostResolver>(executor_);
   options.record = [this](std::string_view event, const base::Json& details) {
     repeats_.record(event, details);

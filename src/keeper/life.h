@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 
+#include "gate/ca.h"
 #include "gate/gate.h"
 #include "keeper/control.h"
 #include "keeper/exit.h"
@@ -142,6 +143,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::shared_ptr<MainCommand> main_;
   std::unique_ptr<engine::Instance> instance_;
   std::unique_ptr<link::GuestClient> guest_;
+  std::shared_ptr<gate::LocalAuthority> authority_;
   std::unique_ptr<gate::Gate> gate_;
 
   link::Event changed_;

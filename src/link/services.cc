@@ -90,6 +90,17 @@ TtySize read_size(Fields& fields) {
   return {.rows = fields.reader().required<uint16_t>("rows"), .columns = fields.reader().required<uint16_t>("columns")};
 }
 
+Authority read_authority(const Json& json) {
+  Fields fields(json, "configure request's authority");
+  Authority authority;
+  authority.certificate = fields.text("certificate", kCertificateBytes);
+  if (!authority.certificate.starts_with("-----BEGIN CERTIFICATE-----\n")) fields.fail("certificate", "is no PEM text");
+  authority.subject_hash = fields.text("subject_hash", kNameBytes);
+  fields.hex("subject_hash", authority.subject_hash, 8);
+  fields.finish();
+  return authority;
+}
+
 // The sender's half of kTextBytes: an error may quote what a user typed, which has no such bound. Cut between
 // characters.
 std::string bounded(std::string text) {
@@ -262,13 +273,16 @@ Hello from_json(const Json& json) {
 }
 
 Json to_json(const Configure& configure) {
-  return {{"op", "configure"},
-          {"hostname", configure.hostname},
-          {"machine_id", configure.machine_id},
-          {"realtime_ns", configure.realtime_ns},
-          {"entropy", configure.entropy},
-          {"pids_max", configure.pids_max},
-          {"environment", configure.environment}};
+  Json json{{"op", "configure"},
+            {"hostname", configure.hostname},
+            {"machine_id", configure.machine_id},
+            {"realtime_ns", configure.realtime_ns},
+            {"entropy", configure.entropy},
+            {"pids_max", configure.pids_max},
+            {"environment", configure.environment}};
+  for (const Authority& authority : configure.authorities)
+    json["authorities"].push_back({{"certificate", authority.certificate}, {"subject_hash", authority.subject_hash}});
+  return json;
 }
 
 template <>
@@ -285,6 +299,12 @@ Configure from_json(const Json& json) {
   fields.hex("entropy", configure.entropy, 128);
   configure.pids_max = fields.reader().required<uint64_t>("pids_max");
   configure.environment = fields.environment("environment");
+  if (fields.reader().has("authorities")) {
+    const Json& authorities = fields.reader().raw("authorities");
+    if (!authorities.is_array() || authorities.size() > kMostAuthorities)
+      fields.fail("authorities", "is not an array of at most " + std::to_string(kMostAuthorities));
+    for (const Json& authority : authorities) configure.authorities.push_back(read_authority(authority));
+  }
   fields.finish();
   return configure;
 }

@@ -25,7 +25,9 @@
 
 namespace caisson::link {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
+inline constexpr size_t kCertificateBytes = 8192;
+inline constexpr size_t kMostAuthorities = 32;
 
 struct TtySize {
   uint16_t rows = 24;
@@ -69,6 +71,12 @@ struct Hello {
   std::string docker;   // "absent", "starting", "ready", "failed: …"
 };
 
+// A certificate authority that the sandbox is to trust.
+struct Authority {
+  std::string certificate;   // one, as PEM; at most kCertificateBytes
+  std::string subject_hash;  // 8 hex digits: the name under which OpenSSL looks it up in a folder of certificates
+};
+
 // Control: {"op":"configure", …}: sent after every start and thaw, before anything of the user's runs; init refuses
 // exec until it was given. Answered by {"ok":true}.
 struct Configure {
@@ -78,6 +86,9 @@ struct Configure {
   std::string entropy;                   // 64 bytes as 128 hex digits, credited to the kernel's CRNG, then reseeded
   uint64_t pids_max = 0;                 // 0: no limit
   std::vector<std::string> environment;  // "K=V" for every command
+  // The one as which the gate answers where the requests inside TLS are judged, and what this machine trusts besides
+  // its system's; at most kMostAuthorities.
+  std::vector<Authority> authorities = {};
 };
 
 // Other control operations (ControlRequest), answered by {"ok":true, …} or {"ok":false,"error":"…"}:

@@ -138,6 +138,28 @@ TEST(Services, TheGuestsWordsAboutACommandAreChecked) {
             "failure of a command: the key 'error' has a string over 4096 bytes");
 }
 
+TEST(Services, ConfigureMayHaveAuthorities) {
+  EXPECT_FALSE(to_json(configuration()).contains("authorities"));
+  Configure configure = configuration();
+  const Authority one{.certificate = "-----BEGIN CERTIFICATE-----\nx\n", .subject_hash = "0123abcd"};
+  configure.authorities = {one, one};
+  const Json good = to_json(configure);
+  EXPECT_EQ(to_json(from_json<Configure>(good)), good);
+  const Json authority = good.at("authorities").at(0);
+  auto complaint_about = [&](const char* key, const Json& value) {
+    return complaint<Configure>(with(good, "authorities", Json::array({with(authority, key, value)})));
+  };
+  const std::string says = "configure request's authority: the key '";
+  EXPECT_EQ(complaint_about("certificate", "x"), says + "certificate' is no PEM text");
+  EXPECT_EQ(complaint_about("certificate", std::string(kCertificateBytes + 1, 'x')),
+            says + "certificate' has a string over 8192 bytes");
+  EXPECT_EQ(complaint_about("subject_hash", "../../xx"), says + "subject_hash' is not 8 lower-case hex digits");
+  EXPECT_NE(complaint_about("more", 1).find("'more'"), std::string::npos);
+  const std::string bound = "configure request: the key 'authorities' is not an array of at most 32";
+  EXPECT_EQ(complaint<Configure>(with(good, "authorities", authority)), bound);
+  EXPECT_EQ(complaint<Configure>(with(good, "authorities", Json(kMostAuthorities + 1, authority))), bound);
+}
+
 TEST(Services, ConfigureIsStrict) {
   const Json good = to_json(configuration());
   EXPECT_EQ(to_json(from_json<Configure>(good)), good);

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine's authority, as which the gate answers where requests inside TLS are judged, is trusted inside without anything being
+configured: by the clients of the sandbox, in its containers, and while it builds images."""
+
+import os
+
+import testnet
+from cases_http import certificate, requests_in_log, tls_server
+from harness import case, equal
+
+# An image clients:1 with programs of the sandbox's own, and nothing of its certificates: the container trusts one authority of its own.
+MAKE_IMAGE = r'''
+make_image() {
+  root=$(mktemp -d)
+  mkdir -p $root/etc/ssl/certs $root/tmp
+  files=$(for file in "$@"; do
+    echo $file; ldd $file 2>/dev/null | grep -o '/[^ ]*' || true; done | sort -u; ls /usr/lib/x86_64-linux-gnu/libnss_dns* /usr/lib/x86_64-linux-gnu/libresolv.so*)
+  tar -chf - -C / --exclude=__pycache__ --exclude=test --exclude=idlelib --exclude=ensurepip --exclude=lib2to3 $files 2>/dev/null | tar -xf - -C $root
+  cp /tmp/own.pem $root/etc/ssl/certs/ca-certificates.crt
+  tar -cf - -C $root . | docker import - clients:1 >/dev/null
+}
+'''
+
+PYTHON = r'''
+import urllib.request
+print(urllib.request.urlopen("https://{place}/ok/python", timeout=60).read().decode())
+'''
+
+
+def judged_server(host):
+    """A server below example.com whose requests are judged, one below plain.example.com whose are not; their places, and what came."""
+    net = host.network
+    net.names.update({"example.com": [testnet.PUBLIC], "plain.example.com": [testnet.PUBLIC]})
+    folder = os.path.join(host.home, "certificates")
+    os.mkdir(folder)
+    authority = certificate(folder, "authority")[1]
+    net.trust(authority)
+    seen = []
+    judged = tls_server(net, seen, certificate(folder, "example.com", "authority"))
+    plain = tls_server(net, seen, certificate(folder, "plain.example.com", "authority"))
+    return f"example.com:{judged}", f"plain.example.com:{plain}", seen, authority
+
+
+def start(host, judged, plain, *options):
+    name = host.name("trust")
+    host.caisson("run", "-d", "--name", name, "--allow", f"{judged} GET /ok/**", "--allow", plain, *options, "--", "sleep",
+                 "100000").expect(out=f"{name}\n")
+    return name
+
+
+@case(image="base", network=True)
+def clients_trust_the_gates_authority(host):
+    """N20: OpenSSL's and GnuTLS's clients, Node, Python, Go (the Docker Engine); also root's, by sudo, and after update-ca-certificates."""
+    place, plain, seen, _ = judged_server(host)
+    name = start(host, place, plain)
+    node = f'require("https").get("https://{place}/ok/node", a => {{a.on("data", d => console.log(String(d)))}})'
+    script = f'''
+set -e
+curl -fsS https://{place}/ok/curl; echo
+python3 -c '{PYTHON.format(place=place)}'
+python3 -c 'from pip._vendor import requests; print(requests.get("https://{place}/ok/requests", timeout=60).text)'
+node -e '{node}'
+sudo sh -c 'echo ${{NODE_EXTRA_CA_CERTS:?}} ${{REQUESTS_CA_BUNDLE:?}}' >/dev/null
+git ls-remote https://{place}/ok/git >/dev/null 2>&1 || true
+docker pull {place}/image 2>&1 | grep -c x509 || true
+sudo update-ca-certificates --fresh >/dev/null 2>&1
+curl -fsS https://{place}/ok/again; echo
+curl -sS https://{plain}/ 2>&1 | grep -c "self-signed certificate in certificate chain\\|unable to get local issuer"
+'''
+    host.caisson("exec", name, "--", "bash", "-c", script).expect(out="body\nbody\nbody\nbody\n0\nbody\n1\n")
+    asked = [line.split()[1] for line in seen]
+    equal(asked[:4], ["/ok/curl", "/ok/python", "/ok/requests", "/ok/node"], "requests at the server")
+    assert any(path.startswith("/ok/git/info/refs") for path in asked), asked
+    assert ("refused", "GET", "/v2/", 403) in requests_in_log(host, name), "the Docker Engine's request"
+    host.caisson("stop", name).expect()
+    host.caisson("start", name).expect()
+    host.caisson("exec", name, "--", "curl", "-fsS", f"https://{place}/ok/later").expect(out="body")
+    # Its own key is on the host alone.
+    host.caisson("exec", "-u", "root", name, "--", "bash", "-c", "grep -rl 'PRIVATE KEY' /run/caisson /etc/ssl/certs | wc -l").expect(out="0\n")
+    host.caisson("rm", "-f", name).expect()
+
+
+def with_own_authority(host):
+    place, plain, seen, authority = judged_server(host)
+    name = start(host, place, plain, "-u", "root")
+    host.caisson("cp", authority, f"{name}:/tmp/own.pem").expect()
+    return name, place, plain, seen
+
+
+@case(image="base", network=True)
+def containers_trust_the_gates_authority(host):
+    """N20: in a container and in `docker exec`; the container goes on trusting its own authorities."""
+    name, place, plain, seen = with_own_authority(host)
+    python = f'import pip._vendor.requests as r; print(r.get("https://{place}/ok/requests", timeout=60).text)'
+    script = f'''
+set -e
+{MAKE_IMAGE}
+make_image /bin/sh /usr/bin/env /usr/bin/curl /usr/bin/git /usr/lib/git-core/git-remote-https /usr/bin/python3.11 \\
+  /usr/lib/python3.11/lib-dynload/_ssl.*.so /usr/lib/python3.11 /usr/lib/python3/dist-packages/pip
+cat > /tmp/ask.sh <<'END'
+curl -fsS https://{place}/ok/curl; echo
+curl -fsS https://{plain}/; echo
+python3.11 -c '{python}'
+git ls-remote https://{place}/ok/git
+END
+docker run -i --rm clients:1 /bin/sh < /tmp/ask.sh 2>/dev/null || true
+docker run -d --name stays clients:1 /bin/sh -c 'read x < /dev/zero' >/dev/null
+docker exec stays curl -fsS https://{place}/ok/exec; echo
+docker rm -f stays >/dev/null
+'''
+    host.caisson("exec", "-u", "root", name, "--", "bash", "-c", script).expect(out="body\nbody\nbody\nbody\n")
+    assert any(line.startswith("GET /ok/git/info/refs") for line in seen), seen
+    host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", network=True)
+def builds_trust_the_gates_authority(host):
+    """N20: in a step of a build by either builder; the image has nothing of it."""
+    name, place, plain, _ = with_own_authority(host)
+    script = f'''
+set -e
+{MAKE_IMAGE}
+make_image /bin/sh /usr/bin/curl
+mkdir /tmp/build && cd /tmp/build
+printf 'FROM clients:1\\nRUN curl -fsS https://{place}/ok/build https://{plain}/ > /built\\n' > Dockerfile
+for kit in 0 1; do
+  DOCKER_BUILDKIT=$kit docker build -q --no-cache -t built:$kit . >/dev/null
+  docker create --name of$kit built:$kit /bin/sh >/dev/null
+  docker cp of$kit:/built - | tar -xO; echo
+  docker export of$kit | tar -t > list
+  grep -c ^built list
+  grep -c caisson list || true
+done
+'''
+    host.caisson("exec", "-u", "root", name, "--", "bash", "-c", script).expect(out="bodybody\n1\n0\nbodybody\n1\n0\n")
+    host.caisson("rm", "-f", name).expect()
