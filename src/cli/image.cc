@@ -11,13 +11,14 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/image_command.h"
+#include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/progress.h"
 #include "cli/table.h"
 #include "image/base_image.h"
 #include "image/import.h"
 #include "image/store.h"
 #include "image/templates.h"
+#include "image/work_folder.h"
 #include "keeper/record.h"
 
 namespace caisson::cli {
@@ -40,13 +41,13 @@ void print_made(const image::ImageRecord& record) {
 
 void build(bool again) {
   image::ImageStore store = open_store();
-  TerminalProgress progress(2);
+  WorkProgress progress;
   print_made(again ? image::rebuild_base(store, progress) : image::ensure_base(store, progress));
 }
 
 void import(const std::string& name, const std::string& source) {
   image::ImageStore store = open_store();
-  TerminalProgress progress(2);
+  WorkProgress progress;
   print_made(image::import_image(store, name, source, progress));
 }
 
@@ -79,6 +80,7 @@ void remove(const std::vector<std::string>& names) {
 }
 
 void prune(bool all_templates) {
+  image::sweep_work_folders(base::cache_folder());
   const image::TemplateStore templates(base::cache_folder());
   for (const image::Template& made : all_templates ? templates.list() : std::vector<image::Template>()) {
     const base::FileLock lock = templates.lock(made.key);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cli/prepare.h"
 #include "cli/table.h"
 
 namespace caisson::cli {
@@ -15,6 +16,7 @@ namespace {
 constexpr size_t kMaxCommandWidth = 40;
 
 std::string command_text(const spec::Command& command) {
+  if (command.argv == default_shell()) return "(a shell)";
   std::string text = base::join(command.argv, " ");
   if (text.size() > kMaxCommandWidth) text = text.substr(0, kMaxCommandWidth - 3) + "...";
   return text;

@@ -11,10 +11,11 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/random.h"
-#include "cli/progress.h"
+#include "cli/interruption.h"
 #include "engine/registry.h"
 #include "image/base_image.h"
 #include "image/store.h"
+#include "image/work_folder.h"
 
 namespace caisson::cli {
 namespace {
@@ -43,10 +44,6 @@ bool has_variable(const std::vector<std::string>& environment, const std::string
                      [&](const std::string& other) { return other.starts_with(prefix); });
 }
 
-std::vector<std::string> shell() {
-  return {"/bin/sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash -l; exec sh -l"};
-}
-
 base::Error no_command() {
   return base::Error("no command was given",
                      "caisson run -- COMMAND, caisson run -it for a shell, or caisson run -d for none");
@@ -63,7 +60,8 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
   keeper::sandboxes_folder();  // one that cannot be used is told before an image is made for minutes
   if (!options.name_is_made_up) check_name_is_free(spec.name);
   {
-    TerminalProgress progress(2);
+    image::sweep_work_folders(base::cache_folder());
+    WorkProgress progress;
     engine->prepare(plan, progress);
   }
   if (const auto image = image::ImageStore(base::cache_folder()).find(spec.image))
@@ -74,6 +72,12 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
   engine->create(plan, made.folder());
   keeper::Claim claim = std::move(made).commit(plan, options.policy);
   return {std::move(plan.spec), std::move(claim)};
+}
+
+const std::vector<std::string>& default_shell() {
+  static const std::vector<std::string> kShell = {"/bin/sh", "-c",
+                                                  "command -v bash >/dev/null 2>&1 && exec bash -l; exec sh -l"};
+  return kShell;
 }
 
 void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config) {
@@ -87,7 +91,7 @@ void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config) {
   if (!spec.command.argv.empty()) return;
   spec.command.argv = config.entrypoint;
   spec.command.argv.insert(spec.command.argv.end(), config.command.begin(), config.command.end());
-  if (spec.command.argv.empty() && spec.command.tty) spec.command.argv = shell();
+  if (spec.command.argv.empty() && spec.command.tty) spec.command.argv = default_shell();
 }
 
 uint64_t random_bits() {

@@ -28,6 +28,9 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
 // runs as it is: an entry point is for the image's own command.
 void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config);
 
+// What `run -it` without a command runs, where the image says nothing else.
+const std::vector<std::string>& default_shell();
+
 uint64_t random_bits();
 
 }  // namespace caisson::cli

@@ -11,6 +11,7 @@
 #include "cli/listing.h"
 #include "cli/log_file.h"
 #include "cli/log_line.h"
+#include "cli/prepare.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 
@@ -131,6 +132,13 @@ TEST(ListText, ShowsEachState) {
             "127.0.0.1:8080->80, [::1]:443->443\n"
             "old    stopped 3 hours ago (exit 3)   base    microvm\n"
             "bad    broken\n");
+}
+
+TEST(ListText, TheShellOfRunItIsNotShownAsAScript) {
+  keeper::Sandbox sandbox;
+  sandbox.name = "web";
+  sandbox.spec.command.argv = default_shell();
+  EXPECT_NE(list_text({sandbox}, {}).find("(a shell)"), std::string::npos);
 }
 
 TEST(LastLines, CountsFromTheEnd) {

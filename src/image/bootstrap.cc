@@ -28,7 +28,7 @@ constexpr Phase kPhases[] = {
     {"I: installing essential", "setting up the essential packages", 0.14, 0.2},
     {"I: installing remaining", "fetching and setting up packages", 0.2, 0.85},
     {"I: cleaning", "cleaning up", 0.85, 0.87},
-    {"I: creating tarball", "packing", 0.87, 1},
+    {"I: creating tarball", "", 0.87, 1},  // whoever unpacks it shows how far it is
 };
 
 // All processes are in one pid namespace: when its first process dies, by unshare's --kill-child, the kernel ends the
@@ -111,6 +111,8 @@ Bootstrap::Bootstrap(const BootstrapOptions& options, const WorkFolder& work, ba
   spawn.environment = environment(work.path());
   spawn.descriptors = {{tar.second.get(), 1}, {messages.second.get(), 2}, {work.lock_fd(), 3}};
   spawn.folder = "/";
+  // Ctrl-C is for us; it ends with us.
+  spawn.new_session = true;
   child_ = base::spawn(spawn);
   tar_ = std::move(tar.first);
   messages_ = std::move(messages.first);
@@ -135,6 +137,7 @@ void Bootstrap::take(std::string_view line) {
 }
 
 void Bootstrap::tick() {
+  if (phase_.empty()) return;
   const double part = expected_ == 0 ? 0 : std::min(1.0, static_cast<double>(seen_) / static_cast<double>(expected_));
   progress_.update(phase_begin_ + part * (phase_end_ - phase_begin_), phase_);
 }

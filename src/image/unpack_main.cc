@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <clocale>
 #include <cstdlib>
@@ -139,6 +140,10 @@ int main(int argc, char** argv) {
   try {
     if (argc != 2) throw caisson::base::Error("caisson-unpack is started by caisson, with a job");
     return caisson::image::run(argv[1]);
+  } catch (const caisson::base::Error& error) {
+    // Whoever wanted to know has gone.
+    if (error.errnum() != EPIPE) std::cerr << "caisson-unpack: " << error.what() << "\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "caisson-unpack: " << error.what() << "\n";
     return 1;

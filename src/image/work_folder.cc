@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -25,13 +27,23 @@ base::FileLock gate_of(const std::string& cache) {
   return base::FileLock::acquire(tmp_of(cache) + "/.lock");
 }
 
+bool is_abandoned(const std::filesystem::directory_entry& entry) {
+  std::error_code ignored;
+  return entry.is_directory(ignored) && !entry.is_symlink(ignored) &&
+         !base::FileLock::is_held(entry.path().string() + "/lock");
+}
+
 void sweep(const std::string& cache) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(tmp_of(cache), ignored)) {
-    if (!entry.is_directory(ignored) || entry.is_symlink(ignored)) continue;
-    const std::string path = entry.path();
-    if (!base::FileLock::is_held(path + "/lock")) remove_tree(path);
+    if (is_abandoned(entry)) remove_tree(entry.path());
   }
+}
+
+std::mutex own_mutex;
+std::vector<std::string>& own() {
+  static std::vector<std::string> folders;
+  return folders;
 }
 
 }  // namespace
@@ -53,6 +65,8 @@ WorkFolder::WorkFolder(const std::string& cache, const std::string& what) {
   path_ = path;
   lock_ = base::FileLock::try_acquire(path_ + "/lock");
   if (!lock_) throw base::Error("cannot lock the new folder " + base::in_quotes(path_));
+  const std::lock_guard guard(own_mutex);
+  own().push_back(path_);
 }
 
 WorkFolder::~WorkFolder() {
@@ -60,11 +74,31 @@ WorkFolder::~WorkFolder() {
     remove_tree(path_);
   } catch (const base::Error&) {  // it is swept next time
   }
+  const std::lock_guard guard(own_mutex);
+  std::erase(own(), path_);
 }
 
 void sweep_work_folders(const std::string& cache) {
+  // A folder that is being made looks abandoned for a moment: with the gate it is looked at again.
+  std::error_code none;
+  const std::filesystem::directory_iterator all(tmp_of(cache), none);
+  if (none || std::none_of(begin(all), end(all), is_abandoned)) return;
   const base::FileLock gate = gate_of(cache);
   sweep(cache);
+}
+
+std::vector<std::string> own_work_folders() {
+  const std::lock_guard guard(own_mutex);
+  return own();
+}
+
+void remove_abandoned(const std::string& cache, const std::string& folder) {
+  if (std::filesystem::path(folder).parent_path() != std::filesystem::path(tmp_of(cache))) return;
+  try {
+    const base::FileLock last = base::FileLock::acquire(folder + "/lock");
+    remove_tree(folder);
+  } catch (const base::Error&) {  // it is gone
+  }
 }
 
 }  // namespace caisson::image

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 
@@ -28,8 +29,14 @@ class WorkFolder {
   std::optional<base::FileLock> lock_;
 };
 
-// Removes the folders in cache/tmp that nobody holds.
+// Removes the folders in cache/tmp that nobody holds. Costs next to nothing where there is none.
 void sweep_work_folders(const std::string& cache);
+
+// The paths of this process's own that are there now. Any thread.
+std::vector<std::string> own_work_folders();
+// Removes a work folder of a process that is ending, when its last child has let go of it too. Anything else, and what
+// is no work folder of this cache, stays.
+void remove_abandoned(const std::string& cache, const std::string& folder);
 
 // rm -rf, also of what belongs to the subordinate user ids of this user; false when something is left.
 bool remove_tree(const std::string& path);
