@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/session.h"
 #include "keeper/client.h"
@@ -16,8 +18,18 @@ constexpr const char* kDetails =
     "is\n"
     "the command's.";
 
+base::Error has_ended(const keeper::Sandbox& sandbox) {
+  const keeper::State& state = sandbox.state;
+  std::string what = base::in_quotes(sandbox.name) + " has ended";
+  if (state.exit_code) what += " with exit code " + std::to_string(*state.exit_code);
+  if (!state.reason.empty()) what += ": " + base::escaped(state.reason);
+  return base::Error(what, "`caisson logs " + sandbox.name + "` shows what it wrote, `caisson start " + sandbox.name +
+                               "` boots it again");
+}
+
 int attach(const std::string& name) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(name);
+  if (sandbox.state.status != keeper::Status::kRunning) throw has_ended(sandbox);
   const spec::Command& command = sandbox.spec.command;
   const bool asks = keeper::read_policy(sandbox.folder).fallback() == gate::Default::kAsk;
   const bool ask = asks && is_terminal(0) && is_terminal(2);

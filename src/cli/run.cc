@@ -39,23 +39,37 @@ const char* variable(const char* name) {
   return getenv(name);
 }
 
+// A keeper that answers has removed what it could not start; one that died has left it.
+template <typename Function>
+auto or_discard(const std::string& folder, Function ask) {
+  try {
+    return ask();
+  } catch (const keeper::ApiError& error) {
+    if (error.http_status() == 0) keeper::discard_unstarted(folder);
+    throw;
+  }
+}
+
 int run_detached(Prepared prepared) {
+  const std::string folder = prepared.claim.folder;
   keeper::Client client(keeper::launch_keeper({.claim = std::move(prepared.claim)}));
-  client.request("GET", "/v1/ready");
+  or_discard(folder, [&] { return client.request("GET", "/v1/ready"); });
   fmt::print("{}\n", prepared.spec.name);
   return 0;
 }
 
 int run_in_foreground(Prepared prepared, bool ask) {
+  const std::string folder = prepared.claim.folder;
   keeper::Client client(keeper::launch_keeper(
       {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end}));
   const spec::Command& command = prepared.spec.command;
-  return run_session(std::move(client).upgrade("POST", "/v1/attach"), {.sandbox = prepared.spec.name,
-                                                                       .id = "main",
-                                                                       .send_input = command.keep_stdin,
-                                                                       .tty = command.tty,
-                                                                       .size = {command.rows, command.columns},
-                                                                       .ask = ask});
+  keeper::Upgraded session = or_discard(folder, [&] { return std::move(client).upgrade("POST", "/v1/attach"); });
+  return run_session(std::move(session), {.sandbox = prepared.spec.name,
+                                          .id = "main",
+                                          .send_input = command.keep_stdin,
+                                          .tty = command.tty,
+                                          .size = {command.rows, command.columns},
+                                          .ask = ask});
 }
 
 // What asks needs somebody to answer.

@@ -62,6 +62,8 @@ asio::awaitable<void> accept_streams(StatePtr state, std::shared_ptr<link::Sessi
     }
   } catch (const base::Error&) {
     // The link has ended, and every stream with it.
+  } catch (const std::exception& error) {
+    if (state->options.failed) state->options.failed(std::string("its network: ") + error.what());
   }
 }
 
@@ -94,6 +96,7 @@ Gate::Gate(asio::any_io_executor executor, GateOptions options)
 Gate::~Gate() {
   close();
   state_->options.record = {};
+  state_->options.failed = {};
 }
 
 void Gate::close() {

@@ -51,6 +51,8 @@ struct GateOptions {
   std::string trust_store = {};
   // What happened, for the ledger: an event's name and its details. Called for each judgement and each end.
   std::function<void(std::string_view event, const base::Json& details)> record;
+  // It can't go on: nothing of the guest's is served from here on. May be empty.
+  std::function<void(const std::string& why)> failed = {};
 };
 
 // What was refused, for the user: by target ("example.com:443"), with what would have allowed it.

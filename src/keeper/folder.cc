@@ -161,6 +161,20 @@ void remove_sandbox(const Sandbox& sandbox) {
   delete_hidden(hidden, nullptr);
 }
 
+void discard_unstarted(const std::string& folder) {
+  try {
+    const base::FileLock lock = base::FileLock::acquire(folder + "/lock");
+    // The record itself: a sandbox that is locked reads as running.
+    const base::Json state = base::parse_json_object(base::read_file(folder + "/state.json"), "the sandbox's state");
+    if (state_from_json(state).status != Status::kCreated) return;
+    const std::string hidden = hide_folder(folder);
+    destroy_by_record(hidden);
+    delete_hidden(hidden, nullptr);
+  } catch (const base::Error&) {
+    // Its keeper has removed it, or it cannot be read: `rm` says how that is mended.
+  }
+}
+
 std::string hide_folder(const std::string& folder) {
   const std::string parent = parent_of(folder);
   const base::FileLock moving = base::FileLock::acquire(parent + "/.lock");

@@ -81,6 +81,13 @@ void answer_failure(int connection, const base::Error& error) {
   }
 }
 
+// Whoever has read the answer can use the name again.
+void fail(const std::string& folder, const base::Fd& connection, const base::Error& error) {
+  std::cerr << error.what() << std::endl;
+  if (!folder.empty()) discard_unstarted(folder);
+  if (connection) answer_failure(connection.get(), error);
+}
+
 // `connection`: a second descriptor of the first connection, for as long as errors have to be told by hand.
 void live(LifeOptions options, base::Fd& connection) {
   const std::unique_ptr<engine::Engine> engine = engine_named(read_plan(options.folder).engine);
@@ -91,8 +98,13 @@ void live(LifeOptions options, base::Fd& connection) {
   terminate.async_wait([&life](boost::system::error_code error, int) {
     if (!error) life->request_stop(kStopLimit, "its keeper was told to end");
   });
-  asio::co_spawn(io, life->run(), [&io](const std::exception_ptr&) { io.stop(); });
+  std::exception_ptr failure;
+  asio::co_spawn(io, life->run(), [&](const std::exception_ptr& thrown) {
+    failure = thrown;
+    io.stop();
+  });
   io.run();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace
@@ -102,17 +114,18 @@ int keeper_main(const std::vector<std::string>& arguments) {
   ignore_signals();
   use_all_descriptors();
   base::Fd connection;
+  std::string folder;
   try {
     LifeOptions options = parse(arguments);
+    folder = options.folder;
     options.stages_us["keeper"] = began;
     connection = options.first_connection.duplicate();
     live(std::move(options), connection);
     return 0;
   } catch (const base::Error& error) {
-    std::cerr << error.what() << std::endl;
-    if (connection) answer_failure(connection.get(), error);
+    fail(folder, connection, error);
   } catch (const std::exception& error) {
-    std::cerr << base::escaped(error.what()) << std::endl;
+    fail(folder, connection, base::Error(std::string("the keeper failed: ") + base::escaped(error.what())));
   }
   return kExitOurs;
 }

@@ -34,9 +34,6 @@ std::vector<std::string> keeper_environment() {
   for (const char* name : gate::Proxies::variables()) {
     if (const char* value = std::getenv(name)) kept.push_back(std::string(name) + "=" + value);
   }
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (std::string_view(*entry).starts_with("CAISSON_")) kept.emplace_back(*entry);
-  }
   if (kept.empty()) kept.emplace_back("PATH=/usr/bin:/bin");
   return kept;
 }
@@ -53,7 +50,9 @@ void wait_for_end(int pidfd) {
 
 }  // namespace
 
-base::Fd launch_keeper(LaunchOptions options) {
+namespace {
+
+base::Fd launch(const LaunchOptions& options) {
   const std::string& folder = options.claim.folder;
   base::FdPair api = base::make_socketpair();
   const base::Fd log = base::open_file(folder + "/keeper.log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
@@ -69,6 +68,19 @@ base::Fd launch_keeper(LaunchOptions options) {
   spawn.die_with_parent = false;
   base::spawn(spawn).release();
   return std::move(api.first);
+}
+
+}  // namespace
+
+base::Fd launch_keeper(LaunchOptions options) {
+  const std::string folder = options.claim.folder;
+  try {
+    const LaunchOptions claimed = std::move(options);
+    return launch(claimed);
+  } catch (const base::Error&) {
+    discard_unstarted(folder);  // the lock is given back by now
+    throw;
+  }
 }
 
 void kill_keeper(const Sandbox& sandbox) {

@@ -23,7 +23,8 @@ struct LaunchOptions {
 
 // Starts `caisson keeper …` from our own executable in a session of its own, not dying with this process, with
 // keeper.log as its stderr; returns our end of its first API connection. Errors of the sandbox's start come on that
-// connection: as the answer to GET /v1/ready, or as a kError frame after POST /v1/attach.
+// connection: as the answer to GET /v1/ready, or as a kError frame after POST /v1/attach. A sandbox whose first start
+// fails before its machine was there is removed.
 base::Fd launch_keeper(LaunchOptions options);
 
 // `caisson keeper ARGUMENTS`, run by launch_keeper only: main() hands over everything behind "keeper". Returns when the

@@ -15,10 +15,11 @@
 namespace caisson::keeper {
 namespace {
 
-using testing::HasSubstr;
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 // A sandbox of an engine that the registry does not have: its keeper cannot do more than say so.
-TEST(LaunchKeeper, AKeeperThatCannotServeSaysWhyAndGivesTheSandboxBack) {
+TEST(LaunchKeeper, AKeeperThatCannotServeSaysWhyAndLeavesNoSandbox) {
   const StateFolder state;
   spec::SandboxSpec spec = spec_of("kt-launch", {"true"});
   Client client(launch_keeper({.claim = make_sandbox(spec), .wait_for_attach = true, .end_with_client = true}));
@@ -29,11 +30,30 @@ TEST(LaunchKeeper, AKeeperThatCannotServeSaysWhyAndGivesTheSandboxBack) {
     EXPECT_EQ(error.problem(), "this caisson has no engine 'fake'");
     EXPECT_EQ(error.exit_code(), 125);
   }
-  const Sandbox sandbox = read_sandbox("kt-launch");
-  // Its lock goes with its process, which this waits for.
-  base::FileLock::acquire(sandbox.folder + "/lock");
-  EXPECT_EQ(read_sandbox("kt-launch").state.status, Status::kCreated);
-  EXPECT_THAT(base::read_file(sandbox.folder + "/keeper.log"), HasSubstr("this caisson has no engine 'fake'"));
+  EXPECT_THAT(names_in_state_folder(), IsEmpty());
+}
+
+TEST(LaunchKeeper, ThatFailsLeavesNoSandbox) {
+  const StateFolder state;
+  Claim claim = make_sandbox(spec_of("kt-launch", {"true"}));
+  // The log cannot be opened.
+  ASSERT_EQ(::mkdir((claim.folder + "/keeper.log").c_str(), 0700), 0);
+  EXPECT_THROW(launch_keeper({.claim = std::move(claim)}), base::Error);
+  EXPECT_THAT(names_in_state_folder(), IsEmpty());
+}
+
+// What a killed keeper has left.
+TEST(DiscardUnstarted, RemovesOnlyWhatNeverHadAMachine) {
+  const StateFolder state;
+  const std::string unused = make_sandbox(spec_of("kt-unused", {"true"})).folder;
+  const std::string used = make_sandbox(spec_of("kt-used", {"true"})).folder;
+  State had = read_sandbox("kt-used").state;
+  had.status = Status::kRunning;
+  write_state(used, had);
+  discard_unstarted(unused);
+  discard_unstarted(used);
+  discard_unstarted(sandboxes_folder() + "/kt-none");
+  EXPECT_THAT(names_in_state_folder(), ElementsAre("kt-used"));
 }
 
 TEST(KeeperMain, RefusesWhatItDoesNotKnow) {

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 
@@ -15,6 +14,7 @@
 #include "gate/host_authorities.h"
 #include "keeper/clock.h"
 #include "keeper/descriptors.h"
+#include "link/own_failure.h"
 #include "link/wait_until.h"
 
 namespace caisson::keeper {
@@ -75,7 +75,7 @@ asio::awaitable<void> Life::run() {
 
 // The engine's process comes up while everything else is done.
 asio::awaitable<void> Life::start() {
-  ports_.bind(plan_.spec.ports);
+  bind_ports();
   server_.listen(sandbox_.socket);
   start_engine();
   authority_ = std::make_shared<gate::LocalAuthority>(gate::LocalAuthority::folder_of_this_machine());
@@ -83,7 +83,7 @@ asio::awaitable<void> Life::start() {
   open_gate();
   ports_.serve(*guest_);
   // From here on, and not from the command's start, which is the guest's word.
-  if (plan_.spec.timeout) asio::co_spawn(executor_, enforce_timeout(), asio::detached);
+  if (plan_.spec.timeout) beside(enforce_timeout());
   if (has_main()) co_await start_main();
   started_ = true;
   changed_.notify_all();
@@ -91,13 +91,25 @@ asio::awaitable<void> Life::start() {
   write_state(options_.folder, sandbox_.state, Durability::kNotSynced);
 }
 
+void Life::bind_ports() {
+  try {
+    ports_.bind(plan_.spec.ports);
+  } catch (const base::Error& error) {
+    if (error.errnum() != EADDRINUSE) throw;
+    const std::string remedy = first_start_ ? "choose another host port: -p HOST:GUEST"
+                                            : "end what listens there first: `caisson start` takes the ports of `run`";
+    throw base::Error(error.problem(), error.hint() + "; " + remedy, error.errnum());
+  }
+}
+
 void Life::start_engine() {
   const engine::StartContext context{executor_, options_.folder, options_.folder + "/console.log"};
   instance_ = engine_.start(plan_, context);
   note("engine");
-  asio::co_spawn(executor_, watch_engine(), asio::detached);
+  beside(watch_engine());
   auto on_end = [weak = weak_from_this()](const std::string& reason) {
     if (const auto self = weak.lock()) {
+      if (reason.starts_with(link::kOwnFailure)) self->fail(reason.substr(link::kOwnFailure.size()));
       self->link_ended_ = base::escaped(reason);
       self->changed_.notify_all();
     }
@@ -157,7 +169,7 @@ asio::awaitable<void> Life::configure() {
   if (*phase == Phase::kWaiting) *phase = Phase::kDone;
   if (*phase == Phase::kTooSlow)
     throw base::Error("the guest did not come up within " + std::to_string(options_.start_limit.count()) + " s",
-                      "`caisson logs --console " + sandbox_.name + "` shows its kernel's messages");
+                      console_hint());
   if (failed) throw *failed;
   throw_if_stopped();
   configured_ = true;
@@ -175,6 +187,7 @@ void Life::open_gate() {
   options.random = static_cast<uint32_t>(std::stoul(base::random_hex(4), nullptr, 16));
   options.authority = authority_;
   options.upstream = std::make_shared<gate::HostResolver>(executor_);
+  options.failed = [this](const std::string& why) { fail(why); };
   options.record = [this](std::string_view event, const base::Json& details) {
     repeats_.record(event, details);
     failures_.note(event, details);
@@ -191,7 +204,7 @@ asio::awaitable<void> Life::start_main() {
   co_await main_->start(*guest_, main_request(plan_.spec.command));
   note("started");
   ledger_.write("exec", base::Json{{"argv", plan_.spec.command.argv}, {"main", true}});
-  asio::co_spawn(executor_, run_main(), asio::detached);
+  beside(run_main());
 }
 
 asio::awaitable<void> Life::run_main() {
@@ -221,8 +234,9 @@ asio::awaitable<void> Life::watch_engine() {
 }
 
 asio::awaitable<void> Life::until_end() {
-  co_await wait_until(
-      [this] { return main_result_ || main_error_ || violation_ || engine_ended_ || link_ended_ || stop_; });
+  co_await wait_until([this] {
+    return main_result_ || main_error_ || violation_ || failure_ || engine_ended_ || link_ended_ || stop_;
+  });
 }
 
 asio::awaitable<void> Life::enforce_timeout() {
@@ -238,7 +252,7 @@ asio::awaitable<void> Life::enforce_timeout() {
   }
   for (const int number : {SIGTERM, SIGKILL}) {
     // Not waited for: a guest that does not answer is ended all the same.
-    asio::co_spawn(executor_, send_signal(*main_->id(), number), asio::detached);
+    beside(send_signal(*main_->id(), number));
     const bool obeyed = co_await wait_until(over, Clock::now() + kTermGrace);
     if (obeyed) co_return;
   }
@@ -287,6 +301,21 @@ void Life::request_stop(std::chrono::seconds timeout, const std::string& why) {
 void Life::kill_engine() {
   killed_ = killed_ || !engine_ended_;
   instance_->kill();
+}
+
+void Life::beside(asio::awaitable<void> work) {
+  asio::co_spawn(executor_, std::move(work), [self = shared_from_this()](const std::exception_ptr& thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const std::exception& error) {
+      self->fail(error.what());
+    }
+  });
+}
+
+void Life::fail(const std::string& why) {
+  if (!failure_) failure_ = base::escaped(why);
+  changed_.notify_all();
 }
 
 void Life::client_gone(bool first) {

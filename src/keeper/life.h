@@ -91,6 +91,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
 
   // The recipe: up to the end in life.cc, from there in life_end.cc.
   asio::awaitable<void> start();
+  void bind_ports();
   void start_engine();
   asio::awaitable<void> configure();
   void open_gate();
@@ -113,6 +114,9 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> serve_questions(ChannelPtr channel);
   asio::awaitable<void> deliver_last();
   asio::awaitable<void> drain();
+  // Runs it as a coroutine of its own. What it throws ends the sandbox.
+  void beside(asio::awaitable<void> work);
+  void fail(const std::string& why);
   void client_gone(bool first);
   void kill_engine();
 
@@ -121,6 +125,10 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void note(const char* stage);
   void write_record();
   void throw_if_stopped() const;
+  // Nothing of the user's has ever run in it, and nothing will: its main command is for the first start.
+  bool is_unused() const { return first_start_ && !configured_; }
+  bool goes_away() const { return plan_.spec.remove_at_end || is_unused(); }
+  std::string console_hint() const;
   // The main command runs once, at the sandbox's first start.
   bool has_main() const { return first_start_ && !plan_.spec.command.argv.empty(); }
   link::GuestClient& guest();
@@ -159,6 +167,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::optional<link::ExecResult> main_result_;
   std::optional<CommandError> main_error_;
   std::optional<std::string> violation_;  // what the guest sent that it must not
+  std::optional<std::string> failure_;    // what went wrong in this process
   std::optional<base::Error> start_error_;
   std::optional<StopRequest> stop_;
   std::optional<Ending> ending_;  // decided and settled

@@ -47,7 +47,9 @@ asio::awaitable<Json> Life::stats() {
 StreamHandler Life::attach(bool first) {
   if (!has_main())
     throw ApiFailure(409, first_start_ ? "the sandbox has no main command" : "its main command has run before",
-                     "`caisson exec` runs one in it");
+                     first_start_ ? "`caisson exec` runs one in it"
+                                  : "`caisson logs " + sandbox_.name + "` shows what it wrote, `caisson exec " +
+                                        sandbox_.name + " COMMAND` runs another");
   StreamHandler handler = main_->attach(first);
   attach_asked_ = true;
   changed_.notify_all();

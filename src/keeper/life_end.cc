@@ -2,8 +2,12 @@
 
 // The end of a sandbox's life: see life.h for the order.
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <csignal>
 #include <iostream>
 
@@ -25,6 +29,18 @@ std::string in_words(const KeeperExit& exit) {
   return "the command exited with " + std::to_string(exit.code);
 }
 
+// Of the guest's words.
+std::string last_line(const std::string& path) {
+  const base::Fd file = base::open_if_exists(path, O_RDONLY);
+  if (!file) return {};
+  std::array<char, 512> buffer;
+  const off_t size = ::lseek(file.get(), 0, SEEK_END);
+  const ssize_t got =
+      ::pread(file.get(), buffer.data(), buffer.size(), std::max<off_t>(0, size - off_t{buffer.size()}));
+  const std::string_view text = base::trimmed(std::string_view(buffer.data(), got > 0 ? static_cast<size_t>(got) : 0));
+  return std::string(text.substr(text.rfind('\n') + 1));
+}
+
 // keeper.log: there is nobody left to tell, and the end goes on.
 void log_failure(const base::Error& error) {
   std::cerr << error.what() << std::endl;
@@ -39,10 +55,10 @@ asio::awaitable<void> Life::bring_down() {
   if (!instance_) co_return;
   auto engine_ended = [this] { return engine_ended_.has_value(); };
   const bool will_go = (main_result_ || main_error_) && plan_.spec.remove_at_end && !stop_;
-  const bool can_power_off = configured_ && !link_ended_ && !engine_ended_ && !violation_ && !start_error_;
+  const bool can_power_off = configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_;
   if (can_power_off && !will_go) {
     if (!stop_) stop_ = StopRequest{Clock::now() + kPowerOffLimit, ""};
-    asio::co_spawn(executor_, power_off(), asio::detached);
+    beside(power_off());
     // A later stop request may have an earlier deadline.
     while (!engine_ended_ && Clock::now() < stop_->deadline) {
       const Clock::time_point deadline = stop_->deadline;
@@ -101,10 +117,16 @@ Life::Ending Life::decide_exit() const {
   return Ending{exit, {}, reason};
 }
 
+// Where the rest of the story is: the log, or what was in it last when it goes away.
+std::string Life::console_hint() const {
+  if (!goes_away()) return "`caisson logs --console " + sandbox_.name + "` shows its kernel's messages";
+  const std::string last = last_line(options_.folder + "/console.log");
+  return last.empty() ? "" : "the last line of its console: " + base::in_quotes(last);
+}
+
 CommandError Life::decide_error() const {
   if (main_error_) return *main_error_;
-  const std::string console_hint = "`caisson logs --console " + sandbox_.name + "` shows its kernel's messages";
-  const std::string hint = plan_.spec.remove_at_end ? "" : console_hint;
+  const std::string hint = console_hint();
   if (start_error_) {
     const bool engine_failed = engine_ended_ && !killed_;
     const std::string why = engine_failed ? base::escaped(*engine_ended_) : start_error_->problem();
@@ -112,7 +134,9 @@ CommandError Life::decide_error() const {
                         engine_failed ? hint : start_error_->hint(), kExitOurs};
   }
   std::string why = "the guest ended the link";
-  if (violation_) {
+  if (failure_) {
+    why = "its keeper failed: " + *failure_;
+  } else if (violation_) {
     why = "its guest broke the protocol: " + *violation_;
   } else if (link_ended_ && !link_ended_->empty() && killed_) {
     why = "its guest broke the link: " + *link_ended_;
@@ -141,7 +165,7 @@ void Life::settle(const Ending& ending) {
   for (const std::string& line : state.notes) ledger_.write("limit", base::Json{{"note", line}});
   ledger_.write("stop", base::Json{{"reason", ending.reason}, {"exit_code", *state.exit_code}});
   try {
-    if (plan_.spec.remove_at_end) {
+    if (goes_away()) {
       hidden_ = hide_folder(options_.folder);
     } else {
       write_record();
@@ -157,8 +181,8 @@ void Life::settle(const Ending& ending) {
 }
 
 asio::awaitable<void> Life::say_goodbye() {
-  asio::co_spawn(executor_, deliver_last(), asio::detached);
-  asio::co_spawn(executor_, drain(), asio::detached);
+  beside(deliver_last());
+  beside(drain());
   auto delivered = [this] { return delivered_; };
   co_await wait_until(delivered, Clock::now() + kGrace);
   co_await clean_up();

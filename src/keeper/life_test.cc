@@ -229,6 +229,20 @@ TEST_F(LifeTest, AGuestThatSendsGarbageIsEndedWithTheReason) {
   EXPECT_TRUE(keeper.in_loop([&] { return keeper.guest.killed; }));
 }
 
+TEST_F(LifeTest, MemoryThatRunsOutInTheKeeperEndsItWithTheReason) {
+  RunningKeeper keeper(kept({"wait"}));
+  FrameConnection client = keeper.start().attach();
+  client.expect(ExecFrame::kStarted);
+  keeper.in_loop([&] { return keeper.guest.memory_runs_out = true; });
+  EXPECT_THROW(keeper.another().request("GET", "/v1/stats"), ApiError);
+  const base::Json error = client.expect_error();
+  EXPECT_EQ(error["error"], "the sandbox 'kt-web' ended: its keeper failed: std::bad_alloc");
+  EXPECT_EQ(error["exit_code"], 125);
+  const Sandbox sandbox = read_sandbox("kt-web");
+  EXPECT_EQ(sandbox.state.status, Status::kStopped);
+  EXPECT_EQ(sandbox.state.reason, error["error"]);
+}
+
 TEST_F(LifeTest, AFrameThatTheGuestMustNotSendEndsIt) {
   RunningKeeper keeper(kept({"wrong-frame"}));
   FrameConnection client = keeper.start().attach();
@@ -433,14 +447,63 @@ TEST_F(LifeTest, AGuestThatNeverComesUpIsGivenUp) {
   FakeGuest guest;
   guest.answers_hello = false;
   RunningKeeper keeper(kept({"wait"}), {.wait_for_attach = false, .start_limit = std::chrono::seconds(1)}, guest);
+  base::write_file_atomic(read_sandbox("kt-web").folder + "/console.log", "booting\nno disk\x1b\n");
   try {
     keeper.start().first().request("GET", "/v1/ready");
     FAIL() << "ready";
   } catch (const ApiError& error) {
     EXPECT_EQ(error.exit_code(), 125);
     EXPECT_EQ(error.problem(), "cannot start 'kt-web': the guest did not come up within 1 s");
+    EXPECT_EQ(error.hint(), "the last line of its console: 'no disk\\x1b'");
   }
-  EXPECT_EQ(read_sandbox("kt-web").state.status, Status::kStopped);
+  // Nothing of the user's was in it, and its name is free.
+  EXPECT_THROW(read_sandbox("kt-web"), base::Error);
+}
+
+TEST_F(LifeTest, APortThatIsTakenLeavesNoSandboxAndTheNameFree) {
+  spec::SandboxSpec spec = kept({"wait"});
+  spec.ports = {{.host_address = "127.0.0.1", .host_port = 0, .guest_port = 7}};
+  RunningKeeper owner(spec, {.wait_for_attach = false});
+  owner.start().first().request("GET", "/v1/ready");
+  const std::vector<spec::PortPublish> taken = read_sandbox("kt-web").state.ports;
+
+  spec.name = "kt-second";
+  spec.ports = taken;
+  RunningKeeper keeper(spec, {.wait_for_attach = false});
+  try {
+    keeper.start().first().request("GET", "/v1/ready");
+    FAIL() << "ready";
+  } catch (const ApiError& error) {
+    EXPECT_EQ(error.problem(), "cannot start 'kt-second': cannot publish port 7 at '127.0.0.1:" +
+                                   std::to_string(taken[0].host_port) + "': Address already in use");
+    EXPECT_EQ(error.hint(), "the sandbox 'kt-web' listens there; choose another host port: -p HOST:GUEST");
+  }
+  EXPECT_THROW(read_sandbox("kt-second"), base::Error);
+  spec.ports[0].host_port = 0;
+  RunningKeeper again(spec, {.wait_for_attach = false});
+  again.start().first().request("GET", "/v1/ready");
+}
+
+TEST_F(LifeTest, ASandboxThatHasRunStaysWhenItsPortIsTaken) {
+  spec::SandboxSpec spec = kept({"wait"});
+  spec.ports = {{.host_address = "127.0.0.1", .host_port = 0, .guest_port = 7}};
+  RunningKeeper owner(spec, {.wait_for_attach = false});
+  owner.start().first().request("GET", "/v1/ready");
+  spec.name = "kt-old";
+  spec.ports = read_sandbox("kt-web").state.ports;
+  Claim claim = make_sandbox(spec);
+  State before = read_sandbox("kt-old").state;
+  before.status = Status::kStopped;
+  before.started = now();
+  write_state(claim.folder, before);
+  RunningKeeper keeper(std::move(claim), {.wait_for_attach = false}, {});
+  try {
+    keeper.start().first().request("GET", "/v1/ready");
+    FAIL() << "ready";
+  } catch (const ApiError& error) {
+    EXPECT_THAT(error.hint(), HasSubstr("end what listens there first"));
+  }
+  EXPECT_EQ(read_sandbox("kt-old").state.status, Status::kStopped);
 }
 
 TEST_F(LifeTest, AMachineThatDiesWhileItStartsIsTheReason) {

@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "keeper/accept_pause.h"
 #include "keeper/descriptors.h"
+#include "keeper/record.h"
 #include "link/event.h"
 #include "link/relay.h"
 
@@ -37,10 +38,30 @@ std::string text_of(const spec::PortPublish& port) {
   return address + ":" + std::to_string(port.host_port);
 }
 
+bool overlap(const spec::PortPublish& a, const spec::PortPublish& b) {
+  auto is_any = [](const std::string& address) { return address == "0.0.0.0" || address == "::"; };
+  const bool same_place = a.host_address == b.host_address || is_any(a.host_address) || is_any(b.host_address);
+  return a.host_port == b.host_port && same_place;
+}
+
+// Who listens there, as far as it is known.
+std::string listener_at(const spec::PortPublish& port) {
+  try {
+    for (const Sandbox& sandbox : list_sandboxes()) {
+      for (const spec::PortPublish& other : sandbox.state.ports) {
+        if (sandbox.state.status == Status::kRunning && overlap(port, other))
+          return "the sandbox " + base::in_quotes(sandbox.name) + " listens there";
+      }
+    }
+  } catch (const base::Error&) {
+    // Then it remains unknown.
+  }
+  return "another program listens there";
+}
+
 base::Error cannot_publish(const spec::PortPublish& port, int errnum) {
   std::string hint;
-  if (errnum == EADDRINUSE)
-    hint = "another program listens there; give another host port: -p HOST:" + std::to_string(port.guest_port);
+  if (errnum == EADDRINUSE) hint = listener_at(port);
   if (errnum == EACCES) hint = "ports below 1024 need root; give a higher host port";
   if (errnum == EADDRNOTAVAIL) hint = "the address is not one of this machine";
   return base::system_error("cannot publish port " + std::to_string(port.guest_port) + " at", text_of(port), errnum,
@@ -151,15 +172,17 @@ asio::awaitable<void> accept_loop(std::shared_ptr<State> state, std::shared_ptr<
   while (!state->closed) {
     while (state->connections >= state->limit && !state->closed) co_await state->fewer.wait();
     error_code error;
-    tcp::socket socket(state->executor);
-    co_await listener->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
-    if (state->closed || error == asio::error::operation_aborted) co_return;
-    if (error) {
-      co_await pause_after_failed_accept(state->executor);
-      continue;
+    try {
+      tcp::socket socket(state->executor);
+      co_await listener->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+      if (state->closed || error == asio::error::operation_aborted) co_return;
+      if (!error)
+        asio::co_spawn(state->executor, serve_connection(state, std::move(socket), listener->port.guest_port),
+                       asio::detached);
+    } catch (const std::bad_alloc&) {
+      error = asio::error::no_memory;
     }
-    asio::co_spawn(state->executor, serve_connection(state, std::move(socket), listener->port.guest_port),
-                   asio::detached);
+    if (error) co_await pause_after_failed_accept(state->executor);
   }
 }
 

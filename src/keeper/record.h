@@ -129,6 +129,10 @@ Claim claim_sandbox(const Sandbox& sandbox);
 // deletes. Throws when it runs.
 void remove_sandbox(const Sandbox& sandbox);
 
+// Removes a sandbox whose keeper ended before there was a machine: nothing of the user's is in it, and its name is
+// wanted for the next try. Waits for the keeper's end; leaves every other sandbox alone; never fails.
+void discard_unstarted(const std::string& folder);
+
 // Takes the folder out of sight by one rename; returns where it is now. The name is free after this.
 std::string hide_folder(const std::string& folder);
 // Deletes what hide_folder() returned; `engine` may be null.

@@ -103,17 +103,19 @@ asio::awaitable<void> accept_loop(std::shared_ptr<State> state) {
   while (state->acceptor.is_open()) {
     while (state->traffic.connections >= kMaxConnections) co_await state->traffic.changed.wait();
     error_code error;
-    stream_protocol::socket socket(state->executor);
-    co_await state->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
-    if (error == asio::error::operation_aborted || !state->acceptor.is_open()) co_return;
-    if (error) {
-      co_await pause_after_failed_accept(state->executor);
-      continue;
+    try {
+      stream_protocol::socket socket(state->executor);
+      co_await state->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+      if (error == asio::error::operation_aborted || !state->acceptor.is_open()) co_return;
+      if (!error && is_trusted_peer(socket.native_handle())) {
+        ConnectionOptions options{state->executor, &state->control, base::Fd(socket.release()),
+                                  false,           nothing,         &state->traffic};
+        asio::co_spawn(state->executor, serve(state, std::move(options)), asio::detached);
+      }
+    } catch (const std::bad_alloc&) {
+      error = asio::error::no_memory;
     }
-    if (!is_trusted_peer(socket.native_handle())) continue;
-    ConnectionOptions options{state->executor, &state->control, base::Fd(socket.release()),
-                              false,           nothing,         &state->traffic};
-    asio::co_spawn(state->executor, serve(state, std::move(options)), asio::detached);
+    if (error) co_await pause_after_failed_accept(state->executor);
   }
 }
 

@@ -232,7 +232,7 @@ TEST_F(SessionsTest, APortInUseIsNamed) {
   const base::Json error = client.expect_error();
   EXPECT_EQ(error["error"], "cannot start 'kt-second': cannot publish port 80 at '127.0.0.1:" + std::to_string(port) +
                                 "': Address already in use");
-  EXPECT_EQ(error["hint"], "another program listens there; give another host port: -p HOST:80");
+  EXPECT_EQ(error["hint"], "the sandbox 'kt-idle' listens there; choose another host port: -p HOST:GUEST");
   EXPECT_EQ(second.in_loop([&] { return second.guest.starts; }), 0);
 }
 

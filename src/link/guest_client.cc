@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "link/deadline.h"
 #include "link/event.h"
+#include "link/own_failure.h"
 
 namespace caisson::link {
 
@@ -50,7 +51,14 @@ struct GuestClient::State {
 };
 
 asio::awaitable<void> GuestClient::State::run(std::shared_ptr<State> self) {
-  const std::string reason = co_await self->session.run();
+  std::string reason;
+  try {
+    reason = co_await self->session.run();
+  } catch (const std::exception& error) {
+    // Not the other end's fault: memory ran out here. Whoever waits for the end must hear of it all the same.
+    reason = std::string(kOwnFailure) + error.what();
+    self->session.close();
+  }
   self->ended.notify_all();
   if (self->on_end) std::exchange(self->on_end, {})(reason);
 }

@@ -54,6 +54,27 @@ std::string exec_frame(ExecFrame type, const std::string& payload) {
   return std::string(header.begin(), header.end()) + payload;
 }
 
+class OutOfMemory final : public Transport {
+ public:
+  asio::awaitable<size_t> read_some(std::span<uint8_t>) override {
+    throw std::bad_alloc();
+    co_return 0;
+  }
+  asio::awaitable<void> write_all(std::span<const uint8_t>) override { co_return; }
+  void close() override {}
+};
+
+// The sandbox would read as running for ever.
+TEST(GuestClient, ItsOwnFailureIsAnEndToo) {
+  Loop loop;
+  std::optional<std::string> end;
+  GuestClient client(loop.executor(), std::make_unique<OutOfMemory>(),
+                     [&](std::string reason) { end = std::move(reason); });
+  loop.settle();
+  EXPECT_EQ(end, "this end failed: std::bad_alloc");
+  EXPECT_TRUE(client.session().ended());
+}
+
 TEST(GuestClient, WhatTheGuestOpensIsReset) {
   Loop loop;
   Pair pair(loop);

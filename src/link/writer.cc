@@ -140,12 +140,15 @@ asio::awaitable<void> Writer::flush([[maybe_unused]] std::shared_ptr<void> alive
   while (!rest_.empty() && failure.empty()) {
     try {
       co_await transport_.write_all(rest_);
+      rest_.clear();
+      send_what_is_taken();
     } catch (const base::Error& error) {
       failure = error.problem();
+    } catch (const std::exception& error) {  // memory ran out
+      failure = error.what();
     }
-    rest_.clear();
-    if (failure.empty()) send_what_is_taken();
   }
+  rest_.clear();
   flushing_ = false;
   if (!failure.empty()) fail(std::move(failure));
   progress_.notify_all();

@@ -275,6 +275,24 @@ asio::awaitable<void> run_session(MachinePtr machine) {
   co_await machine->session->run();
 }
 
+class ShortOfMemory final : public link::Transport {
+ public:
+  ShortOfMemory(MachinePtr machine, std::unique_ptr<link::Transport> below)
+      : machine_(std::move(machine)), below_(std::move(below)) {}
+  asio::awaitable<size_t> read_some(std::span<uint8_t> into) override {
+    const size_t got = co_await below_->read_some(into);
+    if (machine_->guest.memory_runs_out) throw std::bad_alloc();
+    co_return got;
+  }
+  asio::awaitable<void> write_all(std::span<const uint8_t> from) override { return below_->write_all(from); }
+  size_t try_write(std::span<const iovec> parts) override { return below_->try_write(parts); }
+  void close() override { below_->close(); }
+
+ private:
+  MachinePtr machine_;
+  std::unique_ptr<link::Transport> below_;
+};
+
 class FakeInstance final : public engine::Instance {
  public:
   FakeInstance(MachinePtr machine, std::unique_ptr<link::Transport> transport)
@@ -318,7 +336,9 @@ std::unique_ptr<engine::Instance> FakeEngine::start(const engine::Plan&, const e
   guest_.die = [weak = std::weak_ptr(machine)](const std::string& how) {
     if (const MachinePtr alive = weak.lock()) alive->end(how);
   };
-  return std::make_unique<FakeInstance>(machine, link::descriptor_transport(context.executor, std::move(ends.first)));
+  auto transport =
+      std::make_unique<ShortOfMemory>(machine, link::descriptor_transport(context.executor, std::move(ends.first)));
+  return std::make_unique<FakeInstance>(machine, std::move(transport));
 }
 
 }  // namespace caisson::keeper

@@ -36,8 +36,9 @@ struct FakeGuest {
   bool answers_hello = true;
   bool obeys_power_off = true;
   bool answers_signals = true;
-  bool hangs = false;       // once it is configured: no answer to anything
-  std::string start_error;  // engine.start() throws it
+  bool hangs = false;            // once it is configured: no answer to anything
+  bool memory_runs_out = false;  // in the keeper, when it next reads from the link
+  std::string start_error;       // engine.start() throws it
 
   std::optional<link::Configure> configured;
   std::vector<link::ExecRequest> requests;
