@@ -64,23 +64,23 @@ AcceleratorFacts read_accelerator_facts() {
   return facts;
 }
 
+// The processor's word comes first: what is wrong with the device does not matter where it could not be used.
 AcceleratorProbe judge_accelerator(const AcceleratorFacts& facts) {
+  if (!facts.cpu_virtualises) {
+    const bool opens = facts.open_errno == 0;
+    return software(
+        std::string("the processor shows no vmx or svm flag") +
+            (opens ? ", although /dev/kvm opens: a paravirtual host on which a stock kernel hangs" : ""),
+        opens ? "switch nested virtualisation on in the host of this machine"
+              : "switch virtualisation on in the firmware, or nested virtualisation on in the host of this machine");
+  }
   if (facts.open_errno == EACCES || facts.open_errno == EPERM)
-    return software(
-        "/dev/kvm may not be opened by this user",
-        facts.cpu_virtualises ? "add yourself to its group: sudo usermod -aG kvm \"$USER\", then log in again" : "");
-  if (facts.open_errno == ENOENT && facts.cpu_virtualises)
-    return software("/dev/kvm does not exist", "load the module: sudo modprobe kvm_intel, or kvm_amd");
+    return software("/dev/kvm may not be opened by this user",
+                    "add yourself to its group: sudo usermod -aG kvm \"$USER\", then log in again");
   if (facts.open_errno == ENOENT)
-    return software(
-        "the processor shows no vmx or svm flag and there is no /dev/kvm",
-        "switch virtualisation on in the firmware, or nested virtualisation on in the host of this machine");
+    return software("/dev/kvm does not exist", "load the module: sudo modprobe kvm_intel, or kvm_amd");
   if (facts.open_errno != 0)
     return software("/dev/kvm cannot be opened: " + std::string(std::strerror(facts.open_errno)), "");
-  if (!facts.cpu_virtualises)
-    return software(
-        "/dev/kvm opens, but the processor shows no vmx or svm flag: a paravirtual host on which a stock kernel hangs",
-        "switch nested virtualisation on in the host of this machine");
   if (facts.api_version != kApiVersion)
     return software("/dev/kvm speaks API version " + std::to_string(facts.api_version) + ", not 12", "");
   if (facts.create_vm_errno != 0)

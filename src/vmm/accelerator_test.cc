@@ -33,8 +33,15 @@ TEST(Accelerator, AForbiddenDeviceNamesTheGroup) {
   }
 }
 
-TEST(Accelerator, AForbiddenDeviceThatWouldNotWorkAnywayHasNoRemedy) {
-  EXPECT_EQ(judge_accelerator({.cpu_virtualises = false, .open_errno = EACCES}).remedy, "");
+TEST(Accelerator, AProcessorThatCannotIsNamedBeforeItsDevice) {
+  for (const int errnum : {EACCES, EPERM, ENOENT, ENXIO, 0}) {
+    const AcceleratorProbe probe = judge_accelerator({.cpu_virtualises = false, .open_errno = errnum});
+    EXPECT_EQ(probe.accelerator, Accelerator::kTcg);
+    EXPECT_NE(probe.reason.find("about twenty times slower"), std::string::npos) << probe.reason;
+    EXPECT_NE(probe.reason.find("no vmx or svm flag"), std::string::npos) << probe.reason;
+    EXPECT_EQ(probe.reason.find("may not be opened"), std::string::npos) << probe.reason;
+    EXPECT_NE(probe.remedy.find("virtualisation on"), std::string::npos) << probe.remedy;
+  }
 }
 
 TEST(Accelerator, AMissingDeviceNamesTheModuleOrTheFirmware) {

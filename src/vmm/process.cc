@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +30,23 @@ constexpr int kTemplateRamFd = kRamFd + 1;
 constexpr int kKvmFd = kRamFd + 2;
 // Main loop, one thread for each vCPU, the block layer's pool of at most 64, and room.
 constexpr unsigned kExtraThreads = 96;
+
+// QEMU's own highest number (kKvmFd), and room for what it opens beside those that it is given.
+constexpr rlim_t kNeededFiles = 256;
+
+// The shell's soft limit is no more than a habit; the hard one is somebody's word.
+void raise_file_limit() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) throw base::system_error("cannot look at the limit of", "open files");
+  if (files.rlim_cur >= kNeededFiles) return;
+  if (files.rlim_max < kNeededFiles)
+    throw base::Error("the limit of open files is " + std::to_string(files.rlim_max) + ", and a sandbox needs " +
+                          std::to_string(kNeededFiles),
+                      "raise the hard limit: `ulimit -n`, nofile in /etc/security/limits.conf, or LimitNOFILE= of a "
+                      "service");
+  files.rlim_cur = kNeededFiles;
+  if (::setrlimit(RLIMIT_NOFILE, &files) != 0) throw base::system_error("cannot raise the limit of", "open files");
+}
 
 void check_memory(const MachineConfig& config) {
   const Memory& memory = config.memory;
@@ -154,6 +172,7 @@ Vmm::~Vmm() {
 }
 
 std::unique_ptr<Vmm> Vmm::start(asio::any_io_executor executor, MachineConfig config, VmmOptions options) {
+  raise_file_limit();
   check_memory(config);
   if (config.accelerator == Accelerator::kTcg && config.kernel) {
     const std::string clock = clock_parameters(measure_tsc_khz());
