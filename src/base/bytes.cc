@@ -38,7 +38,8 @@ Bytes parse_bytes(std::string_view text) {
   const auto number = parse_number<double>(std::string_view(lower).substr(0, end));
   if (!number || !std::isfinite(*number)) throw bad_size(text);
   const double bytes = std::ldexp(*number, shift);
-  if (bytes < 1 || bytes > std::ldexp(1.0, 62)) throw bad_size(text);
+  if (bytes > std::ldexp(1.0, 62)) throw Error("too large: " + in_quotes(text), "a size is less than 4194304T");
+  if (bytes < 1) throw bad_size(text);
   return Bytes{static_cast<uint64_t>(bytes)};
 }
 

@@ -137,6 +137,10 @@ base::Error explain(const CLI::App& root, const CLI::ParseError& error) {
   if (const std::string missing = missing_argument(command); !missing.empty())
     return base::Error("the argument " + missing + " is missing", see);
   std::string text = error.what();
+  // CLI11 says "--engine: 1 required ENGINE missing".
+  if (const size_t colon = text.find(':'); error.get_name() == "ArgumentMismatch" && text.starts_with('-') &&
+                                           colon != std::string::npos && text.find("required") != std::string::npos)
+    return base::Error("the option " + in_quotes(text.substr(0, colon)) + " needs a value", see);
   if (const size_t line = text.find('\n'); line != std::string::npos) text.resize(line);
   return base::Error(base::escaped(text), see);
 }

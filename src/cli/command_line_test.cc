@@ -119,6 +119,9 @@ TEST(RunCommandLine, MistakesAreOneLineWithARemedy) {
       {{"stop"}, "the argument NAME is missing (see 'caisson stop --help')"},
       {{"image"}, "which one of its commands is missing (see 'caisson image --help')"},
       {{"image", "lss"}, "unknown command 'lss' (did you mean ls? see 'caisson image --help')"},
+      {{"run", "--engine"}, "the option '--engine' needs a value (see 'caisson run --help')"},
+      {{"run", "--memory", "99999999T", "--", "true"},
+       "--memory: too large: '99999999T' (a size is less than 4194304T)"},
       {{"completion", "tcsh"}, "there is no completion for the shell 'tcsh' (the shells are: bash, zsh, fish)"},
   };
   for (const auto& [words, text] : mistakes) {
@@ -138,6 +141,15 @@ TEST(RunCommandLine, DockersHabitsAreAnswered) {
       {{"kill", "x"},
        "unknown command 'kill' (caisson stop -t 0 NAME ends one at once, caisson rm -f NAME removes it, too; see "
        "'caisson --help')"},
+      {{"top", "x"},
+       "unknown command 'top' (caisson exec NAME top shows what runs in a sandbox; see 'caisson --help')"},
+      {{"restart", "x"},
+       "unknown command 'restart' (caisson stop NAME and then caisson start NAME boots it again; see 'caisson "
+       "--help')"},
+      {{"run", "--network=none", "--", "true"},
+       "unknown flag '--network' (--net says what it may reach: none, locked, balanced, open or a file; see 'caisson "
+       "run "
+       "--help')"},
       {{"run", "--rm", "--", "true"},
        "unknown flag '--rm' (a sandbox is removed at its end without being asked; --keep keeps it; see 'caisson run "
        "--help')"},

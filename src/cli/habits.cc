@@ -14,6 +14,11 @@ constexpr Habit kCommands[] = {{"ps", "caisson ls lists the sandboxes"},
                                {"kill", "caisson stop -t 0 NAME ends one at once, caisson rm -f NAME removes it, too"},
                                {"rmi", "caisson image rm NAME removes an image"},
                                {"images", "caisson image ls lists the images"},
+                               {"top", "caisson exec NAME top shows what runs in a sandbox"},
+                               {"restart", "caisson stop NAME and then caisson start NAME boots it again"},
+                               {"create", "caisson run -d makes a sandbox and starts it"},
+                               {"build", "docker build works inside: caisson run -- docker build …"},
+                               {"rename", "a sandbox keeps its name; run --name gives one"},
                                {"pull", "caisson image import NAME docker://REFERENCE fetches an image"}};
 
 constexpr std::string_view kNoSharedFolders =
@@ -22,7 +27,9 @@ constexpr std::string_view kNoSharedFolders =
 constexpr Habit kRunFlags[] = {{"--rm", "a sandbox is removed at its end without being asked; --keep keeps it"},
                                {"-v", kNoSharedFolders},
                                {"--volume", kNoSharedFolders},
-                               {"--mount", kNoSharedFolders}};
+                               {"--mount", kNoSharedFolders},
+                               {"--network", "--net says what it may reach: none, locked, balanced, open or a file"},
+                               {"--privileged", "root inside may do everything already: -u root"}};
 
 }  // namespace
 

@@ -101,7 +101,8 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--memory,-m", options.memory, "memory (default: 2G)")->type_name("SIZE");
   command.add_option("--disk", options.disk, "disk (default: 16G)")->type_name("SIZE");
   command.add_option("--pids", options.pids, "processes at a time, 0: no limit (default: 4096)")->type_name("N");
-  command.add_option("--timeout", options.timeout, "end the command after this time: 30s, 15m, 2h")->type_name("TIME");
+  command.add_option("--timeout", options.timeout, "end the command after this time: 90 (seconds), 15m, 1h30m")
+      ->type_name("TIME");
   command.add_option("--env,-e", options.environment, "environment: KEY=VALUE, or KEY to pass it on")
       ->type_name("KEY[=VALUE]")
       ->expected(1)

@@ -41,6 +41,16 @@ uint64_t file_size(const std::string& path) {
   return error ? 0 : size;
 }
 
+void check_that_it_is_there(const std::string& given) {
+  for (const char* kind : {"docker://", "oci-archive:", "docker-archive:", "oci:"}) {
+    if (given.starts_with(kind)) return;
+  }
+  if (fs::exists(given)) return;
+  const bool path = given.starts_with("/") || given.starts_with(".");
+  throw base::Error("cannot import " + base::in_quotes(given) + ": there is no such file or folder",
+                    path ? "" : "for an image of a registry write docker://" + base::escaped(given));
+}
+
 // One attempt to make an image; everything temporary is in its work folder.
 class Import {
  public:
@@ -83,11 +93,6 @@ class Import {
     if (is_folder(given_)) {
       if (fs::exists(given_ + "/oci-layout")) return {Source::Kind::kOciLayout, given_, ""};
       return {Source::Kind::kFolder, given_, ""};
-    }
-    if (!fs::exists(given_)) {
-      const bool path = given_.starts_with("/") || given_.starts_with(".");
-      throw base::Error("cannot import " + base::in_quotes(given_) + ": there is no such file or folder",
-                        path ? "" : "for an image of a registry write docker://" + base::escaped(given_));
     }
     UnpackJob question;
     question.task = UnpackJob::Task::kKind;
@@ -186,6 +191,7 @@ ImageRecord import_image(ImageStore& store, const std::string& name, const std::
     throw base::Error("the name 'base' is kept for the image that Caisson makes",
                       "choose another name, and run it with --image");
   try {
+    check_that_it_is_there(source);
     progress.step("importing the image " + base::in_quotes(name));
     ImageRecord record = Import(store, name, source, progress).run();
     progress.done();

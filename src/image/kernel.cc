@@ -188,4 +188,9 @@ Kernel ensure_kernel(base::Progress& progress) {
   }
 }
 
+std::string current_kernel_release(const std::string& cache) {
+  const auto current = read_current(cache + "/kernels");
+  return current ? current->offer.release() : std::string();
+}
+
 }  // namespace caisson::image

@@ -21,4 +21,7 @@ struct Kernel {
 // an Error that says what to do where there is none. Works as an ordinary user. Any thread.
 Kernel ensure_kernel(base::Progress& progress);
 
+// The release of the kernel that was got last, "" where none is there. `cache` is base::cache_folder().
+std::string current_kernel_release(const std::string& cache);
+
 }  // namespace caisson::image

@@ -13,7 +13,11 @@ from harness import Skipped, case, equal, true
 @case(image=None)
 def version_names_the_program(host):
     host.caisson("version").expect(out_has=re.compile(r"^caisson \d+\.\d+\.\d+"), err="")
-    true("version" in host.caisson("version", "--json").expect(err="").json(), "version --json has no version")
+    host.caisson("version").expect(out_has=[re.compile(r"^QEMU \d+\.\d+", re.M), re.compile(r"^guest kernel .", re.M),
+                                            re.compile(r"^base image .", re.M), f"host kernel {os.uname().release}\n"])
+    told = host.caisson("version", "--json").expect(err="").json()
+    for key in ("version", "protocol", "qemu", "guest_kernel", "base_image", "host_kernel", "engines"):
+        true(key in told, f"version --json has no {key}")
 
 
 @case(image=None)
@@ -44,6 +48,11 @@ def a_bad_name_is_refused(host):
 @case(image=None)
 def an_unknown_image_is_refused(host):
     host.caisson("run", "--image", "no-such-image", "--", "true").error(125, "no-such-image", "image")
+
+
+@case(image=None)
+def a_source_that_is_not_there_is_told_before_anything_is_announced(host):
+    host.caisson("image", "import", "mine", "/no/such/file").error(125, "'/no/such/file'", "there is no such file or folder")
 
 
 @case(image=None)

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -240,6 +241,38 @@ def published_ports_are_reached_from_the_host(host):
         fail("the port is still open after rm")
     except ConnectionRefusedError:
         pass
+
+
+@case()
+def attach_to_an_ended_command_says_how_it_ended(host):
+    name = host.name("ended")
+    host.caisson("run", "--image", "tiny", "--keep", "--name", name, "--", "sh", "-c", "exit 3").expect(code=3)
+    host.caisson("attach", name).error(125, f"'{name}' has ended with exit code 3: the command exited with 3", f"`caisson logs {name}`")
+    host.caisson("start", name).expect()
+    host.caisson("attach", name).error(125, "its main command has run before", f"`caisson logs {name}`")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def a_port_that_is_taken_leaves_no_sandbox(host):
+    """The same name with another port works at once; a sandbox that has run before stays, and is told what to do."""
+    name = host.name("port")
+    run = ("run", "-d", "--image", "tiny", "--name", name)
+    with socket.create_server(("127.0.0.1", 0)) as owner:
+        port = owner.getsockname()[1]
+        host.caisson(*run, "-p", f"127.0.0.1:{port}:80", "--", "sleep", "100000").expect(
+            125, out="", err_has=[f"cannot publish port 80 at '127.0.0.1:{port}'",
+                                  "(another program listens there; choose another host port: -p HOST:GUEST)"])
+        equal(host.sandboxes(), [], "ls")
+        host.caisson("run", "--image", "tiny", "--keep", "-p", f"127.0.0.1:{port}:80", "--", "true").error(125, "another host port")
+        equal(host.sandboxes(), [], "ls after a run in the foreground")
+    host.caisson(*run, "-p", f"127.0.0.1:{port}:80", "--", "sleep", "100000").expect(out=f"{name}\n")
+    host.caisson("run", "--image", "tiny", "-p", f"127.0.0.1:{port}:80", "--", "true").error(125, f"the sandbox '{name}' listens there")
+    host.caisson("stop", name).expect()
+    with socket.create_server(("127.0.0.1", port)):
+        host.caisson("start", name).error(125, f"127.0.0.1:{port}", "end what listens there first")
+    host.caisson("start", name).expect()
+    host.caisson("rm", "-f", name).expect()
 
 
 @case()

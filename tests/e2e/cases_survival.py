@@ -458,3 +458,53 @@ def a_machine_with_a_docker_engine_powers_off_in_order(host):
             console = file.read()
         true("the Docker Engine did not end" not in console, f"the console says: {console[-500:]!r}")
         host.caisson("rm", name).expect()
+
+
+@case(image=None, own_cache=True)
+def an_interrupted_image_build_leaves_nothing(host):
+    """Ctrl-C removes what was begun; what a killed build has left, the next prune does."""
+    programs = os.path.join(host.home, "programs")
+    os.mkdir(programs)
+    with open(f"{programs}/mmdebstrap", "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho 'I: running apt-get update...' >&2\nexec sleep 100000\n")
+    os.chmod(f"{programs}/mmdebstrap", 0o755)
+
+    def begun():
+        return glob.glob(f"{host.cache}/caisson/tmp/base-*/tree")
+
+    def build():
+        process = host.start("image", "build", env={"PATH": f"{programs}:{os.environ['PATH']}"})
+        wait_until(begun, "the work folder")
+        return process
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = build()
+        process.send_signal(number)
+        equal(process.wait(30), -number, "how it ended")
+        said = process.stderr.read().decode()
+        equal(said, "caisson: making the base image\ncaisson: interrupted; what was begun is removed\n", "stderr")
+        wait_until(lambda: not glob.glob(f"{host.cache}/caisson/tmp/base-*"), "the end of the work folder")
+    process = build()
+    process.kill()
+    process.wait()
+
+    def pruned():
+        host.caisson("image", "prune").expect()
+        return not glob.glob(f"{host.cache}/caisson/tmp/base-*")
+
+    wait_until(pruned, "a prune that removes it, when its helpers have ended")
+
+
+@case()
+def a_low_limit_of_open_files_is_raised_or_explained(host):
+    def run(limits):
+        return subprocess.run(["prlimit", f"--nofile={limits}", host.binary, *TINY, "--", "echo", "up"], capture_output=True, text=True,
+                              env=host.environment, cwd=host.home, timeout=240, stdin=subprocess.DEVNULL)
+
+    raised = run("150:1024")
+    equal((raised.returncode, raised.stdout), (0, "up\n"), f"with a low soft limit ({raised.stderr!r})")
+    refused = run("150:150")
+    equal(refused.returncode, 125, "with a low hard limit")
+    true("the limit of open files is 150, and a sandbox needs 256" in refused.stderr and "ulimit -n" in refused.stderr,
+         f"stderr: {refused.stderr!r}")
+    equal(host.sandboxes(), [], "ls")
