@@ -120,7 +120,7 @@ std::vector<std::string> take_authorities(const std::vector<link::Authority>& au
   const std::string bundle = certificate_bundle();
   const bool in_bundle = !bundle.empty() && put_into_bundle(bundle, all);
   if (!replace_content(kTrustCertificates, all) || all.empty()) return {};
-  std::vector<std::string> environment = {std::string("NODE_EXTRA_CA_CERTS=") + kTrustCertificate};
+  std::vector<std::string> environment = {std::string("NODE_EXTRA_CA_CERTS=") + kTrustCertificates};
   if (in_bundle) {
     environment.push_back("REQUESTS_CA_BUNDLE=" + bundle);
     environment.push_back("SSL_CERT_FILE=" + bundle);
