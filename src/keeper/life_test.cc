@@ -240,7 +240,7 @@ TEST_F(LifeTest, MemoryThatRunsOutInTheKeeperEndsItWithTheReason) {
   EXPECT_EQ(error["exit_code"], 125);
   const Sandbox sandbox = read_sandbox("kt-web");
   EXPECT_EQ(sandbox.state.status, Status::kStopped);
-  EXPECT_EQ(sandbox.state.reason, error["error"]);
+  EXPECT_EQ(sandbox.state.reason, error["error"].get<std::string>());
 }
 
 TEST_F(LifeTest, AFrameThatTheGuestMustNotSendEndsIt) {
