@@ -136,10 +136,12 @@ void add_rm(CLI::App& policy) {
 
 void add_check(CLI::App& policy) {
   CLI::App& command = add_command(
-      policy, {"policy check", "[OPTIONS] NAME TARGET", "say whether a sandbox may reach a target, and why",
-               "TARGET is HOST:PORT, udp:HOST:PORT or a URL. The exit code is 0 for allowed, 1 for refused.\n"
-               "Of a name only the name is judged; its addresses are when it is connected to.\n\n"
-               "Example:\n  caisson policy check web https://example.com/"});
+      policy,
+      {"policy check", "[OPTIONS] NAME TARGET", "say whether a sandbox may reach a target, and why",
+       "TARGET is HOST:PORT, udp:HOST:PORT or a URL. The exit code is 0 for allowed, 1 for refused.\n"
+       "Of a name only the name is judged; its addresses are when it is connected to. Where a rule for it speaks of\n"
+       "methods and paths, GET of the URL's path is judged.\n\n"
+       "Example:\n  caisson policy check web https://example.com/"});
   const auto words = add_words(command, "target", "what");
   command.get_option("target")->expected(1);
   command.add_flag("--json", words->json, "as JSON");

@@ -34,9 +34,36 @@ base::Error not_a_target(const std::string& target) {
                      "write HOST:PORT, udp:HOST:PORT or a URL, for example example.com:443");
 }
 
-}  // namespace
+bool is_http(const std::string& target) {
+  return target.starts_with("https://") || target.starts_with("http://");
+}
+
+// "/x" of "https://example.com/x?y"; the query is not judged.
+std::string path_of(const std::string& url) {
+  const size_t host = url.find("://") + 3;
+  const size_t end = url.find_first_of("/?#", host);
+  const std::string path = end == std::string::npos ? "" : url.substr(end, url.find_first_of("?#", end) - end);
+  return path.empty() ? "/" : path;
+}
+
+// What `host` is: a name or an address.
+template <typename Host>
+gate::Verdict judge_get(const gate::Policy& policy, const Host& host, uint16_t port, const std::string& target) {
+  const auto path = gate::canonical_path(path_of(target));
+  if (!path) return {.reason = "the path of " + base::in_quotes(target) + " has no single meaning"};
+  return policy.judge_request(host, port, "GET", *path);
+}
 
 // A target is written as a rule for one host and one port is.
+gate::Verdict judge_place(const gate::Policy& policy, const gate::Rule& place) {
+  const uint16_t port = place.ports.first;
+  if (place.host.kind == gate::HostPattern::Kind::kName)
+    return policy.judge_connect(place.protocol, place.host.name, port);
+  return policy.judge_address(place.protocol, place.host.network->network(), port);
+}
+
+}  // namespace
+
 gate::Verdict judge_target(const gate::Policy& policy, const std::string& target) {
   std::optional<gate::Rule> place;
   try {
@@ -45,12 +72,17 @@ gate::Verdict judge_target(const gate::Policy& policy, const std::string& target
     throw not_a_target(target);
   }
   if (place->ports.first != place->ports.last || place->request) throw not_a_target(target);
-  const uint16_t port = place->ports.first;
   using Kind = gate::HostPattern::Kind;
-  if (place->host.kind == Kind::kName) return policy.judge_connect(place->protocol, place->host.name, port);
-  if (place->host.kind == Kind::kNetwork && place->host.network->is_one_address())
-    return policy.judge_address(place->protocol, place->host.network->network(), port);
-  throw not_a_target(target);
+  const bool is_name = place->host.kind == Kind::kName;
+  if (!is_name && !(place->host.kind == Kind::kNetwork && place->host.network->is_one_address()))
+    throw not_a_target(target);
+  gate::Verdict verdict = judge_place(policy, *place);
+  if (!verdict.allowed || !is_http(target)) return verdict;
+  const uint16_t port = place->ports.first;
+  if (is_name && policy.needs_http(place->host.name, port)) return judge_get(policy, place->host.name, port, target);
+  if (is_name) return verdict;
+  const gate::IpAddress address = place->host.network->network();
+  return policy.needs_http(address, port) ? judge_get(policy, address, port, target) : verdict;
 }
 
 }  // namespace caisson::cli

@@ -10,7 +10,8 @@
 
 namespace caisson::cli {
 
-// HOST:PORT, tcp:HOST:PORT, udp:HOST:PORT, or a URL. Throws base::Error.
+// HOST:PORT, tcp:HOST:PORT, udp:HOST:PORT, or a URL, of which GET of its path is judged too where a rule speaks of
+// methods and paths. Throws base::Error.
 gate::Verdict judge_target(const gate::Policy& policy, const std::string& target);
 
 }  // namespace caisson::cli

@@ -2,6 +2,7 @@
 
 #include "gate/http_path.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -47,6 +48,27 @@ void append(std::string& out, uint8_t byte) {
   }
 }
 
+// Stands for an escaped slash. It is none of the bytes of a path.
+constexpr char kEscapedSlash = '\x01';
+constexpr std::string_view kEscapedSlashText = "%2F";
+
+// What a server sees that takes the one for the other.
+std::string with_slashes(std::string text) {
+  std::replace(text.begin(), text.end(), kEscapedSlash, '/');
+  return text;
+}
+
+// A canonical path, or a pattern, with one byte for each of its escaped slashes.
+std::string folded(std::string_view canonical) {
+  std::string text;
+  for (size_t i = 0; i < canonical.size(); ++i) {
+    const bool escaped = canonical.substr(i).starts_with(kEscapedSlashText);
+    text += escaped ? kEscapedSlash : canonical[i];
+    if (escaped) i += kEscapedSlashText.size() - 1;
+  }
+  return text;
+}
+
 // The bytes that `path` stands for; nothing where one of them is refused.
 std::optional<std::string> decoded(std::string_view path) {
   std::string bytes;
@@ -58,8 +80,11 @@ std::optional<std::string> decoded(std::string_view path) {
       const auto low = hex_digit(path[i + 2]);
       if (!high || !low) return std::nullopt;
       byte = static_cast<uint8_t>(*high << 4 | *low);
-      if (byte == '/') return std::nullopt;
       i += 2;
+      if (byte == '/') {
+        bytes += kEscapedSlash;
+        continue;
+      }
     } else if (byte >= 0x80 || byte == ' ') {
       return std::nullopt;
     }
@@ -90,9 +115,11 @@ bool segments_are_plain(std::string_view path) {
 
 // Which of a pattern's positions can be reached by the bytes read so far: linear in the path for any pattern, since the
 // path is the guest's. Position i: the pattern's first i bytes are used up.
+// `takes_escaped`: whether a star stands for an escaped slash too.
 class Glob {
  public:
-  explicit Glob(std::string_view pattern) : pattern_(pattern), reached_(pattern.size() + 1) {
+  Glob(std::string_view pattern, bool takes_escaped)
+      : pattern_(pattern), takes_escaped_(takes_escaped), reached_(pattern.size() + 1) {
     reached_[0] = true;
     skip_stars();
   }
@@ -103,7 +130,7 @@ class Glob {
       if (!reached_[i]) continue;
       if (pattern_[i] != '*') {
         if (pattern_[i] == byte) next_[i + 1] = true;
-      } else if (byte != '/' || is_double(i)) {
+      } else if (star_takes(byte, i)) {
         next_[i] = true;
       }
     }
@@ -114,6 +141,10 @@ class Glob {
   bool matched() const { return reached_.back(); }
 
  private:
+  bool star_takes(char byte, size_t star) const {
+    if (byte == kEscapedSlash) return takes_escaped_;
+    return byte != '/' || is_double(star);
+  }
   bool is_double(size_t star) const { return star + 1 < pattern_.size() && pattern_[star + 1] == '*'; }
 
   // A star stands for nothing, too.
@@ -124,6 +155,7 @@ class Glob {
   }
 
   std::string_view pattern_;
+  bool takes_escaped_;
   std::vector<bool> reached_;
   std::vector<bool> next_;
 };
@@ -136,15 +168,41 @@ std::string lowered(std::string_view text) {
   return lower;
 }
 
+bool matches(std::string_view pattern, std::string_view path, bool takes_escaped) {
+  Glob glob(pattern, takes_escaped);
+  for (char byte : path) glob.read(byte);
+  return glob.matched();
+}
+
+// Also where only a slash at the end differs.
+bool resembles(std::string_view pattern, std::string path) {
+  if (matches(pattern, path, true)) return true;
+  if (path.ends_with('/')) {
+    path.pop_back();
+  } else {
+    path += '/';
+  }
+  return matches(pattern, path, true);
+}
+
 }  // namespace
 
 std::optional<CanonicalPath> canonical_path(std::string_view raw) {
   const std::string_view path = raw.substr(0, raw.find('?'));
   if (path.size() > kMaxPathBytes || !path.starts_with('/')) return std::nullopt;
   const auto bytes = decoded(path);
-  if (!bytes || !segments_are_plain(*bytes) || !is_utf8(*bytes)) return std::nullopt;
+  if (!bytes || !segments_are_plain(*bytes) || !segments_are_plain(with_slashes(*bytes)) ||
+      !is_utf8(with_slashes(*bytes))) {
+    return std::nullopt;
+  }
   std::string canonical;
-  for (char c : *bytes) append(canonical, static_cast<uint8_t>(c));
+  for (char c : *bytes) {
+    if (c == kEscapedSlash) {
+      canonical += kEscapedSlashText;
+    } else {
+      append(canonical, static_cast<uint8_t>(c));
+    }
+  }
   return CanonicalPath(std::move(canonical));
 }
 
@@ -165,22 +223,18 @@ std::string checked_path_pattern(std::string_view text) {
   return canonical->text();
 }
 
+bool CanonicalPath::has_escaped_slash() const {
+  return text_.find(kEscapedSlashText) != std::string::npos;
+}
+
 bool path_matches(std::string_view pattern, std::string_view canonical) {
-  Glob glob(pattern);
-  for (char byte : canonical) glob.read(byte);
-  return glob.matched();
+  return matches(folded(pattern), folded(canonical), false);
 }
 
 bool path_resembles(std::string_view pattern, std::string_view canonical) {
-  const std::string lower_pattern = lowered(pattern);
-  std::string path = lowered(canonical);
-  if (path_matches(lower_pattern, path)) return true;
-  if (path.ends_with('/')) {
-    path.pop_back();
-  } else {
-    path += '/';
-  }
-  return path_matches(lower_pattern, path);
+  const std::string lower_pattern = lowered(folded(pattern));
+  const std::string path = lowered(folded(canonical));
+  return resembles(lower_pattern, path) || resembles(with_slashes(lower_pattern), with_slashes(path));
 }
 
 }  // namespace caisson::gate

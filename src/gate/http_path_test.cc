@@ -34,6 +34,8 @@ TEST(CanonicalPath, HasOneSpellingForOnePath) {
       {"/?", "/"},
       {"/.git/config", "/.git/config"},
       {"/a..b/c..", "/a..b/c.."},
+      {"/@scope%2fname", "/@scope%2Fname"},
+      {"/%40scope%2Fname/", "/@scope%2Fname/"},
   };
   for (const auto& one : kCases) EXPECT_EQ(canonical(one.raw), one.canonical) << one.raw;
 }
@@ -62,8 +64,14 @@ TEST(CanonicalPath, IsNotThereForWhatServersReadDifferently) {
            "/..%20/a",
            "/%20",
            "/a/%20./b",  // and blanks
-           "/a%2fb",
-           "/a%2Fb",
+           "/a%2f/b",
+           "/a/%2Fb",
+           "/%2f",
+           "/a%2f%2fb",
+           "/a%2f..%2fb",
+           "/..%2fa",
+           "/a%2f.",
+           "/%252fa",
            "/a%5cb",
            "/a\\b",
            "/..\\a",
@@ -142,6 +150,26 @@ TEST(PathMatches, StarsStayInTheirSegment) {
     EXPECT_EQ(path_matches(one.pattern, one.path), one.matches) << one.pattern << " " << one.path;
 }
 
+TEST(PathMatches, AnEscapedSlashIsNoSlashAndInNoStar) {
+  struct {
+    const char* pattern;
+    const char* path;
+    bool matches;
+    bool resembles;
+  } constexpr kCases[] = {
+      {"/@a%2Fb", "/@a%2Fb", true, true},      {"/@a%2Fb", "/@a/b", false, true},
+      {"/@a/b", "/@a%2Fb", false, true},       {"/@*%2F*", "/@a%2Fb", true, true},
+      {"/@*%2F*", "/@a%2Fb%2Fc", false, true}, {"/*", "/@a%2Fb", false, true},
+      {"/**", "/@a%2Fb", false, true},         {"/@a/**", "/@a%2Fb", false, true},
+      {"/@a%2F**", "/@a%2Fb/c", true, true},   {"/@a%2Fb", "/@a%2Fc", false, false},
+      {"/@a%2Fb", "/@A%2FB/", false, true},
+  };
+  for (const auto& one : kCases) {
+    EXPECT_EQ(path_matches(one.pattern, one.path), one.matches) << one.pattern << " " << one.path;
+    EXPECT_EQ(path_resembles(one.pattern, one.path), one.resembles) << one.pattern << " " << one.path;
+  }
+}
+
 TEST(PathMatches, ManyStarsCostNoMoreThanTheirNumber) {
   std::string pattern = "/";
   for (int i = 0; i < 300; ++i) pattern += "**a";
@@ -160,6 +188,7 @@ TEST(PathResembles, IgnoresCaseAndASlashAtTheEnd) {
 
 TEST(CheckedPathPattern, RefusesWhatCouldNeverMatch) {
   EXPECT_EQ(checked_path_pattern("/%61/*/**"), "/a/*/**");
+  EXPECT_EQ(checked_path_pattern("/@scope%2fname"), "/@scope%2Fname");
   for (const char* text : {"", "a", "/a//b", "/../a", "/a?b", "/a;b", "/***", "/a%2ab", "/%2A"}) {
     EXPECT_THROW(checked_path_pattern(text), base::Error) << text;
   }

@@ -140,7 +140,8 @@ bool has_method(const RequestPattern& pattern, std::string_view method, bool all
 }
 
 bool speaks_of_request(const Entry& entry, std::string_view method, const CanonicalPath& path) {
-  if (!entry.rule.request) return true;
+  // What an escaped slash means to the server is known only where a rule says it.
+  if (!entry.rule.request) return !entry.allow || !path.has_escaped_slash();
   if (!has_method(*entry.rule.request, method, entry.allow)) return false;
   const std::string& pattern = entry.rule.request->path;
   return entry.allow ? path_matches(pattern, path.text()) : path_resembles(pattern, path.text());
@@ -162,7 +163,10 @@ Verdict decide_request(const Matches& matches, const Request& request, Default f
     if (!entry->allow) return by_rule(*entry, what);
     if (allowing == nullptr) allowing = entry;
   }
-  return allowing != nullptr ? by_rule(*allowing, what) : by_default(fallback, what);
+  if (allowing != nullptr) return by_rule(*allowing, what);
+  if (request.path.has_escaped_slash())
+    return denied("no rule with this escaped slash in its path (%2F) allows " + what);
+  return by_default(fallback, what);
 }
 
 bool any_speaks_of_requests(const Matches& matches, uint16_t port) {

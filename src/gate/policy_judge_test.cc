@@ -326,5 +326,27 @@ TEST(Judge, StaysQuickWithManyRules) {
   }
 }
 
+TEST(JudgeRequest, AnEscapedSlashIsAllowedByARuleThatHasItOnly) {
+  const auto allows = [](const Policy& policy, const char* path) {
+    return policy.judge_request("a.com", 443, "GET", canonical_path(path).value()).allowed;
+  };
+  Policy policy;
+  policy.add(parse_rule("a.com GET /@scope%2fname"), true, "test");
+  policy.add(parse_rule("a.com GET /free/**"), true, "test");
+  EXPECT_TRUE(allows(policy, "/@scope%2fname"));
+  EXPECT_TRUE(allows(policy, "/@scope%2Fname"));
+  EXPECT_FALSE(allows(policy, "/@scope/name"));
+  EXPECT_FALSE(allows(policy, "/free/a%2fb"));
+  policy.add(parse_rule("a.com"), true, "test");
+  EXPECT_TRUE(allows(policy, "/@scope/name"));
+  EXPECT_FALSE(allows(policy, "/free/a%2fb"));
+  policy.set_fallback(Default::kAllow);
+  EXPECT_FALSE(allows(policy, "/free/a%2fb"));
+  EXPECT_EQ(policy.judge_request("a.com", 443, "GET", canonical_path("/x%2fy").value()).reason,
+            "no rule with this escaped slash in its path (%2F) allows GET '/x%2Fy' on 'a.com' port 443");
+  policy.add(parse_rule("a.com GET /@scope/**"), false, "test");
+  EXPECT_FALSE(allows(policy, "/@scope%2fname"));
+}
+
 }  // namespace
 }  // namespace caisson::gate

@@ -69,6 +69,10 @@ print(ask("GET", "http://{place}/ok/%2e%2e/other")[:2])
     equal(seen, ["GET /ok/a?b HTTP/1.1"], "requests at the server")
     equal(requests_in_log(host, name), [("allowed", "GET", "/ok/a", 200), ("refused", "POST", "/ok/a", 403),
                                         ("refused", "GET", "/other", 403), ("refused", "GET", "/ok/%2e%2e/other", 400)], "the log")
+    host.caisson("policy", "check", name, f"http://{place}/ok/a?b").expect(out_has="allowed: GET '/ok/a' on 'example.com'")
+    host.caisson("policy", "check", name, f"http://{place}/other").expect(code=1, out_has="refused: no rule allows GET '/other'")
+    host.caisson("policy", "check", name, f"http://{place}").expect(code=1, out_has="refused: no rule allows GET '/' on")
+    host.caisson("policy", "check", name, f"http://{place}/a/../b").expect(code=1, out_has="has no single meaning")
     smuggled = f'''
 import socket
 with socket.create_connection(("example.com", {port}), 60) as one:
