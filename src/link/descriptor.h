@@ -19,9 +19,9 @@ class Descriptor {
   // Made non-blocking and owned; with an empty Fd it is one that was closed.
   Descriptor(const asio::any_io_executor& executor, base::Fd fd) : descriptor_(executor) {
     if (!fd) return;
-    base::set_nonblocking(fd.get(), true);
     descriptor_.assign(fd.get());
     (void)fd.release();
+    descriptor_.native_non_blocking(true);
   }
 
   int get() { return descriptor_.native_handle(); }

@@ -88,30 +88,30 @@ asio::awaitable<void> send_all(Relay& relay, std::span<const uint8_t> bytes) {
   }
 }
 
-enum class Piece { kPassed, kNone, kEnd };
+enum class Piece { kMore, kAll, kEnd };
 
-// What the socket has now.
+// What the socket has now, or the most of it that is passed on at once.
 asio::awaitable<Piece> pass_to_stream(Relay& relay) {
   Buffer buffer;
   const std::span<uint8_t> all = buffer.all();
   const ssize_t got = ::recv(relay.open_socket(), all.data(), all.size(), 0);
   if (got == 0) co_return Piece::kEnd;
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) co_return Piece::kNone;
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) co_return Piece::kAll;
   if (got < 0) throw base::system_error("cannot receive from", "connection");
   const auto size = static_cast<size_t>(got);
   std::span<const uint8_t> piece = buffer.first(size);
   if (relay.filter) piece = co_await relay.filter->pass(Way::kToStream, piece);
   relay.end.to_stream_bytes += piece.size();
   if (!piece.empty()) co_await relay.stream->write(piece);
-  co_return Piece::kPassed;
+  co_return size == all.size() ? Piece::kMore : Piece::kAll;
 }
 
 asio::awaitable<void> to_stream(std::shared_ptr<Relay> relay) {
   try {
-    Piece piece = Piece::kNone;
+    Piece piece = Piece::kMore;
     while (piece != Piece::kEnd) {
       piece = co_await pass_to_stream(*relay);
-      if (piece == Piece::kNone) co_await relay->socket->readable();
+      if (piece == Piece::kAll) co_await relay->socket->readable();
     }
     co_await relay->stream->close_write();
   } catch (const std::exception& error) {

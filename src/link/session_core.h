@@ -98,6 +98,7 @@ class SessionCore : public std::enable_shared_from_this<SessionCore> {
   uint32_t streams_from_other_end_ = 0;
   uint32_t unacknowledged_ = 0;
   size_t buffered_ = 0;
+  int payloads_at_once_ = 0;
 
   bool ended_ = false;
   bool running_ = false;

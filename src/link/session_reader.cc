@@ -6,7 +6,8 @@
 //
 // How much is read at once: a header, or a payload and the header behind it. Never more, so that no byte behind a
 // GoAway is taken from the port (a session's last frame is a GoAway, which has no payload). For bulk data that is one
-// system call a frame, straight into the stream's memory.
+// system call a frame, straight into the stream's memory. What of a payload is there already is read without a turn of
+// the event loop; every so often, and when a stream was opened, the others get theirs all the same.
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,8 @@
 namespace caisson::link {
 
 namespace {
+
+constexpr int kMostPayloadsAtOnce = 16;
 
 std::string on_stream(uint32_t id) {
   return " on stream " + std::to_string(id);
@@ -83,7 +86,11 @@ asio::awaitable<size_t> SessionCore::read_payload(StreamStatePtr stream, uint32_
     const bool keep = stream && !stream->broken();
     std::span<uint8_t> room = std::span(nowhere).first(std::min(nowhere.size(), missing + next.size()));
     if (keep) room = stream->incoming.prepare(missing + next.size());
-    const size_t got = co_await read_transport(room);
+    size_t got = ++payloads_at_once_ <= kMostPayloadsAtOnce ? transport_->try_read(room) : 0;
+    if (got == 0) {
+      payloads_at_once_ = 0;
+      got = co_await read_transport(room);
+    }
     if (got == 0) end("the byte stream ended inside a frame", Farewell::kNone);
     const size_t payload = std::min(got, missing);
     const size_t of_next = got - payload;
@@ -137,6 +144,7 @@ StreamStatePtr SessionCore::opened_by_other_end(const Frame& frame) {
   StreamStatePtr stream = add_stream(frame.stream);
   ++streams_from_other_end_;
   waiting_accepts_.push_back(stream);
+  payloads_at_once_ = kMostPayloadsAtOnce;
   acceptable_.notify_one();
   return stream;
 }

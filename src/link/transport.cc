@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,10 @@
 #include "base/error.h"
 
 namespace caisson::link {
+
+size_t Transport::try_read(std::span<uint8_t>) {
+  return 0;
+}
 
 size_t Transport::try_write(std::span<const iovec>) {
   return 0;
@@ -93,6 +98,12 @@ asio::awaitable<size_t> read_from(asio::posix::stream_descriptor& source, std::s
   co_return got;
 }
 
+size_t read_now(asio::posix::stream_descriptor& source, std::span<uint8_t> into) {
+  if (!source.is_open()) return 0;
+  const ssize_t got = ::read(source.native_handle(), into.data(), into.size());
+  return got > 0 ? static_cast<size_t>(got) : 0;
+}
+
 asio::awaitable<void> write_to(asio::posix::stream_descriptor& target, Sink& sink, std::span<const uint8_t> from) {
   while (!from.empty()) {
     const iovec part{const_cast<uint8_t*>(from.data()), from.size()};
@@ -122,6 +133,7 @@ class DescriptorTransport final : public Transport {
       : descriptor_(adopt(executor, std::move(fd))), sink_(descriptor_.native_handle()) {}
 
   asio::awaitable<size_t> read_some(std::span<uint8_t> into) override { return read_from(descriptor_, into); }
+  size_t try_read(std::span<uint8_t> into) override { return read_now(descriptor_, into); }
   asio::awaitable<void> write_all(std::span<const uint8_t> from) override { return write_to(descriptor_, sink_, from); }
   size_t try_write(std::span<const iovec> parts) override { return descriptor_.is_open() ? sink_.try_write(parts) : 0; }
   void close() override {
@@ -142,6 +154,7 @@ class PipeTransport final : public Transport {
         sink_(target_.native_handle()) {}
 
   asio::awaitable<size_t> read_some(std::span<uint8_t> into) override { return read_from(source_, into); }
+  size_t try_read(std::span<uint8_t> into) override { return read_now(source_, into); }
   asio::awaitable<void> write_all(std::span<const uint8_t> from) override { return write_to(target_, sink_, from); }
   size_t try_write(std::span<const iovec> parts) override { return target_.is_open() ? sink_.try_write(parts) : 0; }
   void close() override {

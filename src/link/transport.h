@@ -23,6 +23,9 @@ class Transport {
   virtual ~Transport() = default;
   // At least one byte, or 0 at the end of the stream. Throws base::Error.
   virtual asio::awaitable<size_t> read_some(std::span<uint8_t> into) = 0;
+  // The same without waiting, and without a turn of the event loop: 0 where nothing is there, it has ended or failed
+  // (which read_some then says), or the transport cannot do it.
+  virtual size_t try_read(std::span<uint8_t> into);
   // All of it. Throws base::Error.
   virtual asio::awaitable<void> write_all(std::span<const uint8_t> from) = 0;
   // Writes a beginning of `parts` without waiting and returns its length, 0 where nothing can be taken now; never
