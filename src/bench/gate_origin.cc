@@ -21,8 +21,8 @@ constexpr size_t kPieceBytes = 256U << 10;
 constexpr size_t kMostHeadBytes = 8192;
 
 std::span<const uint8_t> piece() {
-  static const std::vector<uint8_t> bytes(kPieceBytes, 'x');
-  return bytes;
+  static const std::vector<uint8_t> kBytes(kPieceBytes, 'x');
+  return kBytes;
 }
 
 asio::awaitable<void> send_bytes(gate::ByteStreamPtr to, uint64_t count) {

@@ -70,14 +70,13 @@ asio::awaitable<Answer> Questions::ask(std::string target, std::function<bool()>
 }
 
 void Questions::settle(const QuestionPtr& question, Answer answer) {
-  const QuestionPtr kept = question;
-  kept->answer = answer;
-  kept->is_open = {};
-  kept->timer.cancel();
-  std::erase(open_, kept);
-  if (answer == Answer::kDenied && !closed_) denied_.insert(kept->about.target);
+  question->answer = answer;
+  question->is_open = {};
+  question->timer.cancel();
+  std::erase(open_, question);
+  if (answer == Answer::kDenied && !closed_) denied_.insert(question->about.target);
   unanswered_ = answer == Answer::kUnanswered ? unanswered_ + 1 : 0;
-  kept->answered.notify_all();
+  question->answered.notify_all();
   note_change();
 }
 
@@ -85,7 +84,8 @@ bool Questions::answer(uint64_t id, Answer answer) {
   const auto found =
       std::find_if(open_.begin(), open_.end(), [&](const QuestionPtr& question) { return question->about.id == id; });
   if (found == open_.end()) return false;
-  settle(*found, answer);
+  QuestionPtr question = *found;  // outlives its place in the list
+  settle(question, answer);
   return true;
 }
 
@@ -99,7 +99,10 @@ void Questions::recheck() {
 void Questions::close() {
   if (closed_) return;
   closed_ = true;
-  while (!open_.empty()) settle(open_.front(), Answer::kDenied);
+  while (!open_.empty()) {
+    QuestionPtr question = open_.front();
+    settle(question, Answer::kDenied);
+  }
   note_change();
 }
 
