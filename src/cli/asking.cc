@@ -23,6 +23,9 @@ constexpr char kInterrupt = 3;
 constexpr char kEndOfInput = 4;
 constexpr char kErase = 127;
 
+// The command's output may have left the terminal in any state: hidden or coloured text, a scrolling region, another
+// character set. This resets it (DECSTR, DECSTBM, SGR, SCS) and goes on below all that is shown.
+constexpr std::string_view kTakeScreen = "\x1b[!p\x1b[r\x1b[m\x1b(B\x0f\x1b[?7h\x1b[?25h\x1b[999;1H\n";
 constexpr std::string_view kPrompt =
     "  a: once, s: for as long as this sandbox is there, d: no. Your answer, then Enter: ";
 
@@ -90,12 +93,21 @@ void Asking::show(bool raw) {
   shown_ = questions_.front();
   typed_.clear();
   ::tcflush(input_, TCIFLUSH);
-  print(fmt::format("\ncaisson: the sandbox wants to connect to {}, and no rule speaks of that ({} s to answer)\n{}",
-                    base::in_quotes(shown_->target), shown_->seconds, kPrompt));
+  print(std::string(kTakeScreen));
+  print(fmt::format("\ncaisson: the sandbox wants to connect to {}, and no rule speaks of that ({} s to answer)\n",
+                    base::in_quotes(shown_->target), shown_->seconds));
+  prompt();
+}
+
+// With the target: what stands above may be what the sandbox has written to look like a question.
+void Asking::prompt() const {
+  print(fmt::format("{}: {}", base::in_quotes(shown_->target), kPrompt));
 }
 
 std::optional<Asking::Reply> Asking::finish(const char* answer) {
   Reply reply{.id = shown_->id, .answer = answer};
+  print(
+      fmt::format("caisson: {} {}\n", reply.answer == "deny" ? "denied" : "allowed", base::in_quotes(shown_->target)));
   answered_ = reply.id;
   shown_.reset();
   std::erase_if(questions_, [&](const Question& question) { return question.id == reply.id; });
@@ -116,7 +128,7 @@ std::optional<Asking::Reply> Asking::take(std::string_view typed, bool& interrup
       if (line == "a" || line == "once") return finish("once");
       if (line == "s" || line == "sandbox") return finish("sandbox");
       if (line == "d" || line == "deny") return finish("deny");
-      print(std::string(kPrompt));
+      prompt();
     } else if (raw_ && (c == kErase || c == '\b')) {
       if (typed_.empty()) continue;
       typed_.pop_back();

@@ -49,6 +49,7 @@ class Asking {
   void read_lines();
   void read_line(const std::string& line);
   void print(const std::string& text) const;
+  void prompt() const;
   std::optional<Reply> finish(const char* answer);
 
   int connection_;

@@ -129,6 +129,10 @@ int run(Prepared prepared, const LearnOptions& options) {
                                                                        .may_leave = false});
 }
 
+bool is_gone(const std::string& name) {
+  return !std::filesystem::exists(keeper::sandboxes_folder() + "/" + name);
+}
+
 int learn(const LearnOptions& options, const Tail& tail) {
   check(options);
   RunOptions open = options.run;
@@ -146,7 +150,7 @@ int learn(const LearnOptions& options, const Tail& tail) {
       spec, {.name_is_made_up = open.name.empty(), .may_be_idle = false, .policy = std::move(network.policy)});
   const std::string name = prepared.spec.name;
   base::Scope removed([&] {
-    if (open.keep) return;
+    if (open.keep || is_gone(name)) return;
     try {
       remove(name);
     } catch (const Error& error) {
@@ -154,6 +158,7 @@ int learn(const LearnOptions& options, const Tail& tail) {
     }
   });
   const int code = run(std::move(prepared), options);
+  if (is_gone(name)) return code;  // it could not be started at all
   stop_sandbox(keeper::read_sandbox(name), kStopLimit);
   const keeper::State state = keeper::read_sandbox(name).state;
   // A command that never started has taught nothing.
@@ -170,7 +175,8 @@ void add_policy_learn_command(CLI::App& policy, Tail& tail) {
   command.add_option("--output,-o", options->output, "the file to write (default: caisson-policy.toml); -: stdout")
       ->type_name("FILE");
   command.add_flag("--force", options->force, "replace the file when it exists");
-  command.add_flag("--merge", options->merge, "a star for four or more names below one, one rule for several ports");
+  command.add_flag("--merge", options->merge,
+                   "a star for four or more names below one, every port of a public host with several");
   declare_run_options(command, options->run);
   command.callback([options, &tail] { throw Exit{learn(*options, tail)}; });
 }

@@ -10,16 +10,49 @@ namespace caisson::gate {
 
 asio::awaitable<std::span<const uint8_t>> HelloFilter::pass(link::Way way, std::span<const uint8_t> bytes) {
   co_await budget_.spend(bytes.size());
-  if (decided_ || way == link::Way::kToStream) co_return bytes;
-  co_return look_at(bytes);
+  if (way == link::Way::kToStream) co_return bytes;
+  if (stage_ == Stage::kDecided) {
+    forget();
+    co_return bytes;
+  }
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  kept_.erase(0, passed_);
+  kept_ += text;
+  passed_ = look(text);
+  co_return std::span(reinterpret_cast<const uint8_t*>(kept_.data()), passed_);
 }
 
-std::span<const uint8_t> HelloFilter::look_at(std::span<const uint8_t> bytes) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  kept_ += text;
+// How many of the bytes that are kept may pass; `text` is their end, which is new.
+size_t HelloFilter::look(std::string_view text) {
+  if (stage_ == Stage::kFirst) {
+    if (!hello_ends(text)) return 0;
+    if (stage_ == Stage::kDecided) return kept_.size();
+    stage_ = Stage::kBehind;
+    scan_ = SecondHelloScan(reader_.hello().early_data);
+    scan_.skip(reader_.bytes());
+  }
+  size_t free = 0;
+  if (stage_ == Stage::kBehind) {
+    free = scan_.next(kept_);
+    if (scan_.found() == SecondHelloScan::Found::kNotYet) return free;
+    if (scan_.found() == SecondHelloScan::Found::kNone) {
+      stage_ = Stage::kDecided;
+      return kept_.size();
+    }
+    stage_ = Stage::kSecond;
+    reader_ = {};
+    text = std::string_view(kept_).substr(free);
+  }
+  if (!hello_ends(text)) return free;
+  stage_ = Stage::kDecided;  // a server asks once
+  return kept_.size();
+}
+
+// Whether the hello that is being read is whole, and let through. What is none decides.
+bool HelloFilter::hello_ends(std::string_view text) {
   switch (reader_.feed(text)) {
     case ClientHelloReader::State::kNeedMore:
-      return {};
+      return false;
     case ClientHelloReader::State::kMalformed:
       object(base::escaped(reader_.problem()));
       break;
@@ -27,10 +60,17 @@ std::span<const uint8_t> HelloFilter::look_at(std::span<const uint8_t> bytes) {
       if (std::string why = hello_objection(reader_.hello(), rules_); !why.empty()) object(std::move(why));
       break;
     case ClientHelloReader::State::kNotTls:
+      stage_ = Stage::kDecided;
       break;
   }
-  decided_ = true;
-  return {reinterpret_cast<const uint8_t*>(kept_.data()), kept_.size()};
+  return true;
+}
+
+// What was kept is of no use any more, and there may be thousands of connections.
+void HelloFilter::forget() {
+  if (kept_.capacity() == 0) return;
+  std::string().swap(kept_);
+  reader_ = {};
 }
 
 std::string hello_objection(const ClientHello& hello, const HelloRules& rules) {

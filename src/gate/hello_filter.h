@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What passes on a connection to a name: if the client speaks TLS, the name in its first message (SNI) must be the one
-// that the connection was allowed for. Otherwise an allowed name would open every other site of the same server.
+// that the connection was allowed for, and in the second one, where the server asks for it (second_hello.h). Otherwise
+// an allowed name would open every other site of the same server.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "gate/budget.h"
+#include "gate/second_hello.h"
 #include "gate/tls_hello.h"
 #include "link/relay.h"
 
@@ -31,7 +33,7 @@ class HelloFilter final : public link::RelayFilter {
       : keeps_alive_(std::move(keeps_alive)),
         budget_(budget),
         rules_(std::move(rules)),
-        decided_(rules_.name.empty()) {}
+        stage_(rules_.name.empty() ? Stage::kDecided : Stage::kFirst) {}
 
   asio::awaitable<std::span<const uint8_t>> pass(link::Way way, std::span<const uint8_t> bytes) override;
 
@@ -39,15 +41,21 @@ class HelloFilter final : public link::RelayFilter {
   const std::string& objection() const { return objection_; }
 
  private:
-  std::span<const uint8_t> look_at(std::span<const uint8_t> bytes);
+  enum class Stage : uint8_t { kFirst, kBehind, kSecond, kDecided };  // which hello is read, or looked for
+
+  size_t look(std::string_view text);
+  bool hello_ends(std::string_view text);
+  void forget();
   void object(std::string why);
 
   std::shared_ptr<void> keeps_alive_;  // the owner of `budget`
   Budget& budget_;
   HelloRules rules_;
   ClientHelloReader reader_;
-  std::string kept_;  // the first bytes, until the hello is complete
-  bool decided_;
+  SecondHelloScan scan_{false};
+  std::string kept_;   // what arrived and has not passed, and what the last call has let pass
+  size_t passed_ = 0;  // the latter
+  Stage stage_;
   std::string objection_;
 };
 

@@ -231,6 +231,40 @@ TEST_F(Http2Attack, MoreStreamsThanAllowed) {
   EXPECT_EQ(client->streams[2 * Http2Limits::kStreams + 1].reset, static_cast<uint32_t>(NGHTTP2_REFUSED_STREAM));
 }
 
+// What the server has no room for would wait in the gate's memory.
+TEST_F(Http2Attack, MoreStreamsThanTheServerTakes) {
+  on_request = [this](int32_t id) {
+    if (id != 1) return;
+    const nghttp2_settings_entry one{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1};
+    nghttp2_submit_settings(server->session, NGHTTP2_FLAG_NONE, &one, 1);
+    server->answer(id, {{":status", "200"}}, true);
+  };
+  constexpr int32_t kLastHeld = 3 + 2 * static_cast<int32_t>(Http2Limits::kHeldRequests);
+  run([this]() -> Task {
+    const int32_t first = client->ask(get("/ok"));
+    co_await closed(first);
+    for (int i = 0; i < 30; ++i) client->ask(get("/ok"));
+    co_await client->until([this] { return client->streams[61].closed.has_value(); });
+  });
+  EXPECT_EQ(asked(), 2U);
+  EXPECT_FALSE(client->streams[kLastHeld].closed);
+  for (int32_t id = kLastHeld + 2; id <= 61; id += 2)
+    EXPECT_EQ(client->streams[id].reset, static_cast<uint32_t>(NGHTTP2_REFUSED_STREAM)) << id;
+}
+
+TEST_F(Http2Attack, LongTrailers) {
+  on_request = [](int32_t) {};
+  run([this]() -> Task {
+    const int32_t id = client->ask(request("POST", "/ok"), false);
+    co_await server->until([this] { return asked() == 1; });
+    client->end(id, {{"x", std::string(kMostTrailerBytes, 'x')}});
+    co_await closed(id);
+  });
+  EXPECT_FALSE(server->streams[1].ended);
+  ASSERT_FALSE(records.empty());
+  EXPECT_THAT(records.back().reason, EndsWith("its trailers are longer than 8192 bytes"));
+}
+
 // CVE-2023-44487.
 TEST_F(Http2Attack, RapidReset) {
   std::string bytes;

@@ -12,6 +12,12 @@ namespace {
 
 constexpr size_t kPieceBytes = 16U << 10;
 
+// Also a lack of memory ends the connection, or its other tasks would wait for ever.
+std::string problem_of(const std::exception& error) {
+  const auto* ours = dynamic_cast<const base::Error*>(&error);
+  return ours != nullptr ? ours->problem() : std::string("the gate failed: ") + base::escaped(error.what());
+}
+
 }  // namespace
 
 Http2Connection::Http2Connection(const asio::any_io_executor& executor, ByteStreamPtr client, ByteStreamPtr server,
@@ -53,8 +59,8 @@ asio::awaitable<void> Http2Connection::read_client() {
   std::string problem;
   try {
     co_await feed_client();
-  } catch (const base::Error& error) {
-    problem = error.problem();
+  } catch (const std::exception& error) {
+    problem = problem_of(error);
   }
   client_head_.disarm();
   if (!problem.empty()) fail(problem);
@@ -99,8 +105,8 @@ asio::awaitable<void> Http2Connection::read_server(std::shared_ptr<Http2Connecti
   std::string problem;
   try {
     co_await self->feed_server();
-  } catch (const base::Error& error) {
-    problem = error.problem();
+  } catch (const std::exception& error) {
+    problem = problem_of(error);
   }
   self->server_head_.disarm();
   self->server_ended(problem);
@@ -157,8 +163,8 @@ asio::awaitable<void> Http2Connection::write_client(std::shared_ptr<Http2Connect
     self->note_end();
     self->part();
     if (!self->failed_) co_await self->client_->shutdown_write();
-  } catch (const base::Error& error) {
-    problem = error.problem();
+  } catch (const std::exception& error) {
+    problem = problem_of(error);
   }
   // One that has ended need not hear what it is told last.
   if (!problem.empty()) self->fail(self->parting_ ? "" : problem);
@@ -180,8 +186,8 @@ asio::awaitable<void> Http2Connection::write_server(std::shared_ptr<Http2Connect
     co_await self->send_all(self->server_, self->streams_.server());
     problem = self->streams_.server().problem();
     if (!problem.empty()) problem = "the server's HTTP/2 is wrong: " + problem;
-  } catch (const base::Error& error) {
-    problem = error.problem();
+  } catch (const std::exception& error) {
+    problem = problem_of(error);
   }
   self->server_ended(problem);
   self->server_->close();

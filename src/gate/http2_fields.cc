@@ -149,6 +149,8 @@ Http2Fields trailers_to_send(const Http2Fields& fields) {
     return is_pseudo(field) || is_no_trailer(field.name);
   });
   if (misplaced) throw HttpProblem("it has a trailer that belongs into its head");
+  if (list_bytes(fields) > kMostTrailerBytes)
+    throw HttpProblem("its trailers are longer than " + std::to_string(kMostTrailerBytes) + " bytes");
   Http2Fields sent;
   std::copy_if(fields.begin(), fields.end(), std::back_inserter(sent), is_passed_on);
   return sent;

@@ -35,6 +35,8 @@ int status_of(const Http2Fields& fields);
 // The response as the client gets it.
 Http2Fields response_to_send(const Http2Fields& fields);
 // Throws HttpProblem for a field that belongs into the head.
+// They may wait behind a body: list_bytes() of at most kMostTrailerBytes.
+inline constexpr size_t kMostTrailerBytes = 8192;
 Http2Fields trailers_to_send(const Http2Fields& fields);
 
 // A gRPC client is shown the reason in its own way: as the call's status.

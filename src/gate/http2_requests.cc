@@ -45,6 +45,11 @@ void Http2Streams::FromClient::pass_on(const ExchangePtr& exchange, const HttpHe
     all_.client_.reset(exchange->client_stream, NGHTTP2_REFUSED_STREAM);
     return;
   }
+  if (all_.by_server_.size() >= all_.server_.most_streams() + Http2Limits::kHeldRequests) {
+    exchange->record.reason = "the server takes no more requests at a time";
+    all_.client_.reset(exchange->client_stream, NGHTTP2_REFUSED_STREAM);
+    return;
+  }
   const Http2Fields fields = request_to_send(head, read.fields, all_.scheme_, authority_of(all_.options_));
   exchange->up.ended = read.last;
   exchange->server_stream = all_.server_.request(fields, read.last);

@@ -238,6 +238,10 @@ bool Http2Session::is_full() const {
          nghttp2_session_get_outbound_queue_size(session_) > Http2Limits::kWaitingFrames;
 }
 
+size_t Http2Session::most_streams() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 int32_t Http2Session::request(const Http2Fields& fields, bool last) {
   ++changes_;
   nghttp2_data_provider body{};

@@ -25,6 +25,7 @@ struct Http2Callbacks;
 struct Http2Limits {
   static constexpr uint32_t kStreams = 100;                   // of a client at a time
   static constexpr size_t kHeadBytes = 65536;                 // of a head or trailers (list_bytes)
+  static constexpr size_t kHeldRequests = 8;                  // that wait for the server to have room for more streams
   static constexpr uint32_t kStreamWindow = 256U << 10;       // of a body, that wait to be passed on
   static constexpr uint32_t kConnectionWindow = 1024U << 10;  // of all bodies of a connection
   static constexpr size_t kWaitingFrames = 1000;              // to be sent, without bodies, before nothing more is read
@@ -88,6 +89,9 @@ class Http2Session {
   bool in_head() const { return in_head_; }
   // Too much waits to be sent: whatever makes more of it has to wait.
   bool is_full() const;
+
+  // That the other end takes at a time.
+  size_t most_streams() const;
 
   // Differs when one of the methods below was called since, or it is less full.
   uint64_t changes() const { return changes_; }

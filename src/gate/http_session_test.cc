@@ -55,6 +55,19 @@ TEST_F(HttpSessions, CountsRefusedRequestsWithTheRuleThatWouldAllowThem) {
   EXPECT_EQ(counted->second.allow, "a.com:8080 POST /no");
 }
 
+// A user may copy what is suggested: it would open more than this request, or be read by the shell.
+class MadeUpRequests : public HttpSessions, public testing::WithParamInterface<const char*> {};
+
+TEST_P(MadeUpRequests, HaveNoRuleSuggested) {
+  target.port = 8080;
+  run([&] { return guest_asks(std::string(GetParam()) + " HTTP/1.1\r\nHost: a.com:8080\r\n\r\n"); },
+      [this]() -> Task { server_got = co_await receive_all(server); });
+  ASSERT_EQ(state->refusals.count, 1U);
+  EXPECT_EQ(state->refusals.targets.begin()->second.allow, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MadeUpRequests, testing::Values("GET /**", "GET /$(id)", "GET /a&id", "G'ET /no"));
+
 TEST_F(HttpSessions, ReadsRequestsInsideTls) {
   run([this] { return guest_asks_by_tls("a.com", kRequest); },
       [this] { return server_answers_by_tls(host_trusts, "a.com"); });

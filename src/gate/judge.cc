@@ -67,6 +67,15 @@ std::vector<IpAddress> reachable(const Policy& policy, const Target& target, con
   return allowed;
 }
 
+// A proxy may take any address that it finds for the name: where one of those that this machine finds is refused, the
+// name is not its to have.
+void require_all(const Policy& policy, const Target& target, const std::vector<IpAddress>& addresses) {
+  for (const IpAddress& address : addresses) {
+    const Verdict verdict = judge_reached(policy, target, address);
+    if (!verdict.allowed) throw Refused(verdict, "");
+  }
+}
+
 bool all_public(const std::vector<IpAddress>& addresses) {
   return std::all_of(addresses.begin(), addresses.end(),
                      [](const IpAddress& address) { return classify(address) == AddressKind::kPublic; });
@@ -92,6 +101,7 @@ asio::awaitable<Allowed> resolve(StatePtr state, Target target) {
   const Resolved resolved = co_await state->options.upstream->resolve(*target.name);
   if (!resolved.addresses.empty()) allowed.addresses = reachable(state->options.policy, target, resolved.addresses);
   allowed.proxy = proxy_for(target, allowed.addresses);
+  if (allowed.proxy) require_all(state->options.policy, target, resolved.addresses);
   if (allowed.addresses.empty() && !allowed.proxy)
     throw base::Error("cannot resolve '" + *target.name + "' on the host: " + resolved.error);
   co_return allowed;

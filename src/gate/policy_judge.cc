@@ -147,6 +147,8 @@ bool speaks_of_request(const Entry& entry, std::string_view method, const Canoni
   return entry.allow ? path_matches(pattern, path.text()) : path_resembles(pattern, path.text());
 }
 
+constexpr size_t kMostPathShown = 256;  // a reason is in the ledger and in answers
+
 struct Request {
   uint16_t port;
   std::string_view method;
@@ -155,7 +157,7 @@ struct Request {
 
 Verdict decide_request(const Matches& matches, const Request& request, Default fallback, const std::string& where) {
   const std::string what = fmt::format("{} {} on {}", base::escaped(request.method.substr(0, 32)),
-                                       base::in_quotes(request.path.text()), where);
+                                       base::in_quotes(request.path.text().substr(0, kMostPathShown)), where);
   const Entry* allowing = nullptr;
   for (const Entry* entry : matches) {
     if (!speaks_of(*entry, Protocol::kTcp, request.port)) continue;

@@ -17,6 +17,7 @@ namespace {
 using Socket = std::shared_ptr<link::Descriptor>;
 
 constexpr size_t kMaxHeadBytes = 16384;
+constexpr int kMostInterim = 8;
 constexpr std::chrono::seconds kAnswerLimit{60};
 
 std::string request_for(const Proxy& proxy, const std::string& target) {
@@ -108,7 +109,8 @@ asio::awaitable<Socket> dial_proxy(asio::any_io_executor executor, std::shared_p
   co_await send_all(socket, std::move(request));
   // An interim answer (RFC 9110, 15.2) is followed by the one that counts.
   unsigned status = 100;
-  while (status >= 100 && status < 200) {
+  for (int heads = 0; status >= 100 && status < 200; ++heads) {
+    if (heads == kMostInterim) throw base::Error("proxy: it sends interim answers without end");
     const std::string head = co_await read_head(socket);
     status = status_of(head);
   }

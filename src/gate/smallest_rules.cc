@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "gate/address.h"
 #include "gate/host_name.h"
 #include "gate/policy.h"
 
@@ -39,6 +40,12 @@ bool takes_star(std::string_view domain) {
   return !has_many_owners(domain) && domain != parent_name(kHostName);
 }
 
+// Of this machine and its network only the ports that were used are opened.
+bool is_for_all(const std::variant<std::string, IpAddress>& host) {
+  if (const auto* address = std::get_if<IpAddress>(&host)) return classify(*address) == AddressKind::kPublic;
+  return std::get<std::string>(host) != kHostName;
+}
+
 std::vector<Rule> merged_rules(const std::set<Used>& used) {
   std::map<std::pair<Protocol, std::variant<std::string, IpAddress>>, std::set<uint16_t>> ports;
   for (const Used& one : used) ports[{one.protocol, one.host}].insert(one.port);
@@ -47,6 +54,10 @@ std::vector<Rule> merged_rules(const std::set<Used>& used) {
   std::map<std::pair<Place, std::string>, std::vector<std::string>> below;  // names by the one that they are below
   for (const auto& [key, numbers] : ports) {
     const auto& [protocol, host] = key;
+    if (!is_for_all(host)) {
+      for (const uint16_t port : numbers) rules.push_back(rule_at({protocol, port}, pattern_of(host)));
+      continue;
+    }
     const Place place{protocol, numbers.size() == 1 ? *numbers.begin() : uint16_t{0}};
     const auto* name = std::get_if<std::string>(&host);
     if (name != nullptr && takes_star(parent_name(*name))) {

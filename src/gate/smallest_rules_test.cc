@@ -25,6 +25,14 @@ Used tcp(const char* name, uint16_t port = 443) {
   return {Protocol::kTcp, std::string(name), port};
 }
 
+TEST(SmallestRules, MergeNoPortsOfThisMachineAndItsNetwork) {
+  EXPECT_THAT(smallest({tcp("host.caisson.internal", 3000),
+                        tcp("host.caisson.internal", 3001),
+                        {Protocol::kTcp, *IpAddress::parse("10.0.0.5"), 1},
+                        {Protocol::kTcp, *IpAddress::parse("10.0.0.5"), 2}}),
+              ElementsAre("10.0.0.5:1", "10.0.0.5:2", "host.caisson.internal:3000", "host.caisson.internal:3001"));
+}
+
 TEST(SmallestRules, AreExact) {
   EXPECT_THAT(smallest({}), IsEmpty());
   EXPECT_THAT(smallest({tcp("b.example"), tcp("a.example", 80), tcp("b.example")}),

@@ -11,6 +11,7 @@ constexpr uint8_t kHandshakeRecord = 22;
 constexpr uint8_t kFirstRecordType = 20;  // change_cipher_spec
 constexpr uint8_t kLastRecordType = 24;   // heartbeat
 constexpr uint8_t kMajorVersion = 3;
+constexpr uint8_t kNoMajorVersion = 16;  // some servers take a first record of any below it
 constexpr size_t kRecordHeaderBytes = 5;
 constexpr size_t kMaxRecordBytes = 16384;
 constexpr uint8_t kClientHelloType = 1;
@@ -18,6 +19,7 @@ constexpr size_t kMessageHeaderBytes = 4;
 
 constexpr uint16_t kServerName = 0;
 constexpr uint16_t kAlpn = 16;
+constexpr uint16_t kEarlyData = 42;
 constexpr uint16_t kEncryptedHello = 0xFE0D;
 constexpr uint16_t kEncryptedServerName = 0xFFCE;  // its predecessor, ESNI
 
@@ -84,6 +86,7 @@ void read_extensions(std::string_view all, ClientHello& hello) {
     seen[type] = true;
     if (type == kServerName) hello.server_name = read_server_name(data);
     if (type == kAlpn) hello.alpn = read_alpn(data);
+    if (type == kEarlyData) hello.early_data = true;
     if (type == kEncryptedHello || type == kEncryptedServerName) hello.ech = true;
   }
 }
@@ -155,12 +158,13 @@ void ClientHelloReader::take_header(std::string_view& bytes) {
   if (record_left_ > kMaxRecordBytes) malformed("a record is too long");
 }
 
-// Some servers take a connection that begins with another record of TLS (alert, change of ciphers, …), or with SSL 2's
-// form of a hello (RFC 5246, appendix E.2), in which no name can stand. Neither is let by as something else.
+// Some servers take a connection that begins with another record of TLS (alert, change of ciphers, …), with one of a
+// version that there is not, or with SSL 2's form of a hello (RFC 5246, appendix E.2), in which no name can stand. None
+// is let by as something else.
 bool ClientHelloReader::could_be_other_tls() const {
   const uint8_t first = byte_at(record_header_, 0);
-  const bool other_record = first >= kFirstRecordType && first <= kLastRecordType && first != kHandshakeRecord &&
-                            (record_header_.size() < 2 || byte_at(record_header_, 1) == kMajorVersion);
+  const bool other_record = first >= kFirstRecordType && first <= kLastRecordType &&
+                            (record_header_.size() < 2 || byte_at(record_header_, 1) < kNoMajorVersion);
   const bool old_hello =
       (first & 0x80) != 0 && (record_header_.size() < 3 || byte_at(record_header_, 2) == kClientHelloType) &&
       (record_header_.size() < 4 || byte_at(record_header_, 3) == kMajorVersion || byte_at(record_header_, 3) == 0);

@@ -18,6 +18,7 @@ struct ClientHello {
   // with random content too (GREASE), which can't be told apart. Whether such a connection is let through is the
   // caller's to say.
   bool ech = false;
+  bool early_data = false;  // may follow at once
   std::vector<std::string> alpn = {};
 };
 
@@ -34,6 +35,7 @@ class ClientHelloReader {
   State state() const { return state_; }
   const ClientHello& hello() const { return hello_; }      // of kHello
   const std::string& problem() const { return problem_; }  // of kMalformed
+  size_t bytes() const { return seen_; }                   // of the stream, with kHello those up to its end
 
  private:
   void malformed(std::string problem);

@@ -5,37 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-using namespace std::string_literals;
+#include "gate/tls_hello_for_test.h"
 
 namespace caisson::gate {
 namespace {
 
 using State = ClientHelloReader::State;
-
-std::string sized(int length_bytes, const std::string& bytes) {
-  std::string out;
-  for (int i = length_bytes - 1; i >= 0; --i) out += static_cast<char>(bytes.size() >> (8 * i));
-  return out + bytes;
-}
-
-std::string extension(uint16_t type, const std::string& data) {
-  return std::string{static_cast<char>(type >> 8), static_cast<char>(type)} + sized(2, data);
-}
-
-std::string server_name(const std::string& name) {
-  return extension(0, sized(2, "\0"s + sized(2, name)));
-}
-
-const std::string kBeforeExtensions =
-    "\3\3"s + std::string(32, 'r') + sized(1, "session") + sized(2, "\x13\x01\x13\x02"s) + sized(1, "\0"s);
-
-std::string message(const std::string& extensions) {
-  return "\1"s + sized(3, kBeforeExtensions + sized(2, extensions));
-}
-
-std::string record(const std::string& payload, char type = 22) {
-  return std::string{type} + "\3\1"s + sized(2, payload);
-}
 
 State state_of(const std::string& bytes) {
   ClientHelloReader reader;
@@ -92,8 +67,8 @@ TEST(ClientHello, BytesBehindItAreNotLookedAt) {
 }
 
 TEST(ClientHello, OtherProtocolsAreToldAtOnce) {
-  for (const std::string& bytes : {"G"s, "GET / HTTP/1.1\r\n"s, "SSH-2.0-x\r\n"s, "\x16\x02"s, "\x16S"s,
-                                   "\x80\x2e\2\3\1"s, "\x15\2\1"s, "\0"s, "\xff\xff\xff"s}) {
+  for (const std::string& bytes : {"G"s, "GET / HTTP/1.1\r\n"s, "SSH-2.0-x\r\n"s, "\x16S"s, "\x16\x10"s,
+                                   "\x80\x2e\2\3\1"s, "\x15\x20\1"s, "\0"s, "\xff\xff\xff"s}) {
     EXPECT_EQ(state_of(bytes), State::kNotTls) << bytes;
   }
   EXPECT_EQ(state_of(""), State::kNeedMore);
@@ -102,10 +77,14 @@ TEST(ClientHello, OtherProtocolsAreToldAtOnce) {
 }
 
 TEST(ClientHello, AConnectionThatBeginsWithAnotherFormOfTlsIsMalformed) {
-  // SSL 2's hello, which has no name, and records of other types.
+  // SSL 2's hello, which has no name, records of other types, and of versions that some servers do not look at.
   for (const std::string& bytes :
-       {"\x80\x2e\1\3\1"s, "\x80\x2e\1\0\2"s, "\x15\3\1\0\2"s, "\x14\3\3\0\1"s, "\x17\3\3\0\1"s})
+       {"\x80\x2e\1\3\1"s, "\x80\x2e\1\0\2"s, "\x15\3\1\0\2"s, "\x14\3\3\0\1"s, "\x17\3\3\0\1"s, "\x16\2\1\0\5"s,
+        "\x16\0\1\0\5"s, "\x16\xf\1\0\5"s, "\x15\2\1\0\2"s})
     EXPECT_EQ(state_of(bytes), State::kMalformed) << bytes;
+  std::string hello = record(message(server_name("example.com")));
+  hello[1] = 2;
+  EXPECT_EQ(state_of(hello), State::kMalformed);
   EXPECT_EQ(state_of("\x80\x2e\1"s), State::kNeedMore);
 }
 

@@ -40,9 +40,16 @@ void make_link(const char* target, const std::string& path) {
   if (::symlink(target, path.c_str()) != 0 && errno != EEXIST) throw base::system_error("cannot make the link", path);
 }
 
-// In the root file system, which may have no such folder, or may be full.
-bool try_link(const char* target, const std::string& path) {
-  return ::symlink(target, path.c_str()) == 0 || errno == EEXIST;
+// In the root file system, which may have no such folder, or may be full. A link of an earlier start may lead to
+// another authority's file by now; a file is the image's.
+void try_link(const char* target, const std::string& path) {
+  if (::symlink(target, path.c_str()) == 0 || errno != EEXIST) return;
+  std::array<char, 256> now{};
+  const ssize_t length = ::readlink(path.c_str(), now.data(), now.size());
+  if (length < 0) return;
+  const std::string_view old(now.data(), static_cast<size_t>(length));
+  if (old == target || old.find("caisson-") == std::string_view::npos || ::unlink(path.c_str()) != 0) return;
+  if (::symlink(target, path.c_str()) != 0) return;  // the disk is full
 }
 
 bool is_folder(const char* path) {

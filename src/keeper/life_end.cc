@@ -183,7 +183,7 @@ void Life::settle(const Ending& ending) {
 asio::awaitable<void> Life::say_goodbye() {
   beside(deliver_last());
   beside(drain());
-  auto delivered = [this] { return delivered_; };
+  auto delivered = [this] { return delivered_ || failure_; };
   co_await wait_until(delivered, Clock::now() + kGrace);
   co_await clean_up();
   // A client that reads slowly gets all of the output, however long it takes.

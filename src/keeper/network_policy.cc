@@ -146,13 +146,22 @@ gate::Refusals refusals_from_json(const Json& json) {
   return refusals;
 }
 
+// As one word of a shell: users copy it.
+std::string for_shell(const std::string& word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-._@:,";
+  if (word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 std::vector<std::string> refusal_notes(const gate::Refusals& refusals) {
   std::vector<std::string> shown;
   std::string flags;
   for (const auto& [name, target] : refusals.targets) {
     if (shown.size() == kMostShown) break;
     shown.push_back(base::escaped(name));
-    if (!target.allow.empty()) flags += " --allow " + base::escaped(target.allow);
+    if (!target.allow.empty()) flags += " --allow " + for_shell(base::escaped(target.allow));
   }
   std::vector<std::string> notes(refusals.limits.begin(), refusals.limits.end());
   const uint64_t refused = refusals.count;

@@ -15,6 +15,7 @@
 #include "keeper/exit.h"
 #include "keeper/frames.h"
 #include "keeper/ledger.h"
+#include "keeper/network_policy.h"
 #include "keeper/repeats.h"
 
 namespace caisson::keeper {
@@ -85,6 +86,16 @@ TEST(FrameReader, TakesTheLargestFrameAndRefusesALargerOne) {
   EXPECT_EQ(read_frames(std::string("\x63\0\0\0\0", 5), 100).size(), 1U);
   EXPECT_THAT(read_frames(frame.substr(0, 100), 100), ElementsAre("a frame was cut off"));
   EXPECT_THAT(read_frames("", 100), IsEmpty());
+}
+
+TEST(RefusalNotes, AreWordsOfAShellThatUsersCanCopy) {
+  gate::Refusals refusals;
+  refusals.count = 3;
+  refusals.targets["a.com:443"] = {.count = 1, .reason = "", .allow = "a.com:443"};
+  refusals.targets["b"] = {.count = 1, .reason = "", .allow = "a.com:443 GET /x'y&id&$(id)"};
+  EXPECT_THAT(refusal_notes(refusals),
+              ElementsAre("the network refused 3 requests: a.com:443, b (to allow: --allow a.com:443 "
+                          "--allow 'a.com:443 GET /x'\\''y&id&$(id)')"));
 }
 
 TEST(KeeperExit, CodesAreTheShells) {

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gate/hello_filter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "gate/tls_hello_for_test.h"
+
+namespace caisson::gate {
+namespace {
+
+using testing::HasSubstr;
+
+std::string hello(const std::string& name, const std::string& more = "") {
+  return record(message(server_name(name) + more));
+}
+
+const std::string kChange = record("\1", 20);
+const std::string kEarlyData = extension(42, "");
+
+class Filter : public testing::Test {
+ protected:
+  // What passes of these pieces, one after the other.
+  std::string pass(const std::vector<std::string>& pieces) {
+    std::string passed;
+    for (const std::string& piece : pieces) {
+      auto give = [&]() -> asio::awaitable<void> {
+        const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(piece.data()), piece.size());
+        const std::span<const uint8_t> out = co_await filter.pass(link::Way::kFromStream, bytes);
+        passed.append(reinterpret_cast<const char*>(out.data()), out.size());
+      };
+      try {
+        std::exception_ptr failed;
+        asio::co_spawn(io, give(), [&](std::exception_ptr error) { failed = error; });
+        io.restart();
+        io.run();
+        if (failed) std::rethrow_exception(failed);
+      } catch (const base::Error&) {
+        break;
+      }
+    }
+    return passed;
+  }
+  std::string pass_bytes(const std::string& all) {
+    std::vector<std::string> pieces;
+    for (const char c : all) pieces.emplace_back(1, c);
+    return pass(pieces);
+  }
+
+  asio::io_context io;
+  Budget budget{io.get_executor(), 0, 0};
+  HelloFilter filter{nullptr, budget, {.name = "good.example"}};
+};
+
+TEST_F(Filter, LetsTheNameByAndWhatFollows) {
+  const std::string all = hello("good.example") + record("\x10\0\0\2ab"s) + kChange + record("\1\2anything");
+  EXPECT_EQ(pass({all}), all);
+  EXPECT_EQ(filter.objection(), "");
+}
+
+TEST_F(Filter, HoldsTheHelloUntilItIsJudged) {
+  EXPECT_EQ(pass({hello("bad.example")}), "");
+  EXPECT_THAT(filter.objection(), HasSubstr("names 'bad.example' (SNI)"));
+}
+
+TEST_F(Filter, JudgesTheSecondHello) {
+  const std::string first = hello("good.example");
+  EXPECT_EQ(pass({first, kChange + hello("bad.example")}), first);
+  EXPECT_THAT(filter.objection(), HasSubstr("names 'bad.example' (SNI)"));
+}
+
+TEST_F(Filter, JudgesTheSecondHelloInPieces) {
+  const std::string first = hello("good.example");
+  const std::string second = hello("bad.example");
+  // Cut within the message's first bytes: two records of one message.
+  const std::string payload = second.substr(5);
+  const std::string cut = record(payload.substr(0, 1)) + record(payload.substr(1));
+  EXPECT_EQ(pass_bytes(first + kChange + cut), first + kChange);
+  EXPECT_THAT(filter.objection(), HasSubstr("names 'bad.example' (SNI)"));
+}
+
+TEST_F(Filter, JudgesTheSecondHelloBehindEarlyData) {
+  const std::string before = hello("good.example", kEarlyData) + record("early", 23) + kChange + record("data", 23);
+  EXPECT_EQ(pass({before + hello("bad.example")}), "");
+  EXPECT_THAT(filter.objection(), HasSubstr("names 'bad.example' (SNI)"));
+}
+
+TEST_F(Filter, LetsASecondHelloOfTheSameNameBy) {
+  const std::string all = hello("good.example") + kChange + hello("good.example") + record("secret", 23);
+  EXPECT_EQ(pass_bytes(all), all);
+  EXPECT_EQ(filter.objection(), "");
+}
+
+TEST_F(Filter, LeavesEncryptedMessagesAlone) {
+  // TLS 1.2's Finished in a resumed session: a handshake record, encrypted.
+  const std::string all = hello("good.example") + kChange + record("\1\xff\xff\xff"s + std::string(36, 'x'));
+  EXPECT_EQ(pass_bytes(all), all);
+  const std::string more = record(message(server_name("bad.example")));
+  EXPECT_EQ(pass({more}), more);
+  EXPECT_EQ(filter.objection(), "");
+}
+
+TEST_F(Filter, LeavesWhatIsNoTlsAlone) {
+  const std::string all = "GET / HTTP/1.1\r\n\r\n" + hello("bad.example");
+  EXPECT_EQ(pass_bytes(all), all);
+}
+
+}  // namespace
+}  // namespace caisson::gate
