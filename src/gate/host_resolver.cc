@@ -15,10 +15,12 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 
 #include "gate/dns.h"
+#include "link/event.h"
 
 namespace caisson::gate {
 namespace {
@@ -154,10 +156,28 @@ asio::awaitable<Result> HostResolver::in_worker(std::function<Result()> look_up,
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result)>(begin, asio::use_awaitable);
 }
 
+struct HostResolver::LookUp {
+  explicit LookUp(const asio::any_io_executor& executor) : done(executor) {}
+
+  link::Event done;
+  std::optional<Resolved> result;
+};
+
 asio::awaitable<Resolved> HostResolver::resolve(std::string name) {
+  const auto same = under_way_.find(name);
+  if (same != under_way_.end()) {
+    const std::shared_ptr<LookUp> shared = same->second;
+    while (!shared->result) co_await shared->done.wait();
+    co_return *shared->result;
+  }
+  const auto own = std::make_shared<LookUp>(workers_->executor);
+  under_way_.emplace(name, own);
   const std::function<Resolved()> work = [name] { return resolve_on_host(name); };
   const Resolved busy{.addresses = {}, .error = "too many names are being resolved"};
-  return in_worker<Resolved>(work, busy);
+  own->result = co_await in_worker<Resolved>(work, busy);
+  under_way_.erase(name);
+  own->done.notify_all();
+  co_return *own->result;
 }
 
 asio::awaitable<std::string> HostResolver::query(std::string message) {

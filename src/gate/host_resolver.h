@@ -8,6 +8,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,15 +48,18 @@ class HostResolver final : public Upstream {
   HostResolver(const HostResolver&) = delete;
   HostResolver& operator=(const HostResolver&) = delete;
 
+  // Those who ask for one name at a time share a look-up: a program that opens thousands of connections to it is one.
   asio::awaitable<Resolved> resolve(std::string name) override;
   asio::awaitable<std::string> query(std::string message) override;
 
  private:
   struct Workers;
+  struct LookUp;
   template <typename Result>
   asio::awaitable<Result> in_worker(std::function<Result()> look_up, Result when_busy);
 
   std::shared_ptr<Workers> workers_;
+  std::map<std::string, std::shared_ptr<LookUp>, std::less<>> under_way_;
 };
 
 }  // namespace caisson::gate
