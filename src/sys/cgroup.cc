@@ -4,12 +4,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -23,6 +25,8 @@ namespace caisson::sys {
 namespace {
 
 constexpr const char* kControllers[] = {"memory", "pids", "cpu"};
+constexpr std::chrono::seconds kEndLimit{2};
+constexpr int kEndPollMs = 2;
 constexpr unsigned kCpuPeriodUs = 100'000;
 
 bool contains(const std::vector<std::string>& list, const std::string& item) {
@@ -79,6 +83,14 @@ void kill_all(const std::string& folder) {
   for (const std::string& line : base::split(base::read_file_if_exists(folder + "/cgroup.procs").value_or(""), '\n')) {
     if (auto pid = base::parse_number<pid_t>(line); pid && *pid > 0) ::kill(*pid, SIGKILL);
   }
+}
+
+// A process that was killed is in its group until it has ended. There is no event for that in cgroup v1.
+void kill_and_remove(const std::string& folder) {
+  const auto end = std::chrono::steady_clock::now() + kEndLimit;
+  kill_all(folder);
+  while (::rmdir(folder.c_str()) != 0 && errno == EBUSY && std::chrono::steady_clock::now() < end)
+    ::poll(nullptr, 0, kEndPollMs);
 }
 
 // The limits as each hierarchy's files want them: file name, text.
@@ -199,8 +211,7 @@ void Cgroup::remove(const std::string& name) {
       for (const std::string& parent : possible_parents(place)) {
         const std::string path = parent + "/caisson-" + name;
         if (::access(path.c_str(), F_OK) != 0) continue;
-        kill_all(path);
-        ::rmdir(path.c_str());
+        kill_and_remove(path);
       }
     }
   } catch (const base::Error&) {
@@ -238,8 +249,7 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
 Cgroup::~Cgroup() {
   for (const Folder& folder : folders_) {
     if (::rmdir(folder.path.c_str()) == 0) continue;
-    kill_all(folder.path);
-    ::rmdir(folder.path.c_str());
+    kill_and_remove(folder.path);
   }
 }
 

@@ -75,6 +75,17 @@ bool exists(const std::string& name) {
   return false;
 }
 
+TEST(Cgroup, IsGoneWhenItWasRemovedWithWhatRanInIt) {
+  const std::string name = "cgrouptest4-" + std::to_string(::getpid());
+  base::Child sleeper = base::spawn({.argv = {"sleep", "1000"}});
+  Cgroup group = Cgroup::create(name, {.memory = base::mebibytes(64), .pids = 8, .cpu_percent = 100});
+  if (!exists(name)) GTEST_SKIP() << group.wall().front().detail;
+  group.add(sleeper.pid());
+  Cgroup::remove(name);
+  EXPECT_FALSE(exists(name));
+  EXPECT_EQ(sleeper.wait().signal, SIGKILL);
+}
+
 TEST(Cgroup, OneWhoseOwnerWasKilledIsSwept) {
   const std::string prefix = "cgrouptest3-" + std::to_string(::getpid()) + "-";
   const CgroupLimits limits{.memory = base::mebibytes(64), .pids = 8, .cpu_percent = 100};
