@@ -30,16 +30,10 @@ base::Error has_ended(const keeper::Sandbox& sandbox) {
 int attach(const std::string& name) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(name);
   if (sandbox.state.status != keeper::Status::kRunning) throw has_ended(sandbox);
-  const spec::Command& command = sandbox.spec.command;
   const bool asks = keeper::read_policy(sandbox.folder).fallback() == gate::Default::kAsk;
-  const bool ask = asks && is_terminal(0) && is_terminal(2);
-  return run_session(keeper::Client::connect(sandbox).upgrade("POST", "/v1/attach"),
-                     {.sandbox = name,
-                      .id = "main",
-                      .send_input = command.keep_stdin,
-                      .tty = command.tty,
-                      .size = {command.rows, command.columns},
-                      .ask = ask});
+  SessionOptions session = main_session(name, sandbox.spec.command);
+  session.ask = asks && is_terminal(0) && is_terminal(2);
+  return run_session(keeper::Client::connect(sandbox).upgrade("POST", "/v1/attach"), session);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 #include "base/error.h"
@@ -23,7 +23,6 @@
 #include "cli/run_options.h"
 #include "cli/session.h"
 #include "gate/learned_policy.h"
-#include "gate/proxy.h"
 #include "keeper/client.h"
 #include "keeper/launch.h"
 
@@ -58,10 +57,6 @@ struct LearnOptions {
 
   bool to_stdout() const { return output == "-"; }
 };
-
-const char* variable(const char* name) {
-  return getenv(name);
-}
 
 Error exists(const std::string& path) {
   return Error("the file " + base::in_quotes(path) + " exists", "choose another with -o, or replace it with --force");
@@ -117,16 +112,12 @@ void remove(const std::string& name) {
 }
 
 int run(Prepared prepared, const LearnOptions& options) {
-  const spec::Command& command = prepared.spec.command;
+  SessionOptions session = main_session(prepared.spec.name, prepared.spec.command);
+  session.output = options.to_stdout() ? 2 : 1;
+  session.may_leave = false;
   keeper::Client client(
       keeper::launch_keeper({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true}));
-  return run_session(std::move(client).upgrade("POST", "/v1/attach"), {.sandbox = prepared.spec.name,
-                                                                       .id = "main",
-                                                                       .send_input = command.keep_stdin,
-                                                                       .tty = command.tty,
-                                                                       .size = {command.rows, command.columns},
-                                                                       .output = options.to_stdout() ? 2 : 1,
-                                                                       .may_leave = false});
+  return run_session(std::move(client).upgrade("POST", "/v1/attach"), session);
 }
 
 bool is_gone(const std::string& name) {
@@ -137,15 +128,8 @@ int learn(const LearnOptions& options, const Tail& tail) {
   check(options);
   RunOptions open = options.run;
   open.net = "open";
-  spec::SandboxSpec spec =
-      make_spec(open, tail, {.stdin_is_terminal = is_terminal(0), .variable = variable, .random = random_bits()});
+  auto [spec, network] = wished(open, tail);
   spec.remove_at_end = false;
-  const TerminalSize size = own_terminal_size();
-  spec.command.rows = size.rows;
-  spec.command.columns = size.columns;
-  gate::BuiltPolicy network = make_policy(open);
-  apply_network(spec, network);
-  gate::check_proxies(network.policy);
   Prepared prepared = prepare_sandbox(
       spec, {.name_is_made_up = open.name.empty(), .may_be_idle = false, .policy = std::move(network.policy)});
   const std::string name = prepared.spec.name;

@@ -12,13 +12,22 @@
 #include "base/paths.h"
 #include "base/random.h"
 #include "cli/interruption.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
 #include "engine/registry.h"
+#include "gate/proxy.h"
 #include "image/base_image.h"
 #include "image/store.h"
 #include "image/work_folder.h"
 
 namespace caisson::cli {
 namespace {
+
+uint64_t random_bits() {
+  uint64_t bits = 0;
+  std::memcpy(&bits, base::random_bytes(sizeof bits).data(), sizeof bits);
+  return bits;
+}
 
 constexpr int kNameAttempts = 16;
 
@@ -49,7 +58,23 @@ base::Error no_command() {
                      "caisson run -- COMMAND, caisson run -it for a shell, or caisson run -d for none");
 }
 
+const char* variable(const char* name) {
+  return getenv(name);
+}
+
 }  // namespace
+
+Wished wished(const RunOptions& options, const Tail& tail) {
+  const Surroundings surroundings{.stdin_is_terminal = is_terminal(0), .variable = variable, .random = random_bits()};
+  Wished wished{.spec = make_spec(options, tail, surroundings), .network = {}};
+  const TerminalSize size = own_terminal_size();
+  wished.spec.command.rows = size.rows;
+  wished.spec.command.columns = size.columns;
+  wished.network = make_policy(options);
+  apply_network(wished.spec, wished.network);
+  gate::check_proxies(wished.network.policy);
+  return wished;
+}
 
 Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& options) {
   const std::unique_ptr<engine::Engine> engine = engine::choose_engine(spec.engine);
@@ -92,12 +117,6 @@ void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config) {
   spec.command.argv = config.entrypoint;
   spec.command.argv.insert(spec.command.argv.end(), config.command.begin(), config.command.end());
   if (spec.command.argv.empty() && spec.command.tty) spec.command.argv = default_shell();
-}
-
-uint64_t random_bits() {
-  uint64_t bits = 0;
-  std::memcpy(&bits, base::random_bytes(sizeof bits).data(), sizeof bits);
-  return bits;
 }
 
 }  // namespace caisson::cli

@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// From a spec to a sandbox's folder: choose the engine, plan, make what is missing (with progress), create.
+// From the options of `run` to a spec, and to a sandbox's folder: choose the engine, plan, make what is missing (with
+// progress), create.
 #pragma once
 
+#include "cli/run_options.h"
 #include "image/image_config.h"
 #include "keeper/record.h"
 #include "spec/sandbox_spec.h"
 
 namespace caisson::cli {
+
+// What the options of `run` ask for, with what this process has besides them: its environment, terminal and folder, the
+// machine's settings.
+struct Wished {
+  spec::SandboxSpec spec;
+  gate::BuiltPolicy network;
+};
+// Throws base::Error.
+Wished wished(const RunOptions& options, const Tail& tail);
 
 struct PrepareOptions {
   bool name_is_made_up = false;  // then one that is taken is replaced
@@ -30,7 +41,5 @@ void apply_image(spec::SandboxSpec& spec, const image::ImageConfig& config);
 
 // What `run -it` without a command runs, where the image says nothing else.
 const std::vector<std::string>& default_shell();
-
-uint64_t random_bits();
 
 }  // namespace caisson::cli

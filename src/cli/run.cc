@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 
 #include "base/error.h"
@@ -14,7 +13,6 @@
 #include "cli/prepare.h"
 #include "cli/run_options.h"
 #include "cli/session.h"
-#include "gate/proxy.h"
 #include "keeper/client.h"
 #include "keeper/launch.h"
 
@@ -34,10 +32,6 @@ constexpr const char* kDetails =
     "  caisson run -it                            a shell\n"
     "  tar c . | caisson run -- tar x             stdin is passed when it is no terminal\n"
     "  caisson run -d --name web -p 8080:80       a sandbox that stays: caisson exec web …";
-
-const char* variable(const char* name) {
-  return getenv(name);
-}
 
 // A keeper that answers has removed what it could not start; one that died has left it.
 template <typename Function>
@@ -62,14 +56,10 @@ int run_in_foreground(Prepared prepared, bool ask) {
   const std::string folder = prepared.claim.folder;
   keeper::Client client(keeper::launch_keeper(
       {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end}));
-  const spec::Command& command = prepared.spec.command;
-  keeper::Upgraded session = or_discard(folder, [&] { return std::move(client).upgrade("POST", "/v1/attach"); });
-  return run_session(std::move(session), {.sandbox = prepared.spec.name,
-                                          .id = "main",
-                                          .send_input = command.keep_stdin,
-                                          .tty = command.tty,
-                                          .size = {command.rows, command.columns},
-                                          .ask = ask});
+  SessionOptions session = main_session(prepared.spec.name, prepared.spec.command);
+  session.ask = ask;
+  keeper::Upgraded upgraded = or_discard(folder, [&] { return std::move(client).upgrade("POST", "/v1/attach"); });
+  return run_session(std::move(upgraded), session);
 }
 
 // What asks needs somebody to answer.
@@ -85,14 +75,7 @@ void check_asking(const RunOptions& options) {
 }
 
 int run(const RunOptions& options, const Tail& tail) {
-  const Surroundings surroundings{.stdin_is_terminal = is_terminal(0), .variable = variable, .random = random_bits()};
-  spec::SandboxSpec spec = make_spec(options, tail, surroundings);
-  const TerminalSize size = own_terminal_size();
-  spec.command.rows = size.rows;
-  spec.command.columns = size.columns;
-  gate::BuiltPolicy network = make_policy(options);
-  apply_network(spec, network);
-  gate::check_proxies(network.policy);
+  auto [spec, network] = wished(options, tail);
   const bool ask = network.policy.fallback() == gate::Default::kAsk;
   if (ask) check_asking(options);
   // Of a preset's own groups nothing is said: a machine need not have every package manager.

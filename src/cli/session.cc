@@ -45,6 +45,14 @@ void KeeperControl::post(const char* what, const base::Json& body) {
   client.request("POST", fmt::format("/v1/exec/{}/{}", id_, what), body, kAnswerWithin);
 }
 
+SessionOptions main_session(const std::string& sandbox, const spec::Command& command) {
+  return {.sandbox = sandbox,
+          .id = "main",
+          .send_input = command.keep_stdin,
+          .tty = command.tty,
+          .size = {command.rows, command.columns}};
+}
+
 int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   KeeperControl control(options.sandbox, options.id);
   StreamOptions stream;

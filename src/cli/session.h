@@ -9,6 +9,7 @@
 
 #include "cli/stream.h"
 #include "keeper/client.h"
+#include "spec/sandbox_spec.h"
 
 namespace caisson::cli {
 
@@ -40,6 +41,9 @@ struct SessionOptions {
   bool may_leave = true;  // by ctrl-p ctrl-q
   bool ask = false;       // about the network, on this terminal
 };
+
+// Of a sandbox's main command.
+SessionOptions main_session(const std::string& sandbox, const spec::Command& command);
 
 // Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is
 // told that the sandbox stays.
