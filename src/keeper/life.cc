@@ -79,7 +79,9 @@ asio::awaitable<void> Life::start() {
   server_.listen(sandbox_.socket);
   start_engine();
   authority_ = std::make_shared<gate::LocalAuthority>(gate::LocalAuthority::folder_of_this_machine());
-  co_await configure();
+  std::vector<link::Authority> trusted = gate::host_authorities();
+  trusted.insert(trusted.begin(), authority_->for_guests());
+  co_await configure(std::move(trusted));
   open_gate();
   ports_.serve(*guest_);
   // From here on, and not from the command's start, which is the guest's word.
@@ -134,7 +136,7 @@ void Life::start_engine() {
   ledger_.write("start", base::Json{{"engine", sandbox_.engine}, {"accelerator", state.accelerator}});
 }
 
-asio::awaitable<void> Life::configure() {
+asio::awaitable<void> Life::configure(std::vector<link::Authority> trusted) {
   // Shared with the timer's handler, which may be due already when this ends.
   enum class Phase { kWaiting, kDone, kTooSlow };
   const auto phase = std::make_shared<Phase>(Phase::kWaiting);
@@ -155,8 +157,7 @@ asio::awaitable<void> Life::configure() {
     configuration.entropy = base::random_hex(64);
     configuration.pids_max = plan_.spec.pids;
     configuration.environment = plan_.spec.environment;
-    configuration.authorities = gate::host_authorities();
-    configuration.authorities.insert(configuration.authorities.begin(), authority_->for_guests());
+    configuration.authorities = std::move(trusted);
     timespec realtime{};
     ::clock_gettime(CLOCK_REALTIME, &realtime);
     configuration.realtime_ns = realtime.tv_sec * 1'000'000'000LL + realtime.tv_nsec;
