@@ -50,30 +50,26 @@ Verdict judge_reached(const Policy& policy, const Target& target, const IpAddres
   return verdict;
 }
 
-// Those of the addresses that may be connected to; throws Refused where there is none.
-std::vector<IpAddress> reachable(const Policy& policy, const Target& target, const std::vector<IpAddress>& addresses) {
+// What a name's addresses were judged to be.
+struct Reachable {
   std::vector<IpAddress> allowed;
-  std::optional<Refused> refused;
+  std::optional<Refused> refused;  // the first that is not
+};
+
+// Throws Refused where none may be connected to.
+Reachable reachable(const Policy& policy, const Target& target, const std::vector<IpAddress>& addresses) {
+  Reachable judged;
   for (const IpAddress& address : addresses) {
     const Verdict verdict = judge_reached(policy, target, address);
     if (verdict.allowed) {
-      allowed.push_back(address);
-    } else if (!refused) {
+      judged.allowed.push_back(address);
+    } else if (!judged.refused) {
       // Such an address is not for a hint: whoever answers for the name chose it.
-      refused = Refused(verdict, "");
+      judged.refused = Refused(verdict, "");
     }
   }
-  if (allowed.empty()) throw *refused;
-  return allowed;
-}
-
-// A proxy may take any address that it finds for the name: where one of those that this machine finds is refused, the
-// name is not its to have.
-void require_all(const Policy& policy, const Target& target, const std::vector<IpAddress>& addresses) {
-  for (const IpAddress& address : addresses) {
-    const Verdict verdict = judge_reached(policy, target, address);
-    if (!verdict.allowed) throw Refused(verdict, "");
-  }
+  if (judged.allowed.empty() && judged.refused) throw *judged.refused;
+  return judged;
 }
 
 bool all_public(const std::vector<IpAddress>& addresses) {
@@ -90,18 +86,25 @@ std::shared_ptr<const Proxy> proxy_for(const Target& target, const std::vector<I
   return proxy != nullptr ? std::make_shared<const Proxy>(*proxy) : nullptr;
 }
 
+// Of a name that leads to these addresses. A proxy may take any address that it finds: where one that this machine
+// finds is refused, the name is not its to have.
+Allowed allowed_of(const Policy& policy, const Target& target, const std::vector<IpAddress>& addresses) {
+  Reachable judged = reachable(policy, target, addresses);
+  Allowed allowed;
+  allowed.addresses = std::move(judged.allowed);
+  allowed.proxy = proxy_for(target, allowed.addresses);
+  if (allowed.proxy && judged.refused) throw *judged.refused;
+  return allowed;
+}
+
 // Where the name leads. A name that only the proxy can resolve is the proxy's to judge.
 asio::awaitable<Allowed> resolve(StatePtr state, Target target) {
-  Allowed allowed;
   if (*target.name == kHostName) {
-    allowed.addresses = {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")};
-    allowed.addresses = reachable(state->options.policy, target, allowed.addresses);
-    co_return allowed;
+    const std::vector<IpAddress> loopback = {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")};
+    co_return allowed_of(state->options.policy, target, loopback);
   }
   const Resolved resolved = co_await state->options.upstream->resolve(*target.name);
-  if (!resolved.addresses.empty()) allowed.addresses = reachable(state->options.policy, target, resolved.addresses);
-  allowed.proxy = proxy_for(target, allowed.addresses);
-  if (allowed.proxy) require_all(state->options.policy, target, resolved.addresses);
+  Allowed allowed = allowed_of(state->options.policy, target, resolved.addresses);
   if (allowed.addresses.empty() && !allowed.proxy)
     throw base::Error("cannot resolve '" + *target.name + "' on the host: " + resolved.error);
   co_return allowed;

@@ -4,18 +4,15 @@
 
 #include <algorithm>
 
+#include "gate/tls_records.h"
+
 namespace caisson::gate {
 namespace {
 
-constexpr uint8_t kHandshakeRecord = 22;
-constexpr uint8_t kFirstRecordType = 20;  // change_cipher_spec
-constexpr uint8_t kLastRecordType = 24;   // heartbeat
-constexpr uint8_t kMajorVersion = 3;
+constexpr uint8_t kFirstRecordType = kChangeCipherSpecRecord;
+constexpr uint8_t kLastRecordType = 24;  // heartbeat
 constexpr uint8_t kNoMajorVersion = 16;  // some servers take a first record of any below it
-constexpr size_t kRecordHeaderBytes = 5;
 constexpr size_t kMaxRecordBytes = 16384;
-constexpr uint8_t kClientHelloType = 1;
-constexpr size_t kMessageHeaderBytes = 4;
 
 constexpr uint16_t kServerName = 0;
 constexpr uint16_t kAlpn = 16;
@@ -106,10 +103,6 @@ ClientHello read_client_hello(std::string_view body) {
   reader.finish();
   read_extensions(extensions, hello);
   return hello;
-}
-
-uint8_t byte_at(std::string_view bytes, size_t at) {
-  return static_cast<uint8_t>(bytes[at]);
 }
 
 }  // namespace
