@@ -123,12 +123,9 @@ class TestNet:
 
         def handler(connection):
             with connection:
-                head = b""
-                while b"\r\n\r\n" not in head:
-                    piece = connection.recv(65536)
-                    if not piece:
-                        return
-                    head += piece
+                head = _read_head(connection)
+                if head is None:
+                    return
                 seen.append(head.split(b"\r\n")[0].decode())
                 connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body.encode())
 
@@ -141,12 +138,9 @@ class TestNet:
 
         def handler(connection):
             with connection:
-                head = b""
-                while b"\r\n\r\n" not in head:
-                    piece = connection.recv(65536)
-                    if not piece:
-                        return
-                    head += piece
+                head = _read_head(connection)
+                if head is None:
+                    return
                 first, *fields = head.decode().split("\r\n")
                 target = first.split(" ")[1]
                 seen.append(target)
@@ -224,6 +218,17 @@ def _pump(source, target):
             target.shutdown(socket.SHUT_WR)
             return
         target.sendall(data)
+
+
+def _read_head(connection):
+    """What comes up to the empty line, and perhaps more; None when the other end goes first."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = connection.recv(65536)
+        if not piece:
+            return None
+        head += piece
+    return head
 
 
 def _quietly(handler, connection):
