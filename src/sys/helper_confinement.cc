@@ -44,8 +44,8 @@ void HelperConfinement::allow_reading(int descriptor) {
   allow_reading_beneath(rules_, descriptor);
 }
 
-void HelperConfinement::allow_changing(int folder) {
-  allow_changing_beneath(rules_, folder);
+void HelperConfinement::allow_changing(int descriptor) {
+  allow_changing_beneath(rules_, descriptor);
   for (const char* call : kChanges) filter_.allow(call);
   // Landlock does not judge who changes modes and times: so only of what it let this process open, never by name.
   filter_.allow("fchmod");

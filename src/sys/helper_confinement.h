@@ -25,9 +25,9 @@ class HelperConfinement {
 
   // Reading the file or all that is beneath the folder; the descriptors are borrowed until this returns.
   void allow_reading(int descriptor);
-  // Making, writing, moving and removing files, folders and links beneath the folder, and setting the mode and time of
-  // what was opened there.
-  void allow_changing(int folder);
+  // Making, writing, moving and removing files, folders and links beneath the folder (or writing the file), and setting
+  // the mode and time of what was opened there.
+  void allow_changing(int descriptor);
   // For the calls that one helper needs besides.
   FilterBuilder& filter() { return filter_; }
 

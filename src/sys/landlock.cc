@@ -51,11 +51,15 @@ int add_rule(int ruleset, int descriptor, uint64_t rights) {
   return result_of(::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
 }
 
-// `rights` are a file's; a folder's files are listed as well.
-void allow_reading(const LandlockRules& rules, int descriptor, uint64_t rights, const std::string& name) {
+bool is_folder(int descriptor, const std::string& name) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) throw base::system_error("cannot look at", name);
-  if (S_ISDIR(status.st_mode)) rights |= LANDLOCK_ACCESS_FS_READ_DIR;
+  return S_ISDIR(status.st_mode);
+}
+
+// `rights` are a file's; a folder's files are listed as well.
+void allow_reading(const LandlockRules& rules, int descriptor, uint64_t rights, const std::string& name) {
+  if (is_folder(descriptor, name)) rights |= LANDLOCK_ACCESS_FS_READ_DIR;
   if (const int errnum = add_rule(rules.ruleset.get(), descriptor, rights))
     throw base::system_error("cannot make a Landlock rule for", name, errnum);
 }
@@ -88,13 +92,15 @@ void allow_reading_beneath(const LandlockRules& rules, int descriptor) {
   allow_reading(rules, descriptor, LANDLOCK_ACCESS_FS_READ_FILE, "what is to be read");
 }
 
-void allow_changing_beneath(const LandlockRules& rules, int folder) {
+void allow_changing_beneath(const LandlockRules& rules, int descriptor) {
+  const std::string name = "what is to be changed";
   uint64_t rights = LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                    LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO;
+                    LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK;
   rights |= attributes_of(rules.abi).handled_access_fs & (kFsRefer | kFsTruncate);
-  if (const int errnum = add_rule(rules.ruleset.get(), folder, rights))
-    throw base::system_error("cannot make a Landlock rule for", "the target folder", errnum);
+  if (!is_folder(descriptor, name)) rights &= LANDLOCK_ACCESS_FS_WRITE_FILE | kFsTruncate;
+  if (const int errnum = add_rule(rules.ruleset.get(), descriptor, rights))
+    throw base::system_error("cannot make a Landlock rule for", name, errnum);
 }
 
 int allow_reading_file(int ruleset, const char* path) {

@@ -27,9 +27,9 @@ LandlockRules make_landlock_rules(const std::vector<std::string>& readable);
 
 // Also allows reading the file, or all files and folders beneath the folder, that `descriptor` is open on.
 void allow_reading_beneath(const LandlockRules& rules, int descriptor);
-// Also allows listing folders beneath the one that `folder` is open on, and making, writing, moving and removing files,
-// folders, links and pipes there. Reading the files is another right.
-void allow_changing_beneath(const LandlockRules& rules, int folder);
+// Also allows listing folders beneath the one that `descriptor` is open on, and making, writing, moving and removing
+// files, folders, links, pipes and sockets there; of a file, writing it. Reading the files is another right.
+void allow_changing_beneath(const LandlockRules& rules, int descriptor);
 
 // Child side: also allows reading the file `path`. Returns 0 or an errno.
 int allow_reading_file(int ruleset, const char* path);

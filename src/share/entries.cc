@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "share/entries.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace caisson::share {
+namespace {
+
+constexpr uint64_t kShortSeconds = 1;
+constexpr size_t kMaxTokenFileBytes = 256 << 10;
+
+// File systems in which files are doors to the kernel, not content.
+constexpr std::array<long, 10> kNoContent = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,   DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
+                                             CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,      SECURITYFS_MAGIC,
+                                             BPF_FS_MAGIC,        SELINUX_MAGIC};
+
+bool has_content(int descriptor) {
+  struct statfs facts {};
+  if (::fstatfs(descriptor, &facts) != 0) return false;
+  return std::none_of(kNoContent.begin(), kNoContent.end(),
+                      [&](long magic) { return static_cast<long>(facts.f_type) == magic; });
+}
+
+// proc(5): opening it opens the file itself, not the path that the link shows.
+std::string self_path(int descriptor) {
+  return "/proc/self/fd/" + std::to_string(descriptor);
+}
+
+// One that is longer than any is masked, and one that can't be read here.
+bool token_in_file(int file) {
+  std::string text(kMaxTokenFileBytes, '\0');
+  const ssize_t got = ::pread(file, text.data(), text.size(), 0);
+  if (got < 0) return errno != EISDIR;
+  return static_cast<size_t>(got) == text.size() || holds_token({text.data(), static_cast<size_t>(got)});
+}
+
+bool token_in(const base::Fd& path_only) {
+  struct stat status {};
+  if (::fstat(path_only.get(), &status) != 0) return true;
+  if (!S_ISREG(status.st_mode)) return false;
+  const base::Fd file(::open(self_path(path_only.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  return !file || token_in_file(file.get());
+}
+
+}  // namespace
+
+OpenNode open_node(Share& share, uint64_t id) {
+  OpenNode open{.node = share.nodes.find(id)};
+  if (!open.node) {
+    open.errnum = ESTALE;
+    return open;
+  }
+  const Opened opened = share.nodes.descriptor(open.node);
+  open.descriptor = opened.descriptor;
+  open.errnum = opened.errnum;
+  return open;
+}
+
+base::Fd reopen(const OpenNode& file, int flags, int& errnum) {
+  if (!file.node.is_regular() && !file.node.is_folder()) {
+    errnum = file.node.is_link() ? ELOOP : EACCES;
+    return {};
+  }
+  base::Fd opened;
+  if (file.node.is_folder() && (flags & O_ACCMODE) == O_RDONLY) {
+    // It has no other name to be opened by, and needs none.
+    opened.reset(::openat(file.descriptor, ".", flags | O_DIRECTORY | O_CLOEXEC));
+  } else {
+    opened.reset(::open(self_path(file.descriptor).c_str(), flags | O_CLOEXEC | O_NOCTTY));
+  }
+  errnum = opened ? 0 : errno;
+  if (errnum == EMFILE) errnum = ENFILE;
+  return opened;
+}
+
+fuse_attr attributes_of(const Share& share, const struct stat& status) {
+  fuse_attr attributes{};
+  // Another file system's numbers may be equal to the top one's.
+  const uint64_t other = status.st_dev == share.root_device ? 0 : (status.st_dev ^ share.root_device) << 40;
+  attributes.ino = status.st_ino ^ other;
+  attributes.size = static_cast<uint64_t>(status.st_size);
+  attributes.blocks = static_cast<uint64_t>(status.st_blocks);
+  attributes.atime = static_cast<uint64_t>(status.st_atim.tv_sec);
+  attributes.mtime = static_cast<uint64_t>(status.st_mtim.tv_sec);
+  attributes.ctime = static_cast<uint64_t>(status.st_ctim.tv_sec);
+  attributes.atimensec = static_cast<uint32_t>(status.st_atim.tv_nsec);
+  attributes.mtimensec = static_cast<uint32_t>(status.st_mtim.tv_nsec);
+  attributes.ctimensec = static_cast<uint32_t>(status.st_ctim.tv_nsec);
+  attributes.mode = status.st_mode & ~static_cast<mode_t>(S_ISUID | S_ISGID);
+  attributes.nlink = static_cast<uint32_t>(status.st_nlink);
+  attributes.uid = kGuestUser;
+  attributes.gid = kGuestUser;
+  attributes.blksize = static_cast<uint32_t>(status.st_blksize);
+  return attributes;
+}
+
+void put_attributes(const Share& share, const struct stat& status, Output& output) {
+  output.put_attributes(
+      {.attr_valid = kShortSeconds, .attr_valid_nsec = 0, .dummy = 0, .attr = attributes_of(share, status)});
+}
+
+bool token_came(Share& share, const OpenNode& file, int opened) {
+  return share.nodes.with(file.node, [](const Node& node) { return node.token_holder; }) && token_in_file(opened);
+}
+
+bool is_masked_name(Share& share, const OpenNode& folder, const std::string& name) {
+  const auto state = share.nodes.with(folder.node, [](const Node& node) { return node.mask_state; });
+  return share.masks.step(state, name, folder.node.id() == kRootId).masked;
+}
+
+int look(Share& share, const OpenNode& folder, const std::string& name, Looked& looked) {
+  const auto state = share.nodes.with(folder.node, [](const Node& node) { return node.mask_state; });
+  looked.mask = share.masks.step(state, name, folder.node.id() == kRootId);
+  int errnum = 0;
+  if (!looked.mask.masked) {
+    looked.descriptor = open_beneath(folder.descriptor, name, O_PATH | O_NOFOLLOW, errnum);
+    if (!looked.descriptor) return errnum == EMFILE ? ENFILE : errnum;
+    looked.mask.masked = looked.mask.token_holder && token_in(looked.descriptor);
+  }
+  if (looked.mask.masked) {
+    share.hidden.met(folder.descriptor, name);
+    return ENOENT;
+  }
+  if (::fstat(looked.descriptor.get(), &looked.status) != 0) return errno;
+  if (looked.status.st_dev != folder.node.file().device && !has_content(looked.descriptor.get())) return EACCES;
+  return share.hidden.hides(looked.descriptor.get(), looked.status) ? ENOENT : 0;
+}
+
+int tell(Share& share, uint64_t parent, std::string_view name, Looked looked, fuse_entry_out& entry) {
+  const NodeRef node = share.nodes.enter({.parent = parent,
+                                          .name = name,
+                                          .status = looked.status,
+                                          .descriptor = std::move(looked.descriptor),
+                                          .mask_state = looked.mask.state,
+                                          .token_holder = looked.mask.token_holder});
+  if (!node) return ENFILE;
+  entry = {};
+  entry.nodeid = node.id();
+  entry.entry_valid = kShortSeconds;
+  entry.attr_valid = kShortSeconds;
+  entry.attr = attributes_of(share, looked.status);
+  return 0;
+}
+
+}  // namespace caisson::share

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The requests of the FUSE protocol. Each takes the request's fields and names off its body (message.h), and puts what
+// it answers into `output`; the result is 0 or an errno. A base::Error's errno is an answer too.
+#pragma once
+
+#include "share/message.h"
+#include "share/share.h"
+
+namespace caisson::share {
+
+// No answer is due.
+inline constexpr int kNoAnswer = -1;
+
+// session.cc
+int initialise(Share& share, const Request& request, Output& output);
+int destroy(Share& share, const Request& request, Output& output);
+int forget(Share& share, const Request& request, Output& output);
+int batch_forget(Share& share, const Request& request, Output& output);
+int interrupt(Share& share, const Request& request, Output& output);
+int file_system_facts(Share& share, const Request& request, Output& output);
+
+// lookup.cc
+int look_up(Share& share, const Request& request, Output& output);
+int get_attributes(Share& share, const Request& request, Output& output);
+int read_link(Share& share, const Request& request, Output& output);
+int check_access(Share& share, const Request& request, Output& output);
+
+// reading.cc
+int open_file(Share& share, const Request& request, Output& output);
+int read_file(Share& share, const Request& request, Output& output);
+int seek_file(Share& share, const Request& request, Output& output);
+int release(Share& share, const Request& request, Output& output);
+int flush(Share& share, const Request& request, Output& output);
+int sync_file(Share& share, const Request& request, Output& output);
+
+// folders.cc
+int open_folder(Share& share, const Request& request, Output& output);
+int read_folder(Share& share, const Request& request, Output& output);
+int read_folder_with_attributes(Share& share, const Request& request, Output& output);
+
+// attributes.cc
+int get_xattr(Share& share, const Request& request, Output& output);
+int list_xattrs(Share& share, const Request& request, Output& output);
+
+}  // namespace caisson::share
