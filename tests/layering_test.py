@@ -20,12 +20,13 @@ LAYERS = {
     "vmm": {"sys", "image", "spec", "base"},
     "gate": {"link", "spec", "base"},
     "share": {"sys", "base"},
+    "changes": {"share", "link", "sys", "base"},
     "engine": {"vmm", "image", "sys", "link", "spec", "base"},
-    "keeper": {"engine", "gate", "share", "vmm", "image", "sys", "link", "spec", "base"},
+    "keeper": {"engine", "gate", "share", "changes", "vmm", "image", "sys", "link", "spec", "base"},
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
-    "cli": {"keeper", "engine", "gate", "image", "link", "spec", "sys", "base"},
+    "cli": {"keeper", "changes", "engine", "gate", "image", "link", "spec", "sys", "base"},
     "bench": {"gate", "share", "keeper", "engine", "image", "link", "spec", "base"},
 }
 # Only registry.cc knows the engines.

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What would have to be done to the host's folder for it to be as the sandbox has it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "changes/baseline.h"
+#include "changes/host_root.h"
+#include "changes/received.h"
+
+namespace caisson::changes {
+
+constexpr int64_t kNoRecord = -1;
+
+struct Change {
+  std::string path;
+  HostFile before;                   // what the host has there now; kNone: nothing
+  FileType after = FileType::kNone;  // kNone: it is removed
+  uint32_t mode = 0;                 // of a file or folder, after
+  uint64_t size = 0;                 // of a file, after
+  int64_t mtime_ns = 0;
+  int64_t record = kNoRecord;  // of a file: where its content is, else
+  std::string source;          // the host's own file whose content it has (a renamed folder's)
+  std::string target;          // of a symlink, after
+  bool same_content = false;   // the mode alone differs
+  bool conflict = false;       // what the host has there now, the sandbox has not seen
+  uint32_t classes = 0;        // ClassSet of classes.h
+
+  bool is_addition() const { return !before.exists(); }
+  bool is_removal() const { return after == FileType::kNone; }
+};
+
+struct ChangeSet {
+  std::vector<Change> changes;        // each folder before what is in it, names in the order of their bytes
+  std::vector<std::string> left_out;  // what the guest has there and nothing can be made of: devices, pipes, sockets
+};
+
+// More than this is refused: what one look at a change set takes of memory is bounded by it.
+inline constexpr size_t kMostChanges = 1'000'000;
+
+// Whether the guest never saw a file of that path; see src/share/masks.h.
+using IsMasked = std::function<bool(std::string_view path)>;
+
+struct CompareOptions {
+  const HostRoot& root;
+  const Received& received;
+  const Baseline& baseline;
+  IsMasked is_masked = {};
+};
+
+// What is equal to the host's is no change. Reads the host's files, changes nothing.
+ChangeSet compare(const CompareOptions& options);
+
+// Those that are one of `paths` or below one; all where there is none. Folders that are new and hold one of them stay.
+ChangeSet below(ChangeSet set, const std::vector<std::string>& paths);
+
+}  // namespace caisson::changes

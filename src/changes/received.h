@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A sandbox's list of changes as it came, kept in one file without a name: the content of its files lies in it at
+// offsets, so that nothing a guest named is made on the host to look at its changes, and nothing is left of it when the
+// process ends, however it does.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "link/change_format.h"
+
+namespace caisson::changes {
+
+struct ReceivedRecord {
+  link::ChangeRecord record;
+  uint64_t offset = 0;  // of its content in the file
+};
+
+class Received {
+ public:
+  // Reads `from` to its end, behind `early`; the file is made in `folder`. Throws for a list that is not whole, breaks
+  // the format, or says why it could not be made.
+  static Received read(int from, std::string_view early, const std::string& folder);
+  // One that was kept in a file.
+  static Received open(const std::string& path);
+
+  const std::vector<ReceivedRecord>& records() const { return records_; }
+
+  // The bytes of a file's content, in order, part by part. `part` says whether to go on.
+  void content(const ReceivedRecord& record, const std::function<bool(std::span<const char>)>& part) const;
+
+ private:
+  Received() = default;
+  void feed(link::ChangeDecoder& decoder, std::span<const char> bytes) const;
+  link::ChangeDecoder decoder();
+  void finish(const link::ChangeDecoder& decoder) const;
+
+  base::Fd file_;
+  std::vector<ReceivedRecord> records_;
+  uint64_t position_ = 0;
+  std::string error_;
+};
+
+}  // namespace caisson::changes
