@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "changes/git_view.h"
+
+#include <fmt/format.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/paths.h"
+#include "base/process.h"
+#include "base/text.h"
+
+namespace caisson::changes {
+namespace {
+
+using base::Error;
+
+constexpr size_t kPartBytes = 64U << 10;
+
+class Repository {
+ public:
+  Repository() : folder_(base::runtime_folder() + "/diff.XXXXXX") {
+    if (::mkdtemp(folder_.data()) == nullptr) throw base::system_error("cannot make the folder", folder_);
+  }
+  Repository(const Repository&) = delete;
+  ~Repository() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  base::SpawnOptions git(std::vector<std::string> arguments) const {
+    // What Windows and macOS may not have in a repository is nothing to this one.
+    std::vector<std::string> argv = {
+        "git", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false", "-c", "core.quotePath=true"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    base::SpawnOptions options;
+    options.argv = std::move(argv);
+    const char* path = std::getenv("PATH");
+    options.environment = {std::string("PATH=") + (path == nullptr ? "/usr/bin:/bin" : path),
+                           "HOME=" + folder_,
+                           "GIT_DIR=" + folder_ + "/git",
+                           "GIT_CONFIG_NOSYSTEM=1",
+                           "GIT_CONFIG_GLOBAL=/dev/null",
+                           "GIT_ATTR_NOSYSTEM=1",
+                           "LC_ALL=C.UTF-8"};
+    options.folder = folder_;
+    return options;
+  }
+
+ private:
+  std::string folder_;
+};
+
+void check(const base::ExitStatus& status, const std::string& what, const std::string& said) {
+  if (!status.ok()) throw Error("git " + what + " " + status.text() + ": " + base::escaped(base::trimmed(said)));
+}
+
+// As fast-import(1) reads paths.
+std::string quoted(const std::string& path) {
+  std::string out = "\"";
+  for (const char byte : path) {
+    const auto code = static_cast<unsigned char>(byte);
+    if (byte == '"' || byte == '\\') {
+      out += '\\';
+      out += byte;
+    } else if (code < 0x20 || code >= 0x7f) {
+      out += fmt::format("\\{:03o}", code);
+    } else {
+      out += byte;
+    }
+  }
+  return out + "\"";
+}
+
+bool is_in_git_folder(const std::string& path) {
+  for (const std::string& name : base::split(path, '/')) {
+    if (::strcasecmp(name.c_str(), ".git") == 0) return true;
+  }
+  return false;
+}
+
+// What `git fast-import` reads.
+class Import {
+ public:
+  Import(int out, const HostRoot& root, const Received& received) : out_(out), root_(root), received_(received) {}
+
+  void commit(const char* name) {
+    text(fmt::format("commit refs/heads/{}\ncommitter caisson <caisson> 0 +0000\ndata 0\n\n", name));
+  }
+  void before(const Change& change) {
+    if (change.before.type == FileType::kSymlink)
+      return symlink(change.path, root_.link_target(change.path).value_or(""));
+    if (change.before.type == FileType::kFile) host_file(change.path, change.path, change.before.mode);
+  }
+  void after(const Change& change) {
+    if (change.after == FileType::kSymlink) return symlink(change.path, change.target);
+    if (change.after != FileType::kFile) return;
+    if (change.record == kNoRecord) return host_file(change.path, change.source, change.mode);
+    const ReceivedRecord& record = received_.records()[static_cast<size_t>(change.record)];
+    header(change.path, change.mode, record.record.size);
+    received_.content(record, [&](std::span<const char> part) {
+      base::write_all(out_, part, "git");
+      return true;
+    });
+    text("\n");
+  }
+  void finish() { text("done\n"); }
+
+ private:
+  void text(std::string_view words) { base::write_all(out_, {words.data(), words.size()}, "git"); }
+  void header(const std::string& path, uint32_t mode, uint64_t size) {
+    text(fmt::format("M {} inline {}\ndata {}\n", (mode & 0100U) != 0 ? "100755" : "100644", quoted(path), size));
+  }
+  void symlink(const std::string& path, const std::string& target) {
+    text(fmt::format("M 120000 inline {}\ndata {}\n", quoted(path), target.size()));
+    text(target);
+    text("\n");
+  }
+  // A file that grows meanwhile is cut, one that shrinks is filled up: its size has been said.
+  void host_file(const std::string& path, const std::string& source, uint32_t mode) {
+    const base::Fd file = root_.open(source);
+    struct stat info {};
+    if (!file || ::fstat(file.get(), &info) != 0) return;
+    uint64_t left = static_cast<uint64_t>(info.st_size);
+    header(path, mode, left);
+    std::string part(kPartBytes, '\0');
+    while (left > 0) {
+      const size_t want = std::min<uint64_t>(left, part.size());
+      const ssize_t got = ::read(file.get(), part.data(), want);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw base::system_error("cannot read", root_.path() + "/" + source);
+      if (got == 0) std::fill(part.begin(), part.end(), '\0');
+      const size_t count = got == 0 ? want : static_cast<size_t>(got);
+      base::write_all(out_, {part.data(), count}, "git");
+      left -= count;
+    }
+    text("\n");
+  }
+
+  int out_;
+  const HostRoot& root_;
+  const Received& received_;
+};
+
+base::Fd temporary_file() {
+  base::Fd file(::memfd_create("git", MFD_CLOEXEC));
+  if (!file) throw base::system_error("cannot make", "memory file");
+  return file;
+}
+
+std::string content_of(const base::Fd& file) {
+  ::lseek(file.get(), 0, SEEK_SET);
+  return base::read_all(file.get(), 1U << 20, "what git says");
+}
+
+}  // namespace
+
+bool is_in_view(const Change& change, const GitView& view) {
+  if (is_in_git_folder(change.path)) return false;
+  const bool was_shown = change.before.type == FileType::kFile || change.before.type == FileType::kSymlink;
+  const bool is_shown = change.after == FileType::kFile || change.after == FileType::kSymlink;
+  if (!was_shown && !is_shown) return false;
+  return view.binary || (change.before.size <= kMostShownBytes && change.size <= kMostShownBytes);
+}
+
+void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const Received& received,
+                 const GitView& view, const std::function<bool(std::string_view part)>& part) {
+  if (base::find_program("git").empty())
+    throw Error("cannot show changes: the program 'git' is not installed", "install the package 'git'");
+  const Repository repository;
+  const base::Fd said = temporary_file();
+  base::SpawnOptions init = repository.git({"init", "--quiet", "--bare", "--template=", "git"});
+  std::erase_if(init.environment, [](const std::string& entry) { return entry.starts_with("GIT_DIR="); });
+  init.descriptors = {{said.get(), 2}};
+  check(base::spawn(init).wait(), "init", content_of(said));
+
+  base::FdPair pipe = base::make_pipe();
+  base::SpawnOptions import = repository.git({"fast-import", "--quiet", "--done"});
+  import.descriptors = {{pipe.first.get(), 0}, {said.get(), 2}};
+  base::Child importer = base::spawn(import);
+  pipe.first.reset();
+  try {
+    Import to(pipe.second.get(), root, received);
+    to.commit("before");
+    for (const Change& change : changes) {
+      if (is_in_view(change, view)) to.before(change);
+    }
+    to.commit("after");
+    for (const Change& change : changes) {
+      if (is_in_view(change, view)) to.after(change);
+    }
+    to.finish();
+  } catch (const Error& error) {
+    if (error.errnum() != EPIPE) throw;  // it has ended, and said why
+  }
+  pipe.second.reset();
+  check(importer.wait(), "fast-import", content_of(said));
+
+  std::vector<std::string> arguments = {"--no-pager", "diff", "--no-color", "--no-ext-diff", "--no-textconv", "-M"};
+  if (view.format == GitView::Format::kStat) arguments.push_back(fmt::format("--stat={}", view.width));
+  if (view.binary) arguments.insert(arguments.end(), {"--binary", "--full-index"});
+  arguments.insert(arguments.end(), {"refs/heads/before", "refs/heads/after", "--"});
+  base::FdPair output = base::make_pipe();
+  base::SpawnOptions diff = repository.git(arguments);
+  diff.descriptors = {{output.second.get(), 1}, {said.get(), 2}};
+  base::Child differ = base::spawn(diff);
+  output.second.reset();
+  std::string buffer(kPartBytes, '\0');
+  while (true) {
+    const ssize_t got = ::read(output.first.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw base::system_error("cannot read", "what git shows");
+    if (got == 0) break;
+    if (!part(std::string_view(buffer).substr(0, static_cast<size_t>(got)))) return;
+  }
+  check(differ.wait(), "diff", content_of(said));
+}
+
+}  // namespace caisson::changes

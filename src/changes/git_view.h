@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Changes as git shows them: two trees of the changed paths in a repository that is there for this only, and `git diff`
+// between them. No configuration and no attributes, neither of the user nor of the system, so that nothing that a guest
+// has written is obeyed.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "changes/change_set.h"
+
+namespace caisson::changes {
+
+struct GitView {
+  enum class Format : uint8_t { kPatch, kStat };
+  Format format = Format::kPatch;
+  bool binary = false;  // whole, as `git apply` needs it, of any size
+  int width = 80;       // of kStat
+};
+
+// Beyond this a file's content is not shown, unless `binary` says so.
+inline constexpr uint64_t kMostShownBytes = 16U << 20;
+
+// Whether git shows it: no folder, nothing in a repository's own folder, not too large.
+bool is_in_view(const Change& change, const GitView& view);
+
+// Hands over git's output, part by part, until `part` says no.
+void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const Received& received,
+                 const GitView& view, const std::function<bool(std::string_view part)>& part);
+
+}  // namespace caisson::changes
