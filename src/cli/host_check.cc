@@ -48,6 +48,7 @@ constexpr Program kPrograms[] = {
     {"newuidmap", "uidmap", "makes the base image for ordinary users", Verdict::kFail},
     {"apt-get", "apt", "fetches the guest's kernel", Verdict::kFail},
     {"dpkg-deb", "dpkg", "unpacks the guest's kernel", Verdict::kFail},
+    {"git", "git", "shows what a sandbox has changed", Verdict::kWarn},
     {"skopeo", "skopeo", "imports images from registries", Verdict::kWarn},
     {"update-ca-certificates", "ca-certificates", "lets registries and mirrors be trusted", Verdict::kWarn},
 };
