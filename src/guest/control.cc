@@ -99,6 +99,7 @@ base::Json perform(Guest& guest, link::ControlRequest request) {
       return merged(link::ok_answer(), stats(guest));
     case Operation::kWaitDocker:
       return merged(link::ok_answer(), {{"docker", guest.docker.state()}});
+    case Operation::kMount:
     case Operation::kPoweroff:
       return link::ok_answer();
   }
@@ -111,6 +112,10 @@ asio::awaitable<base::Json> answer_to(Guest& guest, base::Json message) {
     link::ControlRequest request = link::from_json<link::ControlRequest>(message);
     if (request.operation == Operation::kWaitDocker) co_await guest.docker.settled();
     if (request.operation == Operation::kFreeze) co_await guest.docker.rest();
+    if (request.operation == Operation::kMount) {
+      link::Mount what = request.mount;
+      co_await guest.workspaces.mount(std::move(what));
+    }
     answer = perform(guest, std::move(request));
   } catch (const base::Error& error) {
     answer = link::error_answer(error.what());

@@ -12,6 +12,7 @@ namespace caisson::guest {
 
 void freeze(Guest& guest) {
   if (!guest.executions.empty()) throw base::Error("cannot freeze: a command runs");
+  if (!guest.workspaces.empty()) throw base::Error("cannot freeze: there is a workspace");
   if (guest.owns_machine) {
     forget_identity();
     take_authorities({});

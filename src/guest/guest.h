@@ -14,6 +14,7 @@
 #include "guest/executions.h"
 #include "guest/reaper.h"
 #include "guest/workers.h"
+#include "guest/workspaces.h"
 #include "link/event.h"
 #include "link/services.h"
 #include "link/session.h"
@@ -28,6 +29,7 @@ struct Guest {
         workers(runs_on),
         docker(*this),
         egress(*this),
+        workspaces(*this),
         executions(ended) {}
   Guest(const Guest&) = delete;
 
@@ -40,6 +42,7 @@ struct Guest {
   Workers workers;
   Docker docker;
   Egress egress;
+  Workspaces workspaces;
   Executions executions;
   // What the host said after the last start or thaw; no command runs before.
   std::optional<link::Configure> configuration;

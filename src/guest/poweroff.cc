@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/error.h"
 #include "link/wait_until.h"
 
 namespace caisson::guest {
@@ -29,6 +30,18 @@ void close_disk(const base::Fd& disk) {
   if (!context) return;
   ::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0);
   ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0);
+}
+
+// On a thread: what is to be written to a workspace goes through init's own.
+asio::awaitable<void> sync_all(Guest& guest) {
+  Work work;
+  work.doing = "cannot sync";
+  work.run = [] { ::sync(); };
+  try {
+    co_await guest.workers.run(std::move(work));
+  } catch (const base::Error& error) {
+    std::fprintf(stderr, "caisson-init: %s\n", error.what());
+  }
 }
 
 // Until `done`, or the time is over: that is told where `caisson logs --console` shows it.
@@ -58,7 +71,7 @@ asio::awaitable<void> power_off(Guest& guest) {
     co_await wait_for_end(guest, "a killed process", kCommandsEnd, none_left);
   }
   if (!guest.owns_machine) ::_exit(0);
-  ::sync();
+  co_await sync_all(guest);
   if (guest.anchors.disk) close_disk(guest.anchors.disk);
   ::reboot(RB_POWER_OFF);
   ::reboot(RB_AUTOBOOT);  // where the machine has no power switch; the VMM ends at a reboot

@@ -37,6 +37,9 @@ asio::awaitable<void> serve_stream(Guest& guest, link::StreamPtr stream) {
     } else if (service == "port") {
       const link::PortRequest request = link::from_json<link::PortRequest>(first);
       co_await serve_port(guest, stream, request);
+    } else if (service == "fuse") {
+      const link::FuseRequest request = link::from_json<link::FuseRequest>(first);
+      co_await guest.workspaces.serve(stream, request);
     }
   } catch (const base::Error&) {
     // The host's end of a control stream, a reset, a lost session: nobody is left to tell.

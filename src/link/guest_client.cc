@@ -219,6 +219,14 @@ asio::awaitable<Stats> GuestClient::stats() {
   co_return from_json<Stats>(answer);
 }
 
+asio::awaitable<void> GuestClient::mount(Mount mount) {
+  const std::string doing = "cannot mount the workspace " + base::in_quotes(mount.target);
+  ControlRequest request;
+  request.operation = Operation::kMount;
+  request.mount = std::move(mount);
+  co_await State::ask_in_time(state_, std::move(request), doing);
+}
+
 asio::awaitable<StreamPtr> GuestClient::exec(ExecRequest request) {
   NoAnswer late("cannot start " + base::in_quotes(request.argv[0]));
   co_return co_await within(state_->executor, state_->patience.start, State::open_begun(state_, to_json(request)),
@@ -234,6 +242,13 @@ asio::awaitable<StreamPtr> GuestClient::copy(CopyRequest request) {
 
 asio::awaitable<StreamPtr> GuestClient::port(PortRequest request) {
   const std::string doing = "cannot connect to port " + std::to_string(request.port) + " of the sandbox";
+  NoAnswer late(doing);
+  co_return co_await within(state_->executor, state_->patience.start,
+                            State::open_answered(state_, to_json(request), doing), std::move(late));
+}
+
+asio::awaitable<StreamPtr> GuestClient::fuse(FuseRequest request) {
+  const std::string doing = "cannot make the file system of workspace " + std::to_string(request.id);
   NoAnswer late(doing);
   co_return co_await within(state_->executor, state_->patience.start,
                             State::open_answered(state_, to_json(request), doing), std::move(late));

@@ -53,13 +53,16 @@ class GuestClient {
   asio::awaitable<void> signal(uint64_t exec_id, int signal);
   asio::awaitable<void> resize(uint64_t exec_id, TtySize size);
   asio::awaitable<Stats> stats();
+  asio::awaitable<void> mount(Mount mount);
 
-  // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All three
+  // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All four
   // throw NoAnswer.
   asio::awaitable<StreamPtr> exec(ExecRequest request);
   // A stream on which the request was sent and {"ok":true} was read.
   asio::awaitable<StreamPtr> copy(CopyRequest request);
   asio::awaitable<StreamPtr> port(PortRequest request);
+  // Of the machine's start or thaw on, before it is configured.
+  asio::awaitable<StreamPtr> fuse(FuseRequest request);
 
   // Runs a command to its end without stdin and returns its result and output (stdout and stderr as they came, at most
   // max_bytes, the rest is dropped). For set-up work and tests.

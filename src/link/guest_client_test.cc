@@ -153,16 +153,17 @@ TEST(ExecFrames, AreATypeAndALength) {
 TEST(GuestClient, GreetsAndRefusesAnotherProtocol) {
   Loop loop;
   Pair pair(loop);
-  Json hello{{"ok", true}, {"protocol", 2}, {"version", "1"}, {"kernel", "6.1"}, {"docker", "ready"}};
+  Json hello{{"ok", true}, {"protocol", kProtocolVersion}, {"version", "1"}, {"kernel", "6.1"}, {"docker", "ready"}};
   Json other = hello;
-  other["protocol"] = 3;
+  other["protocol"] = kProtocolVersion + 1;
   const Json ask{{"op", "hello"}};
   const Talk talk{{ask, hello}, {ask, other}};
   loop.run({[&]() -> Task {
               const Hello answer = co_await pair.client->hello();
               EXPECT_EQ(answer.kernel, "6.1");
               const std::string error = co_await error_of([&]() -> Task { co_await pair.client->hello(); });
-              EXPECT_EQ(error, "the sandbox's init speaks version 3 of the link's protocol");
+              const std::string version = std::to_string(kProtocolVersion + 1);
+              EXPECT_EQ(error, "the sandbox's init speaks version " + version + " of the link's protocol");
             },
             [&]() -> Task { co_await serve(&pair.init.session, kControl, talk); }});
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "link/fields.h"
 
 namespace caisson::link {
 
@@ -15,76 +16,9 @@ using base::Error;
 using base::Json;
 using base::JsonReader;
 
-constexpr size_t kMostStrings = 4096;
-constexpr size_t kStringBytes = 128U << 10;
-constexpr size_t kPathBytes = 4096;
-constexpr size_t kNameBytes = 255;
 constexpr size_t kAddressBytes = 45;  // INET6_ADDRSTRLEN without its NUL
 constexpr size_t kTextBytes = 4096;   // an error, a state
 constexpr int kHighestSignal = 64;
-
-// One message that is being read, with the bounds that JsonReader does not know.
-class Fields {
- public:
-  Fields(const Json& json, std::string_view name) : reader_(json, name), name_(name) {}
-
-  JsonReader& reader() { return reader_; }
-  void finish() const { reader_.finish(); }
-
-  std::string text(const char* key, size_t max_bytes) {
-    auto value = reader_.required<std::string>(key);
-    check_text(value, key, max_bytes);
-    return value;
-  }
-  std::string text_or_empty(const char* key, size_t max_bytes) {
-    return reader_.has(key) ? text(key, max_bytes) : std::string();
-  }
-  std::vector<std::string> texts(const char* key) {
-    // Counted first: the copy of a hostile array is not made.
-    const Json& array = reader_.raw(key);
-    if (!array.is_array()) fail(key, "is not an array");
-    if (array.size() > kMostStrings) fail(key, "has more than " + std::to_string(kMostStrings) + " strings");
-    auto values = reader_.required<std::vector<std::string>>(key);
-    for (const std::string& value : values) check_text(value, key, kStringBytes);
-    return values;
-  }
-  std::vector<std::string> environment(const char* key) {
-    if (!reader_.has(key)) return {};
-    std::vector<std::string> values = texts(key);
-    for (const std::string& value : values) {
-      const size_t equals = value.find('=');
-      if (equals == std::string::npos || equals == 0) fail(key, "has an entry that is not NAME=VALUE");
-    }
-    return values;
-  }
-  template <typename Number>
-  Number number(const char* key, Number least, Number most) {
-    const auto value = reader_.required<Number>(key);
-    if (value < least || value > most) fail(key, "is not in " + std::to_string(least) + " to " + std::to_string(most));
-    return value;
-  }
-  // `value` is the only one that is right, and may be left out.
-  void constant(const char* key, std::string_view value) {
-    if (reader_.has(key) && reader_.required<std::string>(key) != value)
-      fail(key, "is not '" + std::string(value) + "'");
-  }
-  void hex(const char* key, const std::string& value, size_t digits) const {
-    if (value.size() != digits || value.find_first_not_of("0123456789abcdef") != std::string::npos)
-      fail(key, "is not " + std::to_string(digits) + " lower-case hex digits");
-  }
-  [[noreturn]] void fail(const char* key, const std::string& why) const {
-    throw Error(name_ + ": the key '" + key + "' " + why);
-  }
-
- private:
-  void check_text(const std::string& value, const char* key, size_t max_bytes) const {
-    if (value.size() > max_bytes) fail(key, "has a string over " + std::to_string(max_bytes) + " bytes");
-    if (value.find('\0') != std::string::npos) fail(key, "has a string with a NUL byte");
-  }
-
-  JsonReader reader_;
-  std::string name_;
-};
 
 TtySize read_size(Fields& fields) {
   return {.rows = fields.reader().required<uint16_t>("rows"), .columns = fields.reader().required<uint16_t>("columns")};
@@ -326,12 +260,14 @@ constexpr OperationName kOperations[] = {
     {Operation::kStats, "stats"},
     {Operation::kWaitDocker, "wait-docker"},
     {Operation::kPoweroff, "poweroff"},
+    {Operation::kMount, "mount"},
 };
 
 }  // namespace
 
 Json to_json(const ControlRequest& request) {
   if (request.operation == Operation::kConfigure) return to_json(request.configure);
+  if (request.operation == Operation::kMount) return to_json(request.mount);
   Json json;
   for (const OperationName& entry : kOperations) {
     if (entry.operation == request.operation) json["op"] = entry.name;
@@ -356,6 +292,10 @@ ControlRequest from_json(const Json& json) {
     request.operation = entry.operation;
     if (request.operation == Operation::kConfigure) {
       request.configure = from_json<Configure>(json);
+      return request;
+    }
+    if (request.operation == Operation::kMount) {
+      request.mount = from_json<Mount>(json);
       return request;
     }
     if (request.operation == Operation::kSignal || request.operation == Operation::kResize)

@@ -8,6 +8,7 @@
 //   streams exec     ExecRequest, then ExecFrame frames copy     CopyRequest, then {"ok":true} or
 //   {"ok":false,"error":…}, then a raw tar stream, then from the guest for
 //            "put": after the host's FIN one more message {"ok":…}; for "get" the guest's FIN ends the archive
+//   fuse     FuseRequest, then {"ok":…}, then raw FUSE messages both ways (workspace_messages.h)
 //   port     PortRequest, then {"ok":…}, then the connection's raw bytes with half-close
 // Streams that the guest opens:
 //   tcp      ConnectRequest, then {"ok":…}, then the connection's raw bytes with half-close
@@ -22,10 +23,11 @@
 #include <vector>
 
 #include "base/json_reader.h"
+#include "link/workspace_messages.h"
 
 namespace caisson::link {
 
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 inline constexpr size_t kCertificateBytes = 8192;
 inline constexpr size_t kMostAuthorities = 32;
 
@@ -99,6 +101,7 @@ struct Configure {
 //                                        the answer init ends the session: what comes then begins a new one
 //   {"op":"poweroff"}                    answered first, then orderly: TERM to all, dockerd stopped, sync, unmount,
 //                                        power off
+//   {"op":"mount", …}                    a workspace, see Mount
 //   {"op":"stats"}                       {"ok":true,"memory_used_bytes":…,"memory_total_bytes":…,"processes":…,
 //                                        "disk_used_bytes":…,"disk_total_bytes":…,"load":…}
 
@@ -113,12 +116,13 @@ struct Stats {
 };
 
 struct ControlRequest {
-  enum class Operation { kHello, kConfigure, kSignal, kResize, kWaitDocker, kFreeze, kPoweroff, kStats };
+  enum class Operation { kHello, kConfigure, kSignal, kResize, kWaitDocker, kFreeze, kPoweroff, kStats, kMount };
   Operation operation = Operation::kHello;
   Configure configure = {};  // of kConfigure
   uint64_t exec_id = 0;      // of kSignal and kResize
   int signal = 0;            // of kSignal, 1 to 64
   TtySize size = {};         // of kResize
+  Mount mount = {};          // of kMount
 };
 
 struct CopyRequest {

@@ -43,6 +43,8 @@ void read_message(std::string_view text) {
   read_as<Stats>(json);
   read_as<CopyRequest>(json);
   read_as<PortRequest>(json);
+  read_as<FuseRequest>(json);
+  read_as<Mount>(json);
   try {
     checked_answer(json, "cannot");
   } catch (const base::Error&) {

@@ -44,6 +44,28 @@ Network network_from_json(const Json& json) {
   return network;
 }
 
+Json workspace_to_json(const Workspace& workspace) {
+  return Json{{"id", workspace.id},
+              {"host", workspace.host},
+              {"guest", workspace.guest},
+              {"mode", to_string(workspace.mode)},
+              {"file", workspace.file}};
+}
+
+Workspace workspace_from_json(const Json& json) {
+  JsonReader reader(json, "a workspace");
+  Workspace workspace;
+  workspace.id = reader.required<uint32_t>("id");
+  workspace.host = reader.required<std::string>("host");
+  workspace.guest = reader.required<std::string>("guest");
+  const auto mode = workspace_mode_from(reader.required<std::string>("mode"));
+  if (!mode) throw base::Error("a workspace: the key 'mode' has a wrong type or range");
+  workspace.mode = *mode;
+  workspace.file = reader.required<bool>("file");
+  reader.finish();
+  return workspace;
+}
+
 Json command_to_json(const Command& command) {
   return Json{{"argv", command.argv},
               {"user", command.user},
@@ -73,6 +95,8 @@ Command command_from_json(const Json& json) {
 Json to_json(const SandboxSpec& spec) {
   Json ports = Json::array();
   for (const PortPublish& port : spec.ports) ports.push_back(port_to_json(port));
+  Json workspaces = Json::array();
+  for (const Workspace& workspace : spec.workspaces) workspaces.push_back(workspace_to_json(workspace));
   return Json{{"name", spec.name},
               {"image", spec.image},
               {"engine", spec.engine},
@@ -84,6 +108,9 @@ Json to_json(const SandboxSpec& spec) {
               {"environment", spec.environment},
               {"ports", std::move(ports)},
               {"network", network_to_json(spec.network)},
+              {"workspaces", std::move(workspaces)},
+              {"masks", spec.masks},
+              {"unmasks", spec.unmasks},
               {"command", command_to_json(spec.command)},
               {"remove_at_end", spec.remove_at_end}};
 }
@@ -108,6 +135,13 @@ SandboxSpec spec_from_json(const Json& json) {
     for (const Json& port : ports) spec.ports.push_back(port_from_json(port));
   }
   if (reader.has("network")) spec.network = network_from_json(reader.raw("network"));
+  if (reader.has("workspaces")) {
+    const Json& workspaces = reader.raw("workspaces");
+    if (!workspaces.is_array()) throw base::Error("the sandbox's spec: the key 'workspaces' has a wrong type or range");
+    for (const Json& workspace : workspaces) spec.workspaces.push_back(workspace_from_json(workspace));
+  }
+  spec.masks = reader.optional<std::vector<std::string>>("masks", {});
+  spec.unmasks = reader.optional<std::vector<std::string>>("unmasks", {});
   if (reader.has("command")) spec.command = command_from_json(reader.raw("command"));
   spec.remove_at_end = reader.optional<bool>("remove_at_end", spec.remove_at_end);
   reader.finish();

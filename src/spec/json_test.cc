@@ -22,6 +22,10 @@ SandboxSpec full_spec() {
   spec.timeout = std::chrono::seconds(77);
   spec.environment = {"A=1", "B=\n\t\"ü"};
   spec.ports = {{"::1", 8080, 80}, {"127.0.0.1", 0, 443}};
+  spec.workspaces = {{.id = 1, .host = "/w", .guest = "/w", .mode = WorkspaceMode::kOverlay, .file = false},
+                     {.id = 2, .host = "/f", .guest = "/g", .mode = WorkspaceMode::kReadOnly, .file = true}};
+  spec.masks = {".env*"};
+  spec.unmasks = {".env.example"};
   spec.command = Command{{"sh", "-c", "echo"}, "root", "/tmp", true, true, 50, 132};
   spec.remove_at_end = false;
   return spec;
@@ -56,11 +60,19 @@ TEST(SpecJson, RefusesUnknownKeysAtEachLevel) {
   expect_refused("/nmae", "x");
   expect_refused("/command/cwd", "/");
   expect_refused("/ports/0/protocol", "udp");
+  expect_refused("/workspaces/0/uid", 0);
 }
 
 TEST(SpecJson, RefusesWrongTypesAndRanges) {
   expect_refused("/name", 5);
   expect_refused("/name", nullptr);
+  expect_refused("/workspaces", "x");
+  expect_refused("/workspaces/0/mode", "clone");
+  expect_refused("/workspaces/0/id", 2);
+  expect_refused("/workspaces/0/guest", "/etc");
+  expect_refused("/workspaces/0/file", true);  // an overlay has no file
+  expect_refused("/masks", "x");
+  expect_refused("/masks/0", "");
   expect_refused("/cpus", -1);
   expect_refused("/cpus", 1.5);
   expect_refused("/cpus", 4294967297ULL);

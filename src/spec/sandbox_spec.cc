@@ -132,6 +132,18 @@ void check_network(const Network& network) {
                 fmt::format("it can be 1 to {}", kMaxConnections));
 }
 
+void check_workspaces(const SandboxSpec& spec) {
+  for (const Workspace& workspace : spec.workspaces) {
+    check_text("--workspace", workspace.host);
+    check_text("--workspace", workspace.guest);
+  }
+  validate_workspaces(spec.workspaces);
+  for (const std::string& pattern : spec.masks) check_text("--mask", pattern);
+  for (const std::string& pattern : spec.unmasks) check_text("--unmask", pattern);
+  validate_masks("--mask", spec.masks);
+  validate_masks("--unmask", spec.unmasks);
+}
+
 void check_command(const Command& command) {
   if (command.argv.size() > kMaxArguments) {
     throw Error(fmt::format("the command has {} arguments", command.argv.size()),
@@ -175,6 +187,7 @@ void validate(const SandboxSpec& spec) {
   check_environment(spec.environment);
   check_ports(spec.ports);
   check_network(spec.network);
+  check_workspaces(spec);
   check_command(spec.command);
   if (const size_t bytes = text_bytes(spec); bytes > kMaxTextBytes) {
     throw Error(fmt::format("the command and its environment have {} bytes together", bytes),

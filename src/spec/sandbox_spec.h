@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/json_reader.h"
+#include "spec/workspace.h"
 
 namespace caisson::spec {
 
@@ -51,13 +52,16 @@ struct SandboxSpec {
   std::vector<std::string> environment;         // "K=V"
   std::vector<PortPublish> ports;
   Network network;
+  std::vector<Workspace> workspaces;
+  std::vector<std::string> masks;    // names that the sandbox never sees in a workspace
+  std::vector<std::string> unmasks;  // and what of them it does
   Command command;
   bool remove_at_end = true;  // the sandbox goes away when its command ends
 };
 
 // Throws base::Error that names the option and the remedy. Bounds: cpus 1–64, memory 128 MiB–1 TiB, disk 64 MiB–16 TiB,
-// pids 0 or 16–4194304, timeout 1 s–365 d, at most 256 ports, 1024 environment entries, 1 to 8000
-// connections,  128 KiB a string.
+// pids 0 or 16–4194304, timeout 1 s–365 d, at most 256 ports, 32 workspaces, 256 masks, 1024 environment entries, 1 to
+// 8000 connections, 128 KiB a string.
 void validate(const SandboxSpec& spec);
 
 // Letters, digits, '_', '.', '-', 1 to 63 bytes, the first a letter or digit (docker's rule and a bound). Throws.

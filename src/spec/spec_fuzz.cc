@@ -43,6 +43,16 @@ void try_parser(char which, std::string_view text) {
         require(entry.find('=') != std::string::npos && entry[0] != '=');
       }
       break;
+    case 'w': {
+      const spec::WorkspaceWish wish = spec::parse_workspace(text);
+      require(!wish.host.empty() && (wish.guest.empty() || wish.guest[0] == '/'));
+      break;
+    }
+    case 'c': {
+      const auto clean = spec::clean_path(text);
+      require(!clean || spec::clean_path(*clean) == clean);
+      break;
+    }
     case 'n':
       spec::validate_name(text);
       require(!text.empty() && text.find('/') == std::string_view::npos);
