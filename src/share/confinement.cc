@@ -13,7 +13,8 @@ namespace caisson::share {
 namespace {
 
 // By descriptor all of them.
-constexpr const char* kReading[] = {"fgetxattr", "flistxattr", "inotify_add_watch", "inotify_rm_watch", "eventfd2"};
+constexpr const char* kReading[] = {"fgetxattr",        "flistxattr",    "inotify_add_watch",
+                                    "inotify_rm_watch", "inotify_init1", "eventfd2"};
 constexpr const char* kChanging[] = {"fsetxattr", "fremovexattr", "copy_file_range", "flock", "mknodat"};
 constexpr uint64_t kLockCommands[] = {F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
 

@@ -15,6 +15,9 @@ namespace caisson::share {
 namespace {
 
 constexpr uint64_t kShortSeconds = 1;
+constexpr uint64_t kLongSeconds = 3600;
+// Not all names that are not there are known here, should the host's kernel lose count of changes.
+constexpr uint64_t kAbsentSeconds = 60;
 constexpr size_t kMaxTokenFileBytes = 256 << 10;
 
 // File systems in which files are doors to the kernel, not content.
@@ -102,9 +105,40 @@ fuse_attr attributes_of(const Share& share, const struct stat& status) {
   return attributes;
 }
 
-void put_attributes(const Share& share, const struct stat& status, Output& output) {
-  output.put_attributes(
-      {.attr_valid = kShortSeconds, .attr_valid_nsec = 0, .dummy = 0, .attr = attributes_of(share, status)});
+namespace {
+
+uint64_t attribute_seconds(Share& share, const NodeRef& node, const struct stat& status) {
+  const NodeTable::Watched watched = share.nodes.watched(node);
+  if (watched.shared_by_lock) return 0;
+  // What is in a folder changes its times, and by another name a file is changed unseen.
+  if (node.is_folder()) return watched.itself && watched.place ? kLongSeconds : kShortSeconds;
+  return watched.place && (status.st_nlink == 1 || node.id() == kRootId) ? kLongSeconds : kShortSeconds;
+}
+
+}  // namespace
+
+void put_attributes(Share& share, const NodeRef& node, const struct stat& status, Output& output) {
+  output.put_attributes({.attr_valid = attribute_seconds(share, node, status),
+                         .attr_valid_nsec = 0,
+                         .dummy = 0,
+                         .attr = attributes_of(share, status)});
+}
+
+void watch(Share& share, const OpenNode& folder, Output& output) {
+  share.watches.watch(folder.node, folder.descriptor);
+  output.set_epoch(share.changes.load());
+}
+
+int no_such_name(Share& share, const OpenNode& folder, Output& output) {
+  if (!share.nodes.watched(folder.node).itself) return ENOENT;
+  output.put_entry({.nodeid = 0,
+                    .generation = 0,
+                    .entry_valid = kAbsentSeconds,
+                    .attr_valid = 0,
+                    .entry_valid_nsec = 0,
+                    .attr_valid_nsec = 0,
+                    .attr = {}});
+  return 0;
 }
 
 bool token_came(Share& share, const OpenNode& file, int opened) {
@@ -141,11 +175,12 @@ int tell(Share& share, uint64_t parent, std::string_view name, Looked looked, fu
                                           .descriptor = std::move(looked.descriptor),
                                           .mask_state = looked.mask.state,
                                           .token_holder = looked.mask.token_holder});
+  if (share.nodes.is_crowded()) share.watches.ask_to_forget();
   if (!node) return ENFILE;
   entry = {};
   entry.nodeid = node.id();
-  entry.entry_valid = kShortSeconds;
-  entry.attr_valid = kShortSeconds;
+  entry.entry_valid = share.nodes.watched(node).place ? kLongSeconds : kShortSeconds;
+  entry.attr_valid = attribute_seconds(share, node, looked.status);
   entry.attr = attributes_of(share, looked.status);
   return 0;
 }

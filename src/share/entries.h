@@ -23,7 +23,11 @@ OpenNode open_node(Share& share, uint64_t id);
 base::Fd reopen(const OpenNode& file, int flags, int& errnum);
 
 fuse_attr attributes_of(const Share& share, const struct stat& status);
-void put_attributes(const Share& share, const struct stat& status, Output& output);
+void put_attributes(Share& share, const NodeRef& node, const struct stat& status, Output& output);
+// What is told of a folder from here on is announced when it changes, if it can be. Before anything is looked at.
+void watch(Share& share, const OpenNode& folder, Output& output);
+// Says that there is no such name, which the guest may remember where the folder is watched.
+int no_such_name(Share& share, const OpenNode& folder, Output& output);
 
 // A name in an open folder, as the guest may see it.
 struct Looked {

@@ -117,6 +117,7 @@ int list(Share& share, const Request& request, Output& output, bool with_attribu
   const OpenNode folder = open_node(share, request.header.nodeid);
   if (folder.errnum != 0) return folder.errnum;
   if (!folder.node.is_folder()) return ENOTDIR;
+  watch(share, folder, output);
   std::shared_ptr<Handle> handle = share.handles.find(in.fh, request.header.nodeid);
   if (!handle && share.folders_need_no_handle) {
     int errnum = 0;
@@ -126,7 +127,6 @@ int list(Share& share, const Request& request, Output& output, bool with_attribu
   if (!handle || !handle->listing) return EBADF;
   const std::lock_guard turn(handle->reading);
   if (const int errnum = handle->listing->seek(in.offset)) return errnum;
-  output.set_epoch(share.changes.load());
   return Listing(share, folder, in, output).fill(*handle->listing, with_attributes);
 }
 

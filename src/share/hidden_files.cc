@@ -105,7 +105,7 @@ void HiddenFiles::met(int folder, const std::string& name) {
 
 bool HiddenFiles::hides(int file, const struct stat& status, const std::string& name) {
   if (!S_ISREG(status.st_mode)) return false;
-  if (status.st_nlink > 1 && masks_.any()) {
+  if (status.st_nlink > 1 && masks_.any() && !is_cleared(status)) {
     const std::lock_guard turn(walking_);
     if (nanoseconds(status.st_ctim) + kClockTickNs >= walked_ns_) walk();
     // Without the whole truth nothing that may be masked is shown.
@@ -117,6 +117,19 @@ bool HiddenFiles::hides(int file, const struct stat& status, const std::string& 
   if (at->second.held) return true;
   const auto looked = look(file, name);
   return !looked || looked->born_ns == at->second.born_ns;
+}
+
+void HiddenFiles::clear(const struct stat& status) {
+  const std::lock_guard lock(mutex_);
+  // What was dropped is looked for anew, by a walk.
+  if (cleared_.size() >= kMaxKnown) cleared_.clear();
+  cleared_[id_of(status)] = nanoseconds(status.st_ctim);
+}
+
+bool HiddenFiles::is_cleared(const struct stat& status) {
+  const std::lock_guard lock(mutex_);
+  const auto at = cleared_.find(id_of(status));
+  return at != cleared_.end() && at->second == nanoseconds(status.st_ctim);
 }
 
 bool HiddenFiles::may_hide(const FileId& file) {

@@ -30,6 +30,8 @@ class HiddenFiles {
   // Whether the regular file is known to be masked by any name. `file` is its O_PATH descriptor, or with `name` that of
   // the folder it is in.
   bool hides(int file, const struct stat& status, const std::string& name = {});
+  // The file is known not to be masked, in this state: the guest itself changed it.
+  void clear(const struct stat& status);
   // Whether anything by this number is known: a first question that costs nothing.
   bool may_hide(const FileId& file);
   size_t size();
@@ -45,6 +47,7 @@ class HiddenFiles {
     }
   };
   void remember(const FileId& file, Known known);
+  bool is_cleared(const struct stat& status);
   void walk();
   void walked_over(int folder, const std::string& name);
 
@@ -55,8 +58,9 @@ class HiddenFiles {
   std::mutex mutex_;
   std::unordered_map<FileId, Known, Hash> known_;
   size_t held_ = 0;
-  int64_t walked_ns_ = INT64_MIN;  // when the last walk began
-  bool complete_ = true;           // it met no bound
+  std::unordered_map<FileId, int64_t, Hash> cleared_;  // with the change time
+  int64_t walked_ns_ = INT64_MIN;                      // when the last walk began
+  bool complete_ = true;                               // it met no bound
 };
 
 }  // namespace caisson::share

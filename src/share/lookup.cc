@@ -17,9 +17,10 @@ int look_up(Share& share, const Request& request, Output& output) {
   const OpenNode folder = open_node(share, request.header.nodeid);
   if (folder.errnum != 0) return folder.errnum;
   if (!folder.node.is_folder()) return ENOTDIR;
-  output.set_epoch(share.changes.load());
+  watch(share, folder, output);
   Looked looked;
-  if (const int errnum = look(share, folder, name, looked)) return errnum;
+  if (const int errnum = look(share, folder, name, looked))
+    return errnum == ENOENT ? no_such_name(share, folder, output) : errnum;
   fuse_entry_out entry{};
   if (const int errnum = tell(share, folder.node.id(), name, std::move(looked), entry)) return errnum;
   output.put_entry(entry);
@@ -29,18 +30,16 @@ int look_up(Share& share, const Request& request, Output& output) {
 int get_attributes(Share& share, const Request& request, Output& output) {
   Body body(request.body);
   const auto in = body.take<fuse_getattr_in>();
+  const OpenNode file = open_node(share, request.header.nodeid);
   output.set_epoch(share.changes.load());
+  if (!file.node) return ESTALE;
   struct stat status {};
   const auto handle =
       (in.getattr_flags & FUSE_GETATTR_FH) != 0 ? share.handles.find(in.fh, request.header.nodeid) : nullptr;
-  if (handle) {
-    if (::fstat(handle->file.get(), &status) != 0) return errno;
-  } else {
-    const OpenNode file = open_node(share, request.header.nodeid);
-    if (file.errnum != 0) return file.errnum;
-    if (::fstat(file.descriptor, &status) != 0) return errno;
-  }
-  put_attributes(share, status, output);
+  // What was opened is there also when its name is gone.
+  if (!handle && file.errnum != 0) return file.errnum;
+  if (::fstat(handle ? handle->file.get() : file.descriptor, &status) != 0) return errno;
+  put_attributes(share, file.node, status, output);
   return 0;
 }
 

@@ -38,6 +38,8 @@ inline Content content_of(const struct stat& status) {
 }
 
 inline constexpr uint32_t kNoSlot = UINT32_MAX;
+inline constexpr int kNoWatch = -1;
+inline constexpr int kCannotWatch = -2;
 
 // Owned and guarded by the NodeTable, but for what its users say.
 struct Node {
@@ -59,6 +61,7 @@ struct Node {
   bool used = false;
   bool listed = false;
   bool token_holder = false;    // a .npmrc, whose content says whether it is masked
+  bool own_change = false;      // `seen` is what the guest itself has made of it
   bool shared_by_lock = false;  // was locked: its attributes are asked for anew each time
 };
 

@@ -92,6 +92,7 @@ NodeRef NodeTable::enter(Found found) {
     fresh.file = file;
     fresh.used = true;
     index_.insert(slot, file_of_);
+    crowded_ = index_.size() > limits_.nodes / 4 * 3;
   }
   Node& node = nodes_[slot];
   ++node.lookups;
@@ -126,6 +127,7 @@ void NodeTable::free_if_unused(uint32_t slot) {
   if (node.listed) unlist(slot);
   if (node.watch >= 0 && unwatch_) unwatch_(node.watch);
   index_.erase(slot, file_of_);
+  crowded_ = index_.size() > limits_.nodes / 4 * 3;
   // A slot that has had all its serial numbers is left alone, so that no id comes back.
   const uint32_t serial = node.serial + 1;
   node = Node();
@@ -224,6 +226,14 @@ void NodeTable::moved(const NodeRef& node, uint64_t parent, std::string_view nam
   node.node_->name = name;
 }
 
+NodeTable::Watched NodeTable::watched(const NodeRef& node) {
+  const std::lock_guard lock(mutex_);
+  const Node* parent = node.id() == kRootId ? nullptr : known(node.node_->parent);
+  return {.place = node.id() == kRootId ? node.node_->watch >= 0 : parent != nullptr && parent->watch >= 0,
+          .itself = node.node_->watch >= 0,
+          .shared_by_lock = node.node_->shared_by_lock};
+}
+
 size_t NodeTable::size() {
   const std::lock_guard lock(mutex_);
   return index_.size();
@@ -237,11 +247,11 @@ size_t NodeTable::open_descriptors() {
 std::vector<Place> NodeTable::crowded(size_t count) {
   const std::lock_guard lock(mutex_);
   std::vector<Place> places;
-  if (index_.size() <= limits_.nodes / 4 * 3) return places;
+  if (!crowded_) return places;
   for (size_t tries = 0; places.size() < count && tries < nodes_.size(); ++tries) {
     crowded_at_ = (crowded_at_ + 1) % static_cast<uint32_t>(nodes_.size());
     const Node& node = nodes_[crowded_at_];
-    if (node.used && crowded_at_ != kRootSlot && node.pins == 0)
+    if (node.used && node.type != S_IFDIR && crowded_at_ != kRootSlot && node.pins == 0)
       places.push_back({.parent = node.parent, .name = node.name});
   }
   return places;

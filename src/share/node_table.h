@@ -15,6 +15,7 @@
 // Nodes are bounded as well. What a guest has to do for that is to forget; see `crowded` and `kFull`.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -125,10 +126,21 @@ class NodeTable {
   // Called with the watch of a folder that was forgotten, under the table's lock.
   void on_unwatched(std::function<void(int watch)> unwatch) { unwatch_ = std::move(unwatch); }
 
+  // How long what is said of a node stays true without a word of the host's: whether its place is watched, and for a
+  // folder (or the top) whether it is itself.
+  struct Watched {
+    bool place = false;
+    bool itself = false;
+    bool shared_by_lock = false;
+  };
+  Watched watched(const NodeRef& node);
+  // More than three quarters full.
+  bool is_crowded() const { return crowded_.load(); }
+
   size_t size();
   size_t open_descriptors();
-  // Places of `count` nodes that the guest might forget, while the table is more than three quarters full; each call
-  // goes on behind the last one.
+  // Places of `count` files that the guest might forget, while the table is crowded; each call goes on behind the last
+  // one. No folders: somebody may be in one, and would lose its name.
   std::vector<Place> crowded(size_t count);
   // For each node that is known now: called with its id, type and place, without the lock.
   void for_each(const std::function<void(uint64_t, uint16_t, const Place&)>& visit);
@@ -155,6 +167,7 @@ class NodeTable {
   uint32_t oldest_ = kNoSlot;
   size_t open_ = 0;
   uint32_t crowded_at_ = 0;
+  std::atomic<bool> crowded_ = false;
   std::function<const FileId&(uint32_t)> file_of_;
   std::function<void(int)> unwatch_;
 };

@@ -17,7 +17,6 @@ int initialise(Share& share, const Request& request, Output& output);
 int destroy(Share& share, const Request& request, Output& output);
 int forget(Share& share, const Request& request, Output& output);
 int batch_forget(Share& share, const Request& request, Output& output);
-int interrupt(Share& share, const Request& request, Output& output);
 int file_system_facts(Share& share, const Request& request, Output& output);
 
 // lookup.cc
@@ -42,5 +41,31 @@ int read_folder_with_attributes(Share& share, const Request& request, Output& ou
 // attributes.cc
 int get_xattr(Share& share, const Request& request, Output& output);
 int list_xattrs(Share& share, const Request& request, Output& output);
+
+// writing.cc
+int write_file(Share& share, const Request& request, Output& output);
+int allocate(Share& share, const Request& request, Output& output);
+int copy_range(Share& share, const Request& request, Output& output);
+int create_file(Share& share, const Request& request, Output& output);
+
+// naming.cc
+int make_folder(Share& share, const Request& request, Output& output);
+int make_special(Share& share, const Request& request, Output& output);
+int make_symlink(Share& share, const Request& request, Output& output);
+int make_link(Share& share, const Request& request, Output& output);
+int remove_file(Share& share, const Request& request, Output& output);
+int remove_folder(Share& share, const Request& request, Output& output);
+int rename(Share& share, const Request& request, Output& output);
+int rename_with_flags(Share& share, const Request& request, Output& output);
+
+// attribute_changes.cc
+int set_attributes(Share& share, const Request& request, Output& output);
+int set_xattr(Share& share, const Request& request, Output& output);
+int remove_xattr(Share& share, const Request& request, Output& output);
+
+// locking.cc
+int set_lock(Share& share, const Request& request, Output& output);
+int get_lock(Share& share, const Request& request, Output& output);
+int interrupt(Share& share, const Request& request, Output& output);
 
 }  // namespace caisson::share

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "share/changing.h"
 #include "share/entries.h"
 #include "share/operations.h"
 
@@ -22,9 +23,10 @@ constexpr int kPassedFlags = O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC;
 uint32_t note_content(Share& share, const OpenNode& file, const struct stat& status) {
   const bool same = share.nodes.with(file.node, [&](Node& node) {
     const Content now = content_of(status);
-    const bool equal = node.seen == now;
+    if (node.seen == now) return true;
     node.seen = now;
-    return equal;
+    node.own_change = false;
+    return false;
   });
   return same ? FOPEN_KEEP_CACHE : 0;
 }
@@ -48,11 +50,14 @@ bool may_open(Share& share, const OpenNode& file) {
 
 int open_file(Share& share, const Request& request, Output& output) {
   Body body(request.body);
-  const auto in = body.take<fuse_open_in>();
-  const int flags = static_cast<int>(in.flags) & kPassedFlags;
+  return open_node_again(share, request.header.nodeid, body.take<fuse_open_in>().flags, output);
+}
+
+int open_node_again(Share& share, uint64_t node, uint32_t wanted, Output& output) {
+  const int flags = static_cast<int>(wanted) & kPassedFlags;
   const bool writable = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
   if (writable && share.read_only()) return EROFS;
-  const OpenNode file = open_node(share, request.header.nodeid);
+  const OpenNode file = open_node(share, node);
   if (file.errnum != 0) return file.errnum;
   if (file.node.is_folder()) return EISDIR;
   // A second name of it may have turned out to be masked, since it was looked up.
@@ -64,13 +69,14 @@ int open_file(Share& share, const Request& request, Output& output) {
   if (::fstat(opened.get(), &status) != 0) return errno;
   if (token_came(share, file, opened.get())) return ENOENT;
   note_in_baseline(share, file, status);
+  if ((flags & O_TRUNC) != 0) note_own_change(share, file.node, opened.get());
   fuse_open_out out{};
   out.open_flags = note_content(share, file, status);
   auto handle = std::make_shared<Handle>();
   handle->file = std::move(opened);
   handle->node = file.node.id();
   handle->writable = writable;
-  handle->append = (in.flags & O_APPEND) != 0;
+  handle->append = (wanted & O_APPEND) != 0;
   out.fh = share.handles.add(std::move(handle));
   if (out.fh == 0) return ENFILE;
   output.put(out);
@@ -121,7 +127,9 @@ int flush(Share& share, const Request& request, Output&) {
   const auto in = body.take<fuse_flush_in>();
   // From here on the guest's kernel does not ask.
   if (share.read_only()) return ENOSYS;
-  return share.handles.find(in.fh, request.header.nodeid) ? 0 : EBADF;
+  // fcntl(2): who closes any descriptor of a file loses all record locks on it.
+  share.locks.release(request.header.nodeid, in.lock_owner);
+  return 0;
 }
 
 int sync_file(Share& share, const Request& request, Output&) {

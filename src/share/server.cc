@@ -70,6 +70,41 @@ Operation operation_of(uint32_t opcode) {
       return get_xattr;
     case FUSE_LISTXATTR:
       return list_xattrs;
+    case FUSE_WRITE:
+      return write_file;
+    case FUSE_FALLOCATE:
+      return allocate;
+    case FUSE_COPY_FILE_RANGE:
+      return copy_range;
+    case FUSE_CREATE:
+      return create_file;
+    case FUSE_MKDIR:
+      return make_folder;
+    case FUSE_MKNOD:
+      return make_special;
+    case FUSE_SYMLINK:
+      return make_symlink;
+    case FUSE_LINK:
+      return make_link;
+    case FUSE_UNLINK:
+      return remove_file;
+    case FUSE_RMDIR:
+      return remove_folder;
+    case FUSE_RENAME:
+      return rename;
+    case FUSE_RENAME2:
+      return rename_with_flags;
+    case FUSE_SETATTR:
+      return set_attributes;
+    case FUSE_SETXATTR:
+      return set_xattr;
+    case FUSE_REMOVEXATTR:
+      return remove_xattr;
+    case FUSE_GETLK:
+      return get_lock;
+    case FUSE_SETLK:
+    case FUSE_SETLKW:
+      return set_lock;
     default:
       return not_known;
   }
@@ -119,7 +154,8 @@ void serve_requests(Share& share) {
     output.clear();
     const int errnum = carry_out(share, *request, output);
     // What forgets and interrupts is not answered, whatever came of it.
-    const bool silent = header.opcode == FUSE_FORGET || header.opcode == FUSE_BATCH_FORGET;
+    const bool silent =
+        header.opcode == FUSE_FORGET || header.opcode == FUSE_BATCH_FORGET || header.opcode == FUSE_INTERRUPT;
     if (errnum != kNoAnswer && !silent) share.channel.answer(output, header.unique, errnum);
   }
 }
@@ -133,6 +169,15 @@ bool serve_in_thread(Share& share) {
     fmt::print(stderr, "caisson-share: {}\n", error.what());
     share.channel.close();
     return false;
+  }
+}
+
+// Where an answer can't be sent any more, the threads that receive notice the end.
+void watch_changes(Share& share) {
+  try {
+    share.watches.run();
+  } catch (const std::exception&) {
+    share.channel.close();
   }
 }
 
@@ -171,15 +216,24 @@ Share::Share(ShareOptions given)
       hidden(masks, root, options.limits.descriptors / 16),
       handles(options.limits.descriptors / 2),
       baseline(std::move(options.baseline), options.started_ns, options.limits.baseline_bytes),
-      channel(options.channel.get(), changes) {}
+      channel(options.channel.get(), changes),
+      watches({.nodes = nodes, .channel = channel, .masks = masks, .hidden = hidden, .changes = changes},
+              options.limits.watches),
+      locks({.waiters = options.limits.lock_waiters, .owners = options.limits.descriptors / 16}) {
+  const NodeRef top = nodes.find(kRootId);
+  nodes.with(top, [this](Node& node) { node.mask_state = masks.top(); });
+  watches.watch(top, root);
+}
 
 int serve(ShareOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   // Modes are what the guest's kernel has made of them.
   if (options.mode == Mode::kReadWrite) ::umask(0);
+  prepare_interruptions();
   Share share(std::move(options));
   std::atomic<bool> in_order = true;
+  std::thread watching([&] { watch_changes(share); });
   std::vector<std::thread> threads;
   for (size_t i = 1; i < share.options.limits.threads; ++i)
     threads.emplace_back([&] {
@@ -187,6 +241,9 @@ int serve(ShareOptions options) {
     });
   if (!serve_in_thread(share)) in_order = false;
   for (std::thread& thread : threads) thread.join();
+  share.locks.stop();
+  share.watches.stop();
+  watching.join();
   return in_order ? 0 : 1;
 }
 

@@ -68,11 +68,6 @@ int batch_forget(Share& share, const Request& request, Output&) {
   return kNoAnswer;
 }
 
-// Only what waits for a lock takes long, and it is not here: a read only share has none.
-int interrupt(Share&, const Request&, Output&) {
-  return kNoAnswer;
-}
-
 int file_system_facts(Share& share, const Request&, Output& output) {
   struct statfs facts {};
   if (::fstatfs(share.root, &facts) != 0) return errno;

@@ -9,9 +9,11 @@
 #include "share/channel.h"
 #include "share/handles.h"
 #include "share/hidden_files.h"
+#include "share/locks.h"
 #include "share/masks.h"
 #include "share/node_table.h"
 #include "share/server.h"
+#include "share/watches.h"
 
 namespace caisson::share {
 
@@ -30,6 +32,8 @@ struct Share {
   Handles handles;
   Baseline baseline;
   Channel channel;
+  Watches watches;
+  Locks locks;
   std::atomic<bool> introduced = false;              // INIT has come
   std::atomic<bool> folders_need_no_handle = false;  // the guest reads folders without opening them
 };

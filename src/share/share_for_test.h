@@ -149,7 +149,10 @@ class ShareTest : public testing::Test {
     return answer.errnum == 0 ? answer.fields<fuse_entry_out>() : fuse_entry_out{};
   }
   int errno_of_look_up(const std::string& name, uint64_t parent = kRootId) {
-    return client->call(FUSE_LOOKUP, parent, text_of(name)).errnum;
+    const Message answer = client->call(FUSE_LOOKUP, parent, text_of(name));
+    // A folder that is watched has the guest remember what is not there.
+    const bool absent = answer.errnum == 0 && answer.fields<fuse_entry_out>().nodeid == 0;
+    return absent ? ENOENT : answer.errnum;
   }
   Message open(uint64_t node, uint32_t flags = O_RDONLY) {
     return client->call(FUSE_OPEN, node, bytes_of(fuse_open_in{.flags = flags, .open_flags = 0}));
@@ -181,6 +184,8 @@ inline std::vector<std::string> ShareTest::names_in(uint64_t node, bool with_att
   std::vector<std::string> names;
   fuse_read_in in{};
   in.size = 4096;
+  const Message opened = client->call(FUSE_OPENDIR, node, bytes_of(fuse_open_in{.flags = 0, .open_flags = 0}));
+  if (opened.errnum != ENOSYS) in.fh = opened.fields<fuse_open_out>().fh;
   while (true) {
     const Message answer = client->call(with_attributes ? FUSE_READDIRPLUS : FUSE_READDIR, node, bytes_of(in));
     EXPECT_EQ(answer.errnum, 0);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the requests that change names and files have in common.
+#pragma once
+
+#include <sys/inotify.h>
+
+#include "share/entries.h"
+
+namespace caisson::share {
+
+// No setuid and no setgid, neither shown nor made.
+inline constexpr mode_t shown_mode(uint32_t mode) {
+  return static_cast<mode_t>(mode) & (S_IRWXU | S_IRWXG | S_IRWXO | S_ISVTX);
+}
+
+// A file was changed by the guest, just now: what is said of it next is no news to the guest.
+void note_own_change(Share& share, const NodeRef& node, int descriptor);
+
+// A name in a folder, about to be made, replaced or removed.
+//
+// The host's kernel will say that it changed, as of any change; the guest knows it already. So what it will say is
+// announced before the call, with expect(), and taken back at the end where the call was not done().
+class Change {
+ public:
+  Change(Share& share, uint64_t folder, const std::string& name);
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+  ~Change();
+
+  // Why it must not be: the folder is none, the name is masked (EPERM).
+  int errnum() const { return errnum_; }
+  const OpenNode& folder() const { return folder_; }
+  const std::string& name() const { return name_; }
+  void expect(uint32_t event);
+  void done() { expected_.clear(); }
+  // Tells the guest of what the name is now.
+  int tell(fuse_entry_out& entry);
+  // What is there now. ENOENT also for what is hidden.
+  int look(Looked& looked);
+  // There is something that is hidden from the guest.
+  bool is_hidden();
+
+ private:
+  Share& share_;
+  std::string name_;
+  OpenNode folder_;
+  int errnum_ = 0;
+  std::vector<uint32_t> expected_;
+};
+
+// OPEN, for a node that the guest was just told of.
+int open_node_again(Share& share, uint64_t node, uint32_t flags, Output& output);
+
+}  // namespace caisson::share

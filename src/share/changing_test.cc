@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A share in mode rw, spoken to in raw messages.
+
+#include <gmock/gmock.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "share/share_for_test.h"
+
+namespace caisson::share {
+namespace {
+
+using ::testing::UnorderedElementsAre;
+
+class ChangingTest : public ShareTest {
+ protected:
+  void start_writable(std::vector<std::string> masks = {}) {
+    start({.mode = Mode::kReadWrite, .masks = std::move(masks)});
+  }
+  std::string on_host(const std::string& name) { return base::read_file(folder / name); }
+  bool exists(const std::string& name) {
+    return std::filesystem::exists(std::filesystem::symlink_status(folder / name));
+  }
+  static std::string create_body(const std::string& name, uint32_t flags = O_RDWR, uint32_t mode = 0644) {
+    return bytes_of(fuse_create_in{.flags = flags, .mode = mode, .umask = 0, .open_flags = 0}) + text_of(name);
+  }
+  Message create(const std::string& name, uint32_t flags = O_RDWR, uint32_t mode = 0644) {
+    return client->call(FUSE_CREATE, kRootId, create_body(name, flags, mode));
+  }
+  struct Created {
+    fuse_entry_out entry;
+    fuse_open_out opened;
+  };
+  Message write_at(uint64_t node, uint64_t handle, uint64_t offset, const std::string& data, uint32_t flags = 0) {
+    fuse_write_in in{};
+    in.fh = handle;
+    in.offset = offset;
+    in.size = static_cast<uint32_t>(data.size());
+    in.write_flags = flags;
+    return client->call(FUSE_WRITE, node, bytes_of(in) + data);
+  }
+  int mkdir(const std::string& name, uint64_t parent = kRootId) {
+    return client->call(FUSE_MKDIR, parent, bytes_of(fuse_mkdir_in{.mode = 0755, .umask = 0}) + text_of(name)).errnum;
+  }
+  int rename(const std::string& from, const std::string& to, uint32_t flags = 0) {
+    return client
+        ->call(FUSE_RENAME2, kRootId,
+               bytes_of(fuse_rename2_in{.newdir = kRootId, .flags = flags, .padding = 0}) + text_of(from) + text_of(to))
+        .errnum;
+  }
+  int link(uint64_t node, const std::string& name) {
+    return client->call(FUSE_LINK, kRootId, bytes_of(fuse_link_in{.oldnodeid = node}) + text_of(name)).errnum;
+  }
+  int unlink(const std::string& name) { return client->call(FUSE_UNLINK, kRootId, text_of(name)).errnum; }
+  int rmdir(const std::string& name) { return client->call(FUSE_RMDIR, kRootId, text_of(name)).errnum; }
+  int mknod(const std::string& name, uint32_t mode) {
+    return client
+        ->call(FUSE_MKNOD, kRootId,
+               bytes_of(fuse_mknod_in{.mode = mode, .rdev = 0x103, .umask = 0, .padding = 0}) + text_of(name))
+        .errnum;
+  }
+  template <typename Fill>
+  int set_attributes(uint64_t node, uint32_t valid, Fill fill) {
+    fuse_setattr_in in{};
+    in.valid = valid;
+    fill(in);
+    return client->call(FUSE_SETATTR, node, bytes_of(in)).errnum;
+  }
+};
+
+TEST_F(ChangingTest, AFileIsMadeWrittenAndRead) {
+  start_writable();
+  const Message made = create("file", O_RDWR | O_EXCL, 06755);
+  ASSERT_EQ(made.errnum, 0);
+  const auto [entry, opened] = made.fields<Created>();
+  EXPECT_EQ(entry.attr.mode, S_IFREG | 0755U);
+  EXPECT_EQ(write_at(entry.nodeid, opened.fh, 0, "hello").fields<fuse_write_out>().size, 5U);
+  EXPECT_EQ(write_at(entry.nodeid, opened.fh, 10, "world").errnum, 0);
+  EXPECT_EQ(on_host("file"), std::string("hello\0\0\0\0\0world", 15));
+  EXPECT_EQ(read(entry.nodeid, opened.fh, 10).body, "world");
+  EXPECT_EQ(create("file", O_RDWR | O_EXCL).errnum, EEXIST);
+  EXPECT_EQ(create("file").errnum, 0);
+  EXPECT_EQ(on_host("file").size(), 15U);
+  EXPECT_EQ(create("file", O_RDWR | O_TRUNC).errnum, 0);
+  EXPECT_EQ(on_host("file"), "");
+}
+
+TEST_F(ChangingTest, CreatingOpensNoLinkAndNoPipe) {
+  std::filesystem::create_symlink("/etc/passwd", folder / "link");
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  start_writable();
+  EXPECT_EQ(create("link").errnum, ELOOP);
+  EXPECT_EQ(create("pipe").errnum, EACCES);
+}
+
+TEST_F(ChangingTest, AppendingIsAtTheEndThatTheHostHas) {
+  write("file", "one");
+  start_writable();
+  const uint64_t node = look_up("file").nodeid;
+  const uint64_t handle = open(node, O_WRONLY | O_APPEND).fields<fuse_open_out>().fh;
+  write("file", "longer");
+  EXPECT_EQ(write_at(node, handle, 3, "!").errnum, 0);
+  EXPECT_EQ(on_host("file"), "longer!");
+  // What comes from a mapping has its place.
+  EXPECT_EQ(write_at(node, handle, 0, "L", FUSE_WRITE_CACHE).errnum, 0);
+  EXPECT_EQ(on_host("file"), "Longer!");
+}
+
+TEST_F(ChangingTest, AHandleWritesOnlyIfItWasOpenedForThat) {
+  write("file", "text");
+  start_writable();
+  const uint64_t node = look_up("file").nodeid;
+  const uint64_t handle = open(node, O_RDONLY).fields<fuse_open_out>().fh;
+  EXPECT_EQ(write_at(node, handle, 0, "x").errnum, EBADF);
+  EXPECT_EQ(write_at(kRootId, open(node, O_RDWR).fields<fuse_open_out>().fh, 0, "x").errnum, EBADF);
+  EXPECT_EQ(write_at(node, 999, 0, "x").errnum, EBADF);
+  EXPECT_EQ(write_at(node, open(node, O_RDWR).fields<fuse_open_out>().fh, INT64_MAX, "x").errnum, EFBIG);
+}
+
+TEST_F(ChangingTest, NamesAreMadeMovedAndRemoved) {
+  write("file", "text");
+  start_writable();
+  EXPECT_EQ(mkdir("folder"), 0);
+  EXPECT_EQ(mkdir("folder"), EEXIST);
+  EXPECT_EQ(mknod("pipe", S_IFIFO | 0600), 0);
+  EXPECT_EQ(mknod("socket", S_IFSOCK | 0600), 0);
+  EXPECT_EQ(client->call(FUSE_SYMLINK, kRootId, text_of("link") + text_of("/any/where")).errnum, 0);
+  EXPECT_EQ(link(look_up("file").nodeid, "second"), 0);
+  EXPECT_EQ(look_up("second").attr.nlink, 2U);
+  EXPECT_THAT(names_in(kRootId), UnorderedElementsAre("file", "folder", "pipe", "socket", "link", "second"));
+  EXPECT_EQ(rename("file", "third"), 0);
+  EXPECT_EQ(rename("third", "second", RENAME_NOREPLACE), EEXIST);
+  EXPECT_EQ(rename("third", "folder", RENAME_EXCHANGE), 0);
+  EXPECT_EQ(on_host("folder"), "text");
+  EXPECT_EQ(rename("folder", "x", RENAME_WHITEOUT), EINVAL);
+  EXPECT_EQ(rmdir("third"), 0);
+  EXPECT_EQ(unlink("folder"), 0);
+  EXPECT_EQ(rmdir("second"), ENOTDIR);
+  for (const char* name : {"second", "pipe", "socket", "link"}) EXPECT_EQ(unlink(name), 0) << name;
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_F(ChangingTest, NoDevicesAndNoSetuid) {
+  write("file", "");
+  start_writable();
+  EXPECT_EQ(mknod("device", S_IFCHR | 0666), EPERM);
+  EXPECT_EQ(mknod("device", S_IFBLK | 0666), EPERM);
+  EXPECT_EQ(set_attributes(look_up("file").nodeid, FATTR_MODE, [](auto& in) { in.mode = S_IFREG | 06711; }), 0);
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "file").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0711U);
+}
+
+TEST_F(ChangingTest, AttributesAreSet) {
+  write("file", "0123456789");
+  std::filesystem::create_symlink("nowhere", folder / "link");
+  start_writable();
+  const uint64_t node = look_up("file").nodeid;
+  EXPECT_EQ(set_attributes(node, FATTR_SIZE, [](auto& in) { in.size = 4; }), 0);
+  EXPECT_EQ(on_host("file"), "0123");
+  EXPECT_EQ(set_attributes(node, FATTR_SIZE, [](auto& in) { in.size = UINT64_MAX; }), EFBIG);
+  EXPECT_EQ(set_attributes(node, FATTR_MTIME,
+                           [](auto& in) {
+                             in.mtime = 1000;
+                             in.mtimensec = 5;
+                           }),
+            0);
+  EXPECT_EQ(set_attributes(node, FATTR_MTIME, [](auto& in) { in.mtimensec = 1'000'000'000; }), EINVAL);
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "file").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mtim.tv_sec, 1000);
+  EXPECT_EQ(set_attributes(look_up("link").nodeid, FATTR_MTIME, [](auto& in) { in.mtime = 2000; }), 0);
+  ASSERT_EQ(::lstat((folder / "link").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mtim.tv_sec, 2000);
+  EXPECT_EQ(set_attributes(node, FATTR_UID | FATTR_GID,
+                           [](auto& in) {
+                             in.uid = 1000;
+                             in.gid = 1000;
+                           }),
+            0);
+  EXPECT_EQ(set_attributes(node, FATTR_UID, [](auto& in) { in.uid = 0; }), EPERM);
+  EXPECT_EQ(set_attributes(node, FATTR_GID, [](auto& in) { in.gid = 0; }), EPERM);
+}
+
+TEST_F(ChangingTest, MaskedNamesAreNotMade) {
+  write("visible", "");
+  write(".env", "secret");
+  start_writable({".env*"});
+  EXPECT_EQ(create(".ENV").errnum, EPERM);
+  EXPECT_EQ(mkdir(".env.d"), EPERM);
+  EXPECT_EQ(mknod(".env1", S_IFREG | 0600), EPERM);
+  EXPECT_EQ(client->call(FUSE_SYMLINK, kRootId, text_of(".env2") + text_of("x")).errnum, EPERM);
+  EXPECT_EQ(link(look_up("visible").nodeid, ".env3"), EPERM);
+  EXPECT_EQ(rename("visible", ".env"), EPERM);
+  EXPECT_EQ(rename(".env", "visible"), ENOENT);
+  EXPECT_EQ(unlink(".env"), ENOENT);
+  EXPECT_EQ(mkdir(".caisson-apply-1"), EPERM);
+  EXPECT_EQ(on_host(".env"), "secret");
+}
+
+TEST_F(ChangingTest, AFolderOnTheWayToAMaskedPathKeepsItsName) {
+  write("config/keys/master", "secret");
+  start_writable({"config/keys/master"});
+  const uint64_t config = look_up("config").nodeid;
+  EXPECT_EQ(errno_of_look_up("master", look_up("keys", config).nodeid), ENOENT);
+  EXPECT_EQ(rename("config", "other"), EPERM);
+  EXPECT_EQ(mkdir("free"), 0);
+  EXPECT_EQ(rename("config", "free", RENAME_EXCHANGE), EPERM);
+  EXPECT_EQ(rename("free", "config", RENAME_EXCHANGE), EPERM);
+  EXPECT_TRUE(exists("config/keys/master"));
+}
+
+TEST_F(ChangingTest, UserAttributesOnly) {
+  write("file", "");
+  start_writable();
+  const uint64_t node = look_up("file").nodeid;
+  const auto set = [&](const std::string& name, const std::string& value) {
+    return client
+        ->call(FUSE_SETXATTR, node, bytes_of(static_cast<uint32_t>(value.size()), uint32_t{0}) + text_of(name) + value)
+        .errnum;
+  };
+  const auto get = [&](const std::string& name, uint32_t size) {
+    return client->call(FUSE_GETXATTR, node, bytes_of(fuse_getxattr_in{.size = size, .padding = 0}) + text_of(name));
+  };
+  EXPECT_EQ(set("user.a", "value"), 0);
+  EXPECT_EQ(get("user.a", 100).body, "value");
+  EXPECT_EQ(get("user.a", 0).fields<fuse_getxattr_out>().size, 5U);
+  EXPECT_EQ(get("user.a", 2).errnum, ERANGE);
+  EXPECT_EQ(get("user.none", 100).errnum, ENODATA);
+  for (const char* name : {"security.capability", "trusted.x", "system.posix_acl_access", ""}) {
+    EXPECT_EQ(set(name, "x"), EOPNOTSUPP) << name;
+    EXPECT_EQ(get(name, 100).errnum, EOPNOTSUPP) << name;
+    EXPECT_EQ(client->call(FUSE_REMOVEXATTR, node, text_of(name)).errnum, EOPNOTSUPP) << name;
+  }
+  const auto list = client->call(FUSE_LISTXATTR, node, bytes_of(fuse_getxattr_in{.size = 100, .padding = 0}));
+  EXPECT_EQ(list.body, text_of("user.a"));
+  EXPECT_EQ(client->call(FUSE_REMOVEXATTR, node, text_of("user.a")).errnum, 0);
+  EXPECT_EQ(client->call(FUSE_SETXATTR, node, bytes_of(uint32_t{1U << 30}, uint32_t{0}) + text_of("user.b")).errnum,
+            EINVAL);
+}
+
+TEST_F(ChangingTest, HolesAndRanges) {
+  write("file", std::string(8192, 'x'));
+  write("copy", "");
+  start_writable();
+  const uint64_t node = look_up("file").nodeid;
+  const uint64_t handle = open(node, O_RDWR).fields<fuse_open_out>().fh;
+  fuse_fallocate_in hole{};
+  hole.fh = handle;
+  hole.length = 4096;
+  hole.mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  EXPECT_EQ(client->call(FUSE_FALLOCATE, node, bytes_of(hole)).errnum, 0);
+  EXPECT_EQ(read(node, handle, 0, 1).body, std::string(1, '\0'));
+  fuse_lseek_in seek{};
+  seek.fh = handle;
+  seek.whence = SEEK_DATA;
+  EXPECT_EQ(client->call(FUSE_LSEEK, node, bytes_of(seek)).fields<fuse_lseek_out>().offset, 4096U);
+  seek.whence = SEEK_SET;
+  EXPECT_EQ(client->call(FUSE_LSEEK, node, bytes_of(seek)).errnum, EINVAL);
+  const uint64_t copy = look_up("copy").nodeid;
+  fuse_copy_file_range_in range{};
+  range.fh_in = handle;
+  range.off_in = 4096;
+  range.nodeid_out = copy;
+  range.fh_out = open(copy, O_RDWR).fields<fuse_open_out>().fh;
+  range.len = 100;
+  EXPECT_EQ(client->call(FUSE_COPY_FILE_RANGE, node, bytes_of(range)).fields<fuse_write_out>().size, 100U);
+  EXPECT_EQ(on_host("copy"), std::string(100, 'x'));
+}
+
+TEST_F(ChangingTest, ASingleFileIsWritten) {
+  write("file", "text");
+  start({.mode = Mode::kReadWrite}, "file");
+  const uint64_t handle = open(kRootId, O_RDWR).fields<fuse_open_out>().fh;
+  EXPECT_EQ(write_at(kRootId, handle, 0, "T").errnum, 0);
+  EXPECT_EQ(on_host("file"), "Text");
+  EXPECT_EQ(create("beside").errnum, ENOTDIR);
+}
+
+}  // namespace
+}  // namespace caisson::share

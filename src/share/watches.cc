@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "share/watches.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace caisson::share {
+namespace {
+
+constexpr uint32_t kContent = IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE;
+constexpr uint32_t kNames = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+constexpr size_t kMaxExpected = 65536;
+constexpr size_t kAskedAtOnce = 1024;
+
+std::string key_of(uint64_t folder, const std::string& name, uint32_t event) {
+  std::string key(reinterpret_cast<const char*>(&folder), sizeof folder);
+  key.append(reinterpret_cast<const char*>(&event), sizeof event);
+  return key + name;
+}
+
+template <typename Fields>
+std::span<const char> span_of(const Fields& fields) {
+  return {reinterpret_cast<const char*>(&fields), sizeof fields};
+}
+
+}  // namespace
+
+Watches::Watches(WatchedParts parts, size_t limit)
+    : parts_(parts),
+      limit_(limit),
+      // None where the user has no more of them: everything is then kept for a second only.
+      inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!wake_) throw base::system_error("cannot make an", "event descriptor");
+  parts_.nodes.on_unwatched([this](int watch) {
+    ::inotify_rm_watch(inotify_.get(), watch);
+    const std::lock_guard lock(mutex_);
+    folders_.erase(watch);
+  });
+}
+
+void Watches::watch(const NodeRef& node, int descriptor) {
+  const bool new_one = parts_.nodes.with(node, [](Node& known) {
+    if (known.watch != kNoWatch) return false;
+    known.watch = kCannotWatch;
+    return true;
+  });
+  if (!new_one || !inotify_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (folders_.size() >= limit_) return;
+  }
+  const std::string self = "/proc/self/fd/" + std::to_string(descriptor);
+  const uint32_t wanted = kContent | (node.is_folder() ? kNames | IN_ONLYDIR : 0);
+  const int watch = ::inotify_add_watch(inotify_.get(), self.c_str(), wanted);
+  if (watch < 0) return;
+  {
+    const std::lock_guard lock(mutex_);
+    folders_[watch] = node.id();
+  }
+  parts_.nodes.with(node, [&](Node& known) { known.watch = watch; });
+}
+
+bool Watches::expect(const NodeRef& folder, const std::string& name, uint32_t event) {
+  if (!parts_.nodes.with(folder, [](const Node& known) { return known.watch >= 0; })) return false;
+  const std::lock_guard lock(mutex_);
+  // What is dropped is announced, though the guest knows it.
+  if (expected_.size() >= kMaxExpected) expected_.clear();
+  ++expected_[key_of(folder.id(), name, event)];
+  return true;
+}
+
+void Watches::unexpect(const NodeRef& folder, const std::string& name, uint32_t event) {
+  take_expected(folder.id(), name, event);
+}
+
+bool Watches::take_expected(uint64_t folder, const std::string& name, uint32_t event) {
+  const std::lock_guard lock(mutex_);
+  const auto at = expected_.find(key_of(folder, name, event));
+  if (at == expected_.end()) return false;
+  if (--at->second == 0) expected_.erase(at);
+  return true;
+}
+
+void Watches::answer_lock(uint64_t node, uint64_t unique) {
+  {
+    const std::lock_guard lock(mutex_);
+    answers_.push_back({.node = node, .unique = unique});
+  }
+  wake();
+}
+
+void Watches::ask_to_forget() {
+  if (!crowded_.exchange(true)) wake();
+}
+
+void Watches::stop() {
+  stopping_ = true;
+  wake();
+}
+
+void Watches::wake() {
+  const uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+void Watches::run() {
+  pollfd waits[] = {{.fd = wake_.get(), .events = POLLIN, .revents = 0},
+                    {.fd = inotify_.get(), .events = POLLIN, .revents = 0}};
+  while (!stopping_) {
+    if (::poll(waits, 2, -1) < 0) continue;
+    uint64_t count = 0;
+    if (waits[0].revents != 0) (void)!::read(wake_.get(), &count, sizeof count);
+    do_asked();
+    if (waits[1].revents != 0) read_events();
+  }
+}
+
+void Watches::do_asked() {
+  told_.clear();
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    answers.swap(answers_);
+  }
+  Output nothing;
+  for (const Answer& answer : answers) {
+    told_.clear();
+    forget_content(answer.node, false);
+    nothing.clear();
+    parts_.channel.answer(nothing, answer.unique, 0);
+  }
+  if (!crowded_.exchange(false)) return;
+  for (const Place& place : parts_.nodes.crowded(kAskedAtOnce)) forget_entry(place.parent, place.name);
+}
+
+void Watches::read_events() {
+  alignas(inotify_event) char buffer[64 << 10];
+  const ssize_t got = ::read(inotify_.get(), buffer, sizeof buffer);
+  told_.clear();
+  for (ssize_t at = 0; at < got;) {
+    inotify_event event{};
+    std::memcpy(&event, buffer + at, sizeof event);
+    const char* name = buffer + at + sizeof event;
+    handle(event, event.len > 0 ? std::string(name) : std::string());
+    at += static_cast<ssize_t>(sizeof event + event.len);
+  }
+}
+
+void Watches::handle(const inotify_event& event, const std::string& name) {
+  ++parts_.changes;
+  if ((event.mask & IN_Q_OVERFLOW) != 0) return everything_changed();
+  uint64_t id = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = folders_.find(event.wd);
+    if (at == folders_.end()) return;
+    id = at->second;
+    if ((event.mask & IN_IGNORED) != 0) folders_.erase(at);
+  }
+  const NodeRef folder = parts_.nodes.find(id);
+  if (!folder) return;
+  if ((event.mask & IN_IGNORED) != 0) {
+    parts_.nodes.with(folder, [](Node& known) { known.watch = kNoWatch; });
+    forget_content(id, !folder.is_regular());
+  } else if (name.empty()) {
+    forget_content(id, folder.is_folder() || (event.mask & kContent) == IN_ATTRIB);
+  } else {
+    handle_name(folder, event, name);
+  }
+}
+
+void Watches::handle_name(const NodeRef& folder, const inotify_event& event, const std::string& name) {
+  const Opened opened = parts_.nodes.descriptor(folder);
+  const auto state = parts_.nodes.with(folder, [](const Node& known) { return known.mask_state; });
+  const Masks::Step step = parts_.masks.step(state, name, folder.id() == kRootId);
+  if (step.masked) {
+    // Its name is not told, and what it leads to is remembered, also when it is moved to another name.
+    if (opened.descriptor >= 0) parts_.hidden.met(opened.descriptor, name);
+    if ((event.mask & IN_MOVED_FROM) != 0) masked_cookie_ = event.cookie;
+    return;
+  }
+  if ((event.mask & IN_MOVED_TO) != 0 && event.cookie == masked_cookie_ && opened.descriptor >= 0)
+    parts_.hidden.met(opened.descriptor, name);
+  const uint32_t kind = event.mask & kNames;
+  if (kind != 0) {
+    if (!take_expected(folder.id(), name, kind)) forget_entry(folder.id(), name);
+    return;
+  }
+  // Whether a .npmrc is shown depends on what it holds.
+  if (step.token_holder) forget_entry(folder.id(), name);
+  if (opened.descriptor >= 0) content_changed(folder, opened.descriptor, name, (event.mask & kContent) == IN_ATTRIB);
+}
+
+void Watches::content_changed(const NodeRef& folder, int descriptor, const std::string& name, bool attributes_only) {
+  struct stat status {};
+  if (::fstatat(descriptor, name.c_str(), &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) return;
+  if (status.st_dev != folder.file().device) return;
+  const NodeRef node = parts_.nodes.find_file(id_of(status));
+  if (!node) return;
+  const bool own =
+      parts_.nodes.with(node, [&](const Node& known) { return known.own_change && known.seen == content_of(status); });
+  if (!own) forget_content(node.id(), attributes_only || !node.is_regular());
+}
+
+// More happened than the queue holds. What is still where it was keeps its name, since a folder that somebody is in
+// would lose it.
+void Watches::everything_changed() {
+  {
+    const std::lock_guard lock(mutex_);
+    expected_.clear();
+  }
+  parts_.nodes.for_each([this](uint64_t id, uint16_t type, const Place& place) {
+    forget_content(id, type != S_IFREG);
+    if (id == kRootId) return;
+    const NodeRef folder = parts_.nodes.find(place.parent);
+    const NodeRef node = parts_.nodes.find(id);
+    if (!folder || !node) return;
+    const Opened opened = parts_.nodes.descriptor(folder);
+    struct stat status {};
+    const bool same = opened.descriptor >= 0 &&
+                      ::fstatat(opened.descriptor, place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      id_of(status) == node.file();
+    if (!same) forget_entry(place.parent, place.name);
+  });
+}
+
+void Watches::forget_entry(uint64_t folder, const std::string& name) {
+  if (!told_.insert(key_of(folder, name, 0)).second) return;
+  const fuse_notify_inval_entry_out fields{.parent = folder, .namelen = static_cast<uint32_t>(name.size()), .flags = 0};
+  parts_.channel.notify(FUSE_NOTIFY_INVAL_ENTRY, span_of(fields), name);
+}
+
+void Watches::forget_content(uint64_t node, bool attributes_only) {
+  if (!told_.insert(key_of(node, {}, attributes_only ? 1 : 2)).second) return;
+  const fuse_notify_inval_inode_out fields{.ino = node, .off = attributes_only ? -1 : 0, .len = 0};
+  parts_.channel.notify(FUSE_NOTIFY_INVAL_INODE, span_of(fields), {});
+}
+
+}  // namespace caisson::share
