@@ -49,7 +49,9 @@ class Change {
   std::vector<uint32_t> expected_;
 };
 
-// OPEN, for a node that the guest was just told of.
-int open_node_again(Share& share, uint64_t node, uint32_t flags, Output& output);
+// OPEN, for a node that the guest knows.
+int open_known(Share& share, uint64_t node, uint32_t flags, Output& output);
+// Answers with a handle for what was opened.
+int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flags, Output& output);
 
 }  // namespace caisson::share

@@ -87,6 +87,15 @@ TEST_F(ChangingTest, AFileIsMadeWrittenAndRead) {
   EXPECT_EQ(on_host("file"), "");
 }
 
+TEST_F(ChangingTest, WhatIsMadeIsOpenWhateverItsModeForbids) {
+  start_writable();
+  const Message made = create("file", O_RDWR | O_EXCL, 0000);
+  ASSERT_EQ(made.errnum, 0);
+  const auto [entry, opened] = made.fields<Created>();
+  EXPECT_EQ(write_at(entry.nodeid, opened.fh, 0, "text").errnum, 0);
+  EXPECT_EQ(read(entry.nodeid, opened.fh).body, "text");
+}
+
 TEST_F(ChangingTest, CreatingOpensNoLinkAndNoPipe) {
   std::filesystem::create_symlink("/etc/passwd", folder / "link");
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);

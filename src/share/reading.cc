@@ -50,10 +50,10 @@ bool may_open(Share& share, const OpenNode& file) {
 
 int open_file(Share& share, const Request& request, Output& output) {
   Body body(request.body);
-  return open_node_again(share, request.header.nodeid, body.take<fuse_open_in>().flags, output);
+  return open_known(share, request.header.nodeid, body.take<fuse_open_in>().flags, output);
 }
 
-int open_node_again(Share& share, uint64_t node, uint32_t wanted, Output& output) {
+int open_known(Share& share, uint64_t node, uint32_t wanted, Output& output) {
   const int flags = static_cast<int>(wanted) & kPassedFlags;
   const bool writable = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
   if (writable && share.read_only()) return EROFS;
@@ -65,9 +65,14 @@ int open_node_again(Share& share, uint64_t node, uint32_t wanted, Output& output
   int errnum = 0;
   base::Fd opened = reopen(file, flags, errnum);
   if (!opened) return errnum;
+  if (token_came(share, file, opened.get())) return ENOENT;
+  return keep_open(share, file, std::move(opened), wanted, output);
+}
+
+int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flags, Output& output) {
+  if (file.errnum != 0) return file.errnum;
   struct stat status {};
   if (::fstat(opened.get(), &status) != 0) return errno;
-  if (token_came(share, file, opened.get())) return ENOENT;
   note_in_baseline(share, file, status);
   if ((flags & O_TRUNC) != 0) note_own_change(share, file.node, opened.get());
   fuse_open_out out{};
@@ -75,8 +80,8 @@ int open_node_again(Share& share, uint64_t node, uint32_t wanted, Output& output
   auto handle = std::make_shared<Handle>();
   handle->file = std::move(opened);
   handle->node = file.node.id();
-  handle->writable = writable;
-  handle->append = (wanted & O_APPEND) != 0;
+  handle->writable = (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
+  handle->append = (flags & O_APPEND) != 0;
   out.fh = share.handles.add(std::move(handle));
   if (out.fh == 0) return ENFILE;
   output.put(out);

@@ -97,17 +97,23 @@ int create_file(Share& share, const Request& request, Output& output) {
   Change change(share, request.header.nodeid, name);
   if (change.errnum() != 0) return change.errnum();
   output.set_epoch(share.changes.load());
-  const mode_t mode = shown_mode(in.mode);
+  // Opened by the same call: its mode may forbid to open it again, as git's objects are made.
+  const int flags = static_cast<int>(in.flags) & (O_ACCMODE | O_SYNC | O_DSYNC);
   change.expect(IN_CREATE);
-  const base::Fd made(::openat(change.folder().descriptor, name.c_str(),
-                               O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode));
-  if (made) change.done();
+  base::Fd made(::openat(change.folder().descriptor, name.c_str(),
+                         flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, shown_mode(in.mode)));
   if (!made && (errno != EEXIST || (in.flags & O_EXCL) != 0)) return errno;
+  Looked looked;
+  if (made) change.done();
+  if (const int errnum = change.look(looked)) return errnum;
+  struct stat status {};
+  // Somebody else was quick to replace it: it is no file of the guest's any more.
+  if (made && (::fstat(made.get(), &status) != 0 || id_of(status) != id_of(looked.status))) return ESTALE;
   fuse_entry_out entry{};
-  if (const int errnum = change.tell(entry)) return errnum;
+  if (const int errnum = tell(share, change.folder().node.id(), name, std::move(looked), entry)) return errnum;
   output.put_entry(entry);
-  // Opened by its node: what was there already may be anything, and what was made may have been replaced.
-  return open_node_again(share, entry.nodeid, in.flags & ~static_cast<uint32_t>(O_CREAT | O_EXCL), output);
+  if (!made) return open_known(share, entry.nodeid, in.flags & ~static_cast<uint32_t>(O_CREAT | O_EXCL), output);
+  return keep_open(share, open_node(share, entry.nodeid), std::move(made), in.flags, output);
 }
 
 }  // namespace caisson::share

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import subprocess
 
 from harness import Skipped, fail
@@ -54,7 +55,7 @@ def program(host):
 
 
 @contextlib.contextmanager
-def mounted(host, folder, mode="ro", masks=(), unmask=(), baseline=None, started_ns=0, user=None):
+def mounted(host, folder, mode="ro", masks=(), unmask=(), baseline=None, started_ns=0, limit=None):
     """Mounts below host.home; the first mount of a case takes it into a mount namespace."""
     if not getattr(host, "has_mount_namespace", False):
         own_mount_namespace()
@@ -82,9 +83,14 @@ def mounted(host, folder, mode="ro", masks=(), unmask=(), baseline=None, started
         high = {number: LIBC.fcntl(copy, 0, 100) for number, copy in copies.items()}
         for wanted, given in high.items():
             os.dup2(given, wanted)
+            os.close(given)
+        for copy in copies.values():
+            os.close(copy)
+        if limit:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
     process = subprocess.Popen([program(host), words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, close_fds=False,
-                               preexec_fn=place, user=user)
+                               preexec_fn=place)
     host.started.append(process)
     for given in (device, root, log, baseline_fd):
         if given is not None:
@@ -101,3 +107,44 @@ def mounted(host, folder, mode="ro", masks=(), unmask=(), baseline=None, started
         LIBC.umount2(os.fsencode(path), MNT_DETACH)
         process.terminate()
         process.wait()
+
+
+# What the cases do with files
+
+NOREPLACE, EXCHANGE = 1, 2
+PUNCH_HOLE, KEEP_SIZE = 2, 1
+
+
+def renameat2(old, new, flags):
+    if LIBC.renameat2(-100, os.fsencode(old), -100, os.fsencode(new), flags) != 0:
+        raise OSError(ctypes.get_errno(), "renameat2")
+
+
+def fallocate(fd, mode, offset, length):
+    if LIBC.fallocate(fd, mode, ctypes.c_long(offset), ctypes.c_long(length)) != 0:
+        raise OSError(ctypes.get_errno(), "fallocate")
+
+
+def folder_of(host, name="shared"):
+    path = os.path.join(host.home, name)
+    os.mkdir(path)
+    return path
+
+
+def put(path, content=b""):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def get(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def errno_of(function, *arguments):
+    try:
+        function(*arguments)
+        return 0
+    except OSError as error:
+        return error.errno
