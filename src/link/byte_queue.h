@@ -2,7 +2,8 @@
 
 // The bytes that a stream has received and nobody has read yet: one contiguous piece of memory that the transport reads
 // straight into. Empty queues give their memory back to a small pool, so that thousands of idle streams cost nothing
-// and a busy one works in memory that is in the cache.
+// and a busy one works in memory that is in the cache; one that holds far less than its memory changes to a smaller
+// piece, so that a reader which leaves a byte behind does not keep what once held a whole window.
 #pragma once
 
 #include <cstddef>
@@ -20,22 +21,27 @@ struct QueueMemory {
 
 class QueuePool {
  public:
-  // At least `size` bytes.
+  // At least `size` bytes, and not many times as much.
   QueueMemory take(size_t size);
   void give(QueueMemory memory);
+  // Of all queues, and the spare blocks.
+  size_t memory_bytes() const { return memory_bytes_; }
 
  private:
   std::vector<QueueMemory> spare_;
+  size_t memory_bytes_ = 0;
 };
 
 class ByteQueue {
  public:
   explicit ByteQueue(std::shared_ptr<QueuePool> pool) : pool_(std::move(pool)) {}
-  ~ByteQueue() { clear(); }
+  ~ByteQueue();
   ByteQueue(const ByteQueue&) = delete;
   ByteQueue& operator=(const ByteQueue&) = delete;
 
   size_t size() const { return tail_ - head_; }
+  // The most that the pool's memory can grow by until `size` more bytes are in here, in whatever pieces they come.
+  size_t most_growth(size_t size) const;
   // Room for `size` more bytes behind the last; it stays where it is, whatever take() does, until commit().
   std::span<uint8_t> prepare(size_t size);
   // The first `size` bytes of that room now belong to the queue.
@@ -47,6 +53,7 @@ class ByteQueue {
 
  private:
   void release_if_empty();
+  void change_memory(size_t size);
 
   std::shared_ptr<QueuePool> pool_;
   QueueMemory memory_;

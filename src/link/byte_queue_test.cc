@@ -63,5 +63,36 @@ TEST(ByteQueue, EmptyQueuesShareTheirMemory) {
   EXPECT_EQ(first.size(), 10U);
 }
 
+TEST(ByteQueue, ALastByteDoesNotKeepTheMemoryOfMany) {
+  auto pool = std::make_shared<QueuePool>();
+  std::deque<ByteQueue> queues;
+  std::vector<uint8_t> out(262'143);
+  uint8_t next = 0;
+  for (int i = 0; i < 100; ++i) {
+    ByteQueue& queue = queues.emplace_back(pool);
+    append(queue, 262'144, next);
+    EXPECT_EQ(queue.take(out), out.size());
+  }
+  EXPECT_LE(pool->memory_bytes(), 100 * size_t{4096} + 4 * (size_t{262'144} + 4096));
+  for (ByteQueue& queue : queues) {
+    EXPECT_EQ(queue.take(std::span(out).first(2)), 1U);
+    EXPECT_EQ(out[0], 0xff);
+  }
+}
+
+TEST(ByteQueue, AllItsMemoryIsCounted) {
+  auto pool = std::make_shared<QueuePool>();
+  uint8_t next = 0;
+  {
+    std::deque<ByteQueue> queues;
+    for (int i = 0; i < 10; ++i) append(queues.emplace_back(pool), 100'000, next);
+    EXPECT_GE(pool->memory_bytes(), 1'000'000U);
+    queues.front().prepare(500'000);
+    EXPECT_GE(pool->memory_bytes(), 1'500'000U);
+  }
+  // The spare blocks: of which one may be the large one.
+  EXPECT_LE(pool->memory_bytes(), 3 * 200'000U + 2 * 600'000U + 4 * 4096U);
+}
+
 }  // namespace
 }  // namespace caisson::link

@@ -4,6 +4,7 @@
 // memory is bounded; and what looks wrong but is not is tolerated.
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -242,6 +243,51 @@ TEST(HostilePeer, OpensMoreThanAreAccepted) {
   EXPECT_TRUE(peer.goes_on());
   EXPECT_EQ(peer.session().stream_count(), 2U);
   EXPECT_EQ(peer.session().buffered_bytes(), 200U);
+}
+
+// All that this process has from malloc(3).
+size_t allocated_bytes() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+// A frame on its way, the streams' own objects.
+constexpr size_t kOfTheTest = 2U << 20;
+
+TEST(HostilePeer, FillsStreamsOfWhichAllButAByteIsRead) {
+  constexpr size_t kLimit = 8U << 20;
+  Limits limits;
+  limits.max_buffered_bytes = kLimit;
+  Hostile peer(limits);
+  const size_t before = allocated_bytes();
+  std::vector<StreamPtr> streams;
+  std::vector<uint8_t> most(kWindow - 1);
+  for (uint32_t i = 0; i < 200; ++i) {
+    peer.data(2 * i + 1, kSyn, kWindow);
+    streams.push_back(peer.accept());
+    peer.loop().run({[&]() -> Task { co_await streams.back()->read_exact(most); }});
+    ASSERT_LE(allocated_bytes(), before + kLimit + kOfTheTest) << i;
+  }
+  // None was reset: 200 windows would be 50 MiB, 200 bytes are next to nothing.
+  EXPECT_EQ(peer.session().stream_count(), 200U);
+  EXPECT_EQ(peer.session().buffered_bytes(), 200U);
+}
+
+TEST(HostilePeer, FillsStreamsThatNobodyReads) {
+  constexpr size_t kLimit = 8U << 20;
+  Limits limits;
+  limits.max_buffered_bytes = kLimit;
+  Hostile peer(limits);
+  const size_t before = allocated_bytes();
+  for (uint32_t i = 0; i < 200; ++i) {
+    peer.data(2 * i + 1, kSyn, kWindow / 2);
+    peer.data(2 * i + 1, 0, kWindow / 2);
+    peer.loop().settle();
+    ASSERT_LE(allocated_bytes(), before + kLimit + kOfTheTest) << i;
+  }
+  EXPECT_TRUE(peer.goes_on());
+  // Half of the memory is in use at least; the other streams were reset, each with its reason.
+  EXPECT_GE(peer.session().buffered_bytes(), kLimit / 3);
+  EXPECT_LT(peer.session().stream_count(), 40U);
 }
 
 TEST(HostilePeer, FloodsPingsAndReadsNothing) {

@@ -30,7 +30,7 @@ struct Limits {
   uint32_t max_waiting_accepts = 256;      // opened by the other end and not yet accepted; more are reset. 0: none ever
   uint32_t max_unacknowledged = 256;       // opened here and not yet acknowledged; open() then waits
   uint32_t max_frame_bytes = 1U << 20;     // a larger data frame ends the session
-  size_t max_buffered_bytes = 256U << 20;  // unread bytes of all streams; the stream whose data passes it is reset
+  size_t max_buffered_bytes = 256U << 20;  // memory of unread bytes; the stream whose data passes it is reset
 };
 
 class SessionCore;

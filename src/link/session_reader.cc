@@ -168,7 +168,8 @@ void SessionCore::on_data_begin(const Frame& frame, const StreamStatePtr& stream
     throw base::Error("a data frame of " + std::to_string(frame.length) + " bytes" + on_stream(frame.stream) +
                       ", over the window of " + std::to_string(stream->receive_window));
   stream->receive_window -= frame.length;
-  if (buffered_ + frame.length > limits_.max_buffered_bytes) reset(stream);
+  const size_t growth = stream->incoming.most_growth(frame.length + kFrameHeaderBytes);
+  if (pool_->memory_bytes() + growth > limits_.max_buffered_bytes) reset(stream);
 }
 
 void SessionCore::on_window_update(const Frame& frame, const StreamStatePtr& stream) {
