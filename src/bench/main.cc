@@ -15,6 +15,7 @@
 #include "bench/host_processes.h"
 #include "bench/measurements.h"
 #include "bench/report.h"
+#include "bench/share_measurements.h"
 
 namespace caisson::bench {
 namespace {
@@ -35,6 +36,7 @@ constexpr const char* kDetails =
     "  caisson-bench --page docs/numbers.md          the tables of that page, anew\n"
     "  caisson-bench --quick --image tiny            does it work at all?\n"
     "  caisson-bench --gate                          what the network's gate costs\n"
+    "  caisson-bench --share                         what a shared folder costs, without a sandbox; as root\n"
     "\n"
     "The exit code is 0 when everything could be measured (Docker apart, where there is none), else 1, 130 after "
     "Ctrl-C.";
@@ -42,7 +44,9 @@ constexpr const char* kDetails =
 struct Options {
   Settings settings;
   GateSettings gate_settings;
+  ShareSettings share_settings;
   bool gate = false;
+  bool share = false;
   bool quick = false;
   bool markdown = false;
   bool without_docker = false;
@@ -128,6 +132,12 @@ Report make_gate_report(const Runner& runner, const Options& options, Results re
   return report;
 }
 
+Report make_share_report(const Runner& runner, const ShareSettings& settings) {
+  Report report{.machine = describe_machine(), .results = measure_share(runner, settings), .verdicts = {}};
+  report.verdicts = judge(share_targets(), report.results);
+  return report;
+}
+
 // However it ends, nothing is left of what was started.
 Report clean_up_after(Runner& runner, const std::function<Report()>& make) {
   try {
@@ -143,13 +153,14 @@ Report clean_up_after(Runner& runner, const std::function<Report()>& make) {
 
 int run(const Options& options) {
   // Told before minutes of measuring, not after.
-  const Part part = options.gate ? Part::kGate : Part::kCommands;
+  const Part part = options.gate ? Part::kGate : options.share ? Part::kShare : Part::kCommands;
   const std::string page = options.page.empty() ? "" : with_tables(base::read_file(options.page), "", part);
   Results gate;
   if (options.gate) gate = measure_gate(options.gate_settings);
   adopt_keepers();
   Runner runner;
   const Report report = clean_up_after(runner, [&] {
+    if (options.share) return make_share_report(runner, options.share_settings);
     return options.gate ? make_gate_report(runner, options, std::move(gate)) : make_report(runner, options);
   });
   const std::string tables = as_markdown(report);
@@ -173,6 +184,7 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(0, 3600))
       ->capture_default_str();
   app.add_flag("--gate", options.gate, "measure the network's gate instead");
+  app.add_flag("--share", options.share, "measure shared folders instead; needs root");
   app.add_flag("--quick", options.quick, "2 runs of everything, 2 sandboxes, 1 second");
   app.add_option("--image", options.image, "image of the sandboxes (default: the base image)");
   app.add_option("--caisson", options.program, "the caisson to measure (default: the one beside this program)");
@@ -193,6 +205,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (options.quick) options.settings = {.runs = 2, .few_runs = 2, .sandboxes = 2, .idle_seconds = 1};
   if (options.quick) options.gate_settings = {.connections = 32, .bytes = 16'000'000};
+  if (options.quick)
+    options.share_settings = {.rounds = 2, .status_files = {1000}, .walk_files = 5000, .file_bytes = 64 << 20};
   options.gate_settings.rounds = options.settings.runs;
   try {
     return run(options);

@@ -20,13 +20,18 @@
 #include <string_view>
 #include <thread>
 
+#include "base/random.h"
 #include "share/message.h"
 #include "share/server.h"
 
 namespace caisson::share {
 namespace {
 
-constexpr std::string_view kOutside = "outside";
+// What the guest must never get. No input can hold it: it is another one in each process.
+const std::string& secret() {
+  static const std::string text = base::random_hex(16);
+  return text;
+}
 
 void require(bool holds) {
   if (!holds) std::abort();
@@ -39,14 +44,14 @@ class Place {
     require(::mkdtemp(path_.data()) != nullptr);
     std::filesystem::create_directories(top() + "/a/b");
     std::ofstream(top() + "/file") << "text";
-    std::ofstream(top() + "/a/.env") << "secret";
+    std::ofstream(top() + "/a/.env") << secret();
     std::filesystem::create_symlink("../outside", top() + "/link");
-    std::ofstream(outside()) << kOutside;
+    std::ofstream(outside()) << secret();
   }
   ~Place() {
     std::string content;
     std::ifstream(outside()) >> content;
-    require(content == kOutside);
+    require(content == secret());
     struct stat status {};
     require(::stat(outside().c_str(), &status) == 0 && (status.st_mode & 06000) == 0 && status.st_nlink == 1);
     // The guest may have taken all rights from folders.
@@ -113,7 +118,7 @@ void read_answers(int from) {
     body.resize(header.len - sizeof header);
     if (!body.empty() && ::recv(from, body.data(), body.size(), MSG_WAITALL) != static_cast<ssize_t>(body.size()))
       return;
-    require(body.find("secret") == std::string::npos && body.find(kOutside) == std::string::npos);
+    require(body.find(secret()) == std::string::npos);
   }
 }
 
