@@ -15,6 +15,8 @@
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "engine/registry.h"
+#include "gate/ca.h"
+#include "gate/host_authorities.h"
 #include "gate/proxy.h"
 #include "image/base_image.h"
 #include "image/store.h"
@@ -58,6 +60,10 @@ base::Error no_command() {
                      "caisson run -- COMMAND, caisson run -it for a shell, or caisson run -d for none");
 }
 
+std::vector<link::Authority> machine_authorities() {
+  return gate::authorities_for_guests(gate::LocalAuthority(gate::LocalAuthority::folder_of_this_machine()));
+}
+
 const char* variable(const char* name) {
   return getenv(name);
 }
@@ -87,7 +93,7 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
   {
     image::sweep_work_folders(base::cache_folder());
     WorkProgress progress;
-    engine->prepare(plan, progress);
+    engine->prepare(plan, {.progress = progress, .authorities = machine_authorities});
   }
   if (const auto image = image::ImageStore(base::cache_folder()).find(spec.image))
     apply_image(plan.spec, image->config);

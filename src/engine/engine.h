@@ -23,6 +23,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@
 
 #include "base/json_reader.h"
 #include "base/progress.h"
+#include "link/services.h"
 #include "link/transport.h"
 #include "spec/sandbox_spec.h"
 #include "sys/wall.h"
@@ -71,6 +73,12 @@ struct Plan {
   base::Json details;
 };
 
+struct PrepareContext {
+  base::Progress& progress;
+  // Whom this machine's sandboxes trust; asked only when something is made that is faster to start with it.
+  std::function<std::vector<link::Authority>()> authorities;
+};
+
 // A started instance. Used from its executor's thread. The destructor kills what still runs.
 class Instance {
  public:
@@ -85,6 +93,10 @@ class Instance {
   virtual std::vector<WallPart> wall() const = 0;
   // "kvm", "tcg"; "" where there is no such thing.
   virtual std::string accelerator() const = 0;
+  // Calls `changed` when the instance begins to stand still by itself, with the reason in words, and with "" when it
+  // goes on. To be called once, before anything of the user's runs; an engine that never stands still has nothing to
+  // tell.
+  virtual void watch_pauses(std::function<void(const std::string& why)> changed) { (void)changed; }
   // Process id on the host of the engine's process, for inspect.
   virtual int64_t pid() const = 0;
 };
@@ -102,7 +114,7 @@ class Engine {
   virtual Probe probe() const = 0;
   virtual Capabilities capabilities() const = 0;
   virtual Plan plan(const spec::SandboxSpec& spec) const = 0;
-  virtual void prepare(Plan& plan, base::Progress& progress) = 0;
+  virtual void prepare(Plan& plan, const PrepareContext& context) = 0;
   virtual void create(const Plan& plan, const std::string& folder) = 0;
   // A fresh sandbox is thawed; one that ran before is booted with its disk.
   virtual std::unique_ptr<Instance> start(const Plan& plan, const StartContext& context) = 0;

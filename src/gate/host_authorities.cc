@@ -65,4 +65,10 @@ std::vector<link::Authority> host_authorities() {
   return authorities_in({"/usr/local/share/ca-certificates", "/etc/pki/ca-trust/source/anchors"});
 }
 
+std::vector<link::Authority> authorities_for_guests(const LocalAuthority& own) {
+  std::vector<link::Authority> authorities = host_authorities();
+  authorities.insert(authorities.begin(), own.for_guests());
+  return authorities;
+}
+
 }  // namespace caisson::gate

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "gate/ca.h"
 #include "link/services.h"
 
 namespace caisson::gate {
@@ -16,5 +17,7 @@ namespace caisson::gate {
 // can be read and is of its time; at most what a configuration has room for, beside one. Never throws.
 std::vector<link::Authority> authorities_in(const std::vector<std::string>& folders);
 std::vector<link::Authority> host_authorities();
+// Those, and before them the one as which the gate answers: whom a sandbox is told to trust.
+std::vector<link::Authority> authorities_for_guests(const LocalAuthority& own);
 
 }  // namespace caisson::gate

@@ -13,7 +13,6 @@
 #include "guest/identity.h"
 #include "guest/poweroff.h"
 #include "guest/pty.h"
-#include "guest/trust.h"
 #include "link/message.h"
 
 namespace caisson::guest {
@@ -40,8 +39,8 @@ void configure(Guest& guest, link::Configure configuration) {
   if (guest.owns_machine && !take_identity(configuration) && guest.was_frozen)
     throw base::Error("cannot write the sandbox's identity to /etc/hostname, /etc/machine-id and /etc/hosts");
   if (guest.owns_machine) {
-    std::vector<std::string> trusting = take_authorities(configuration.authorities);
-    configuration.environment = merge_environment({std::move(trusting), configuration.environment});
+    const std::vector<std::string>& trusting = guest.trust.take(configuration.authorities);
+    configuration.environment = merge_environment({trusting, configuration.environment});
   }
   guest.cgroups.limit_processes(configuration.pids_max);
   guest.configuration = std::move(configuration);

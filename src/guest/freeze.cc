@@ -6,17 +6,13 @@
 
 #include "base/error.h"
 #include "guest/identity.h"
-#include "guest/trust.h"
 
 namespace caisson::guest {
 
 void freeze(Guest& guest) {
   if (!guest.executions.empty()) throw base::Error("cannot freeze: a command runs");
   if (!guest.workspaces.empty()) throw base::Error("cannot freeze: there is a workspace");
-  if (guest.owns_machine) {
-    forget_identity();
-    take_authorities({});
-  }
+  if (guest.owns_machine) forget_identity();
   guest.configuration.reset();
   guest.was_frozen = true;
   ::sync();

@@ -13,6 +13,7 @@
 #include "guest/egress.h"
 #include "guest/executions.h"
 #include "guest/reaper.h"
+#include "guest/trust.h"
 #include "guest/workers.h"
 #include "guest/workspaces.h"
 #include "link/event.h"
@@ -44,6 +45,7 @@ struct Guest {
   Egress egress;
   Workspaces workspaces;
   Executions executions;
+  Trust trust;
   // What the host said after the last start or thaw; no command runs before.
   std::optional<link::Configure> configuration;
   // The one that is served now.

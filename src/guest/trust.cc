@@ -57,6 +57,19 @@ bool is_folder(const char* path) {
   return ::stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+// Of the machine that made the template, or of its time. What leads to them from elsewhere leads nowhere then.
+void forget_authorities(size_t count) {
+  for (size_t number = 0; number < count; ++number)
+    ::unlink((std::string(kTrustFolder) + "/caisson-" + std::to_string(number) + ".crt").c_str());
+}
+
+bool are_equal(const std::vector<link::Authority>& one, const std::vector<link::Authority>& other) {
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                    [](const link::Authority& a, const link::Authority& b) {
+                      return a.certificate == b.certificate && a.subject_hash == b.subject_hash;
+                    });
+}
+
 // The first number that is free behind its hash in our folder: two of one name are told apart by it.
 std::string hash_name(const link::Authority& authority) {
   for (int number = 0;; ++number) {
@@ -94,6 +107,27 @@ std::string apt_settings() {
   return "Acquire::https::CAInfo \"/dev/caisson/ca-bundle.crt\";\n";
 }
 
+// Returns the variables that every command needs.
+std::vector<std::string> write_authorities(const std::vector<link::Authority>& authorities) {
+  std::string all;
+  for (size_t number = 0; number < authorities.size(); ++number) {
+    const std::string& certificate = authorities[number].certificate;
+    all += certificate;
+    const std::string own = std::string(kTrustFolder) + "/caisson-" + std::to_string(number) + ".crt";
+    replace_content(own.c_str(), certificate);
+    link_certificate(number, hash_name(authorities[number]));
+  }
+  const std::string bundle = certificate_bundle();
+  const bool in_bundle = !bundle.empty() && put_into_bundle(bundle, all);
+  if (!replace_content(kTrustCertificates, all) || all.empty()) return {};
+  std::vector<std::string> environment = {std::string("NODE_EXTRA_CA_CERTS=") + kTrustCertificates};
+  if (in_bundle) {
+    environment.push_back("REQUESTS_CA_BUNDLE=" + bundle);
+    environment.push_back("SSL_CERT_FILE=" + bundle);
+  }
+  return environment;
+}
+
 }  // namespace
 
 void prepare_trust() {
@@ -115,24 +149,13 @@ void prepare_trust() {
                     "Defaults env_keep += \"NODE_EXTRA_CA_CERTS REQUESTS_CA_BUNDLE SSL_CERT_FILE\"\n");
 }
 
-std::vector<std::string> take_authorities(const std::vector<link::Authority>& authorities) {
-  std::string all;
-  for (size_t number = 0; number < authorities.size(); ++number) {
-    const std::string& certificate = authorities[number].certificate;
-    all += certificate;
-    const std::string own = std::string(kTrustFolder) + "/caisson-" + std::to_string(number) + ".crt";
-    replace_content(own.c_str(), certificate);
-    link_certificate(number, hash_name(authorities[number]));
-  }
-  const std::string bundle = certificate_bundle();
-  const bool in_bundle = !bundle.empty() && put_into_bundle(bundle, all);
-  if (!replace_content(kTrustCertificates, all) || all.empty()) return {};
-  std::vector<std::string> environment = {std::string("NODE_EXTRA_CA_CERTS=") + kTrustCertificates};
-  if (in_bundle) {
-    environment.push_back("REQUESTS_CA_BUNDLE=" + bundle);
-    environment.push_back("SSL_CERT_FILE=" + bundle);
-  }
-  return environment;
+const std::vector<std::string>& Trust::take(const std::vector<link::Authority>& authorities) {
+  if (has_taken_ && are_equal(authorities_, authorities)) return environment_;
+  forget_authorities(authorities_.size());
+  environment_ = write_authorities(authorities);
+  authorities_ = authorities;
+  has_taken_ = true;
+  return environment_;
 }
 
 std::string certificate_bundle() {

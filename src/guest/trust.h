@@ -6,7 +6,8 @@
 // requests have lists of their own and are told by variables.
 //
 // What is linked from the root file system is in /run/caisson: a stopped sandbox's disk knows no authority until the
-// next start says which. For containers, see container_trust.h.
+// next start says which. A template is made with those of its machine, and a thaw writes only where they are others by
+// now. For containers, see container_trust.h.
 #pragma once
 
 #include <string>
@@ -26,9 +27,18 @@ inline constexpr const char* kRuntimeFolder = "/run/caisson/bin";
 // for is left out. Throws base::Error when /run can't be written.
 void prepare_trust();
 
-// Puts the authorities in the place of those before, at every start and thaw; none leaves the place empty. Returns the
-// variables that every command needs for them. What the image has no place for is left out.
-std::vector<std::string> take_authorities(const std::vector<link::Authority>& authorities);
+// What is trusted now.
+class Trust {
+ public:
+  // Puts the authorities in the place of those before, at every start and thaw; none leaves the place empty. Returns
+  // the variables that every command needs for them. What the image has no place for is left out.
+  const std::vector<std::string>& take(const std::vector<link::Authority>& authorities);
+
+ private:
+  bool has_taken_ = false;
+  std::vector<link::Authority> authorities_;
+  std::vector<std::string> environment_;
+};
 
 // The image's bundle of certificates, "" when it has none.
 std::string certificate_bundle();

@@ -3,7 +3,10 @@
 configured: by the clients of the sandbox, in its containers, and while it builds images."""
 
 import os
+import shutil
+import time
 
+import images
 import testnet
 from cases_http import certificate, requests_in_log, tls_server
 from harness import case, equal
@@ -78,6 +81,30 @@ curl -sS https://{plain}/ 2>&1 | grep -c "self-signed certificate in certificate
     # Its own key is on the host alone.
     host.caisson("exec", "-u", "root", name, "--", "bash", "-c", "grep -rl 'PRIVATE KEY' /run/caisson /etc/ssl/certs | wc -l").expect(out="0\n")
     host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", own_cache=True, network=True, timeout=900)
+def a_template_keeps_the_trust_of_its_machine_alone(host):
+    """N20: a template is made with this machine's authorities, so that a start writes none; one that is no longer the machine's is gone
+    after the thaw."""
+    images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache, "base")
+    place, _, _, _ = judged_server(host)
+    options = ["run", "-u", "root", "--memory", "1G", "--allow", f"{place} GET /ok/**", "--", "sh", "-c"]
+    ask = f"curl -fsS https://{place}/ok/thawed; echo; stat -c %Y /etc/ssl/certs/ca-certificates.crt /run/caisson/trust/caisson-0.crt"
+    host.caisson(*options, ask, timeout=600).expect(out_has="body\n")
+    begun = time.time()
+    lines = host.caisson(*options, ask).expect().out.split()
+    equal(lines[0], "body", "the answer")
+    assert all(int(line) < begun - 1 for line in lines[1:]), "the thawed sandbox wrote its authorities"
+    authority = os.path.join(host.data, "caisson", "ca")
+    with open(os.path.join(authority, "certificate.pem"), encoding="ascii") as file:
+        own_line = file.read().splitlines()[2]
+    ask += f"; cat /etc/ssl/certs/* /run/caisson/trust/*.crt 2>/dev/null | grep -cF {own_line}"
+    count = host.caisson(*options, ask).expect().out.split()[-1]
+    assert int(count) >= 2, f"the authority was found {count} times"
+    shutil.rmtree(authority)
+    lines = host.caisson(*options, ask).expect(code=1).out.split()
+    equal((lines[0], lines[-1]), ("body", "0"), "the answer by another authority, and how often the one before is found")
 
 
 def with_own_authority(host):

@@ -48,12 +48,12 @@ def prepare_base(host):
     host.caisson("run", "--", "true", timeout=3000).expect(out="")
 
 
-def copy_cache(source, target):
-    """What a run of the image "tiny" needs of a cache, but templates: those are what the callers want to be made anew.
+def copy_cache(source, target, image="tiny"):
+    """What a run of the image needs of a cache, but templates: those are what the callers want to be made anew.
     Other tests work in that cache at the same time, so only finished things are taken."""
-    with open(f"{source}/caisson/images/names/tiny.json", encoding="utf-8") as file:
+    with open(f"{source}/caisson/images/names/{image}.json", encoding="utf-8") as file:
         record = file.read()
-    names = ["images/names/tiny.json"]
+    names = [f"images/names/{image}.json"]
     names += [f"images/{name}" for name in os.listdir(f"{source}/caisson/images") if name.endswith(".erofs") and name[:-6] in record]
     _copy(source, target, names + _kernels(source))
 

@@ -65,20 +65,20 @@ Parts parts_of(const Plan& plan) {
 }
 
 // Finds the template or makes it; whoever comes second waits and finds it.
-image::Template ensure_template(const Plan& plan, const image::TemplateInputs& inputs, base::Progress& progress) {
+image::Template ensure_template(const Plan& plan, const image::TemplateInputs& inputs, const PrepareContext& context) {
   const image::TemplateStore store(base::cache_folder());
   sweep_killed_makers(store);
   const std::string key = image::template_key(inputs);
   if (auto lookup = store.find(key); lookup.found) return *lookup.found;
   std::optional<base::FileLock> lock = store.try_lock(key);
   if (!lock) {
-    progress.step("waiting for another caisson that makes the template");
+    context.progress.step("waiting for another caisson that makes the template");
     lock = store.lock(key);
   }
   if (auto lookup = store.find(key); lookup.found) return *lookup.found;
   image::TemplateDraft draft = store.begin(key);
-  make_template(parts_of(plan), plan.spec.disk, draft.folder(), progress);
-  progress.step("storing the template");
+  make_template({parts_of(plan), plan.spec.disk, context.authorities()}, draft.folder(), context.progress);
+  context.progress.step("storing the template");
   return store.commit(std::move(draft), key, inputs, base::Json::object());
 }
 
@@ -166,7 +166,8 @@ Plan MicrovmEngine::plan(const spec::SandboxSpec& spec) const {
   return {.spec = spec, .engine = std::string(name()), .details = base::Json::object()};
 }
 
-void MicrovmEngine::prepare(Plan& plan, base::Progress& progress) {
+void MicrovmEngine::prepare(Plan& plan, const PrepareContext& context) {
+  base::Progress& progress = context.progress;
   image::ImageStore store(base::cache_folder());
   const vmm::Accelerator accelerator = vmm::probe_accelerator().accelerator;
   const image::ImageRecord image = image::ensure_image(store, plan.spec.image, progress);
@@ -179,7 +180,7 @@ void MicrovmEngine::prepare(Plan& plan, base::Progress& progress) {
                   {"initramfs", initramfs},
                   {"accelerator", vmm::to_string(accelerator)},
                   {"template", image::template_key(inputs)}};
-  ensure_template(plan, inputs, progress);
+  ensure_template(plan, inputs, context);
   progress.done();
 }
 

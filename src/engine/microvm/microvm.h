@@ -14,7 +14,7 @@ class MicrovmEngine final : public Engine {
   Probe probe() const override;
   Capabilities capabilities() const override;
   Plan plan(const spec::SandboxSpec& spec) const override;
-  void prepare(Plan& plan, base::Progress& progress) override;
+  void prepare(Plan& plan, const PrepareContext& context) override;
   void create(const Plan& plan, const std::string& folder) override;
   std::unique_ptr<Instance> start(const Plan& plan, const StartContext& context) override;
   void destroy(const std::string& folder) override;

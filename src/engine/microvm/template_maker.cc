@@ -59,8 +59,12 @@ std::string console_tail(const std::string& path) {
 
 class Maker {
  public:
-  Maker(Parts shape, std::string folder, base::Progress& progress)
-      : parts_(std::move(shape)), folder_(std::move(folder)), console_(folder_ + "/console.log"), progress_(progress) {}
+  Maker(TemplatePlan plan, std::string folder, base::Progress& progress)
+      : parts_(std::move(plan.shape)),
+        authorities_(std::move(plan.authorities)),
+        folder_(std::move(folder)),
+        console_(folder_ + "/console.log"),
+        progress_(progress) {}
 
   void run() {
     std::optional<base::Error> failure;
@@ -169,6 +173,7 @@ class Maker {
         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
             .count();
     settings.entropy = std::string(128, '0');  // each clone gets its own; this one protects nothing
+    settings.authorities = authorities_;
     co_await guest.configure(settings);
   }
 
@@ -205,6 +210,7 @@ class Maker {
   }
 
   Parts parts_;
+  std::vector<link::Authority> authorities_;
   std::string folder_;
   std::string console_;
   base::Progress& progress_;
@@ -222,7 +228,8 @@ void make_ram_file(const std::string& path, base::Bytes size) {
 
 }  // namespace
 
-void make_template(Parts shape, base::Bytes disk_size, const std::string& folder, base::Progress& progress) {
+void make_template(TemplatePlan plan, const std::string& folder, base::Progress& progress) {
+  Parts& shape = plan.shape;
   image::Template files;
   files.folder = folder;
   shape.ram = files.ram();
@@ -231,9 +238,9 @@ void make_template(Parts shape, base::Bytes disk_size, const std::string& folder
   shape.base_disk.clear();
   require_space(folder, space_for_template(shape.memory));
   make_ram_file(shape.ram, shape.memory);
-  make_base_disk(shape.disk, disk_size);
-  make_overlay(files.overlay(), disk_size);
-  Maker(std::move(shape), folder, progress).run();
+  make_base_disk(shape.disk, plan.disk_size);
+  make_overlay(files.overlay(), plan.disk_size);
+  Maker(std::move(plan), folder, progress).run();
 }
 
 void sweep_killed_makers(const image::TemplateStore& store) {

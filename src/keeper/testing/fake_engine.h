@@ -60,7 +60,7 @@ class FakeEngine final : public engine::Engine {
   engine::Probe probe() const override { return {.usable = true, .reason = "", .remedy = ""}; }
   engine::Capabilities capabilities() const override { return {}; }
   engine::Plan plan(const spec::SandboxSpec& spec) const override;
-  void prepare(engine::Plan&, base::Progress&) override {}
+  void prepare(engine::Plan&, const engine::PrepareContext&) override {}
   void create(const engine::Plan&, const std::string&) override {}
   std::unique_ptr<engine::Instance> start(const engine::Plan& plan, const engine::StartContext& context) override;
   void destroy(const std::string&) override { ++guest_.destroyed; }
