@@ -58,6 +58,7 @@ std::string status_text(const keeper::Sandbox& sandbox, keeper::Time now) {
     case keeper::Status::kCreated:
       return "created";
     case keeper::Status::kRunning:
+      if (!state.paused.empty()) return "stands still: " + state.paused;
       return state.started ? "running for " + since(*state.started, now) : "starting";
     case keeper::Status::kStopped:
       break;

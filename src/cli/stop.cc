@@ -2,6 +2,7 @@
 
 // caisson stop: end sandboxes in good order.
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -10,6 +11,23 @@
 #include "spec/sandbox_spec.h"
 
 namespace caisson::cli {
+namespace {
+
+// One that goes away with its end has no disk to lose anything on.
+void tell_if_cut_off(const keeper::Sandbox& sandbox) {
+  if (sandbox.spec.remove_at_end || sandbox.state.status != keeper::Status::kRunning) return;
+  const std::vector<std::string> notes = keeper::read_sandbox(sandbox.name).state.notes;
+  if (std::find(notes.begin(), notes.end(), keeper::kCutOff) != notes.end())
+    warn(sandbox.name + ": " + keeper::kCutOff);
+}
+
+void stop(const std::string& name, std::chrono::seconds patience) {
+  const keeper::Sandbox sandbox = keeper::read_sandbox(name);
+  stop_sandbox(sandbox, patience);
+  tell_if_cut_off(sandbox);
+}
+
+}  // namespace
 
 void add_stop_command(CLI::App& app) {
   CLI::App& command = add_command(
@@ -24,8 +42,7 @@ void add_stop_command(CLI::App& app) {
   command.add_option("--time,-t", options->time, "how long to wait before SIGKILL (default: 10s)")->type_name("TIME");
   command.callback([options] {
     const std::chrono::seconds patience = spec::parse_duration(options->time);
-    throw Exit{for_each_name(options->names,
-                             [&](const std::string& name) { stop_sandbox(keeper::read_sandbox(name), patience); })};
+    throw Exit{for_each_name(options->names, [&](const std::string& name) { stop(name, patience); })};
   });
 }
 

@@ -8,8 +8,10 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "base/text.h"
 #include "keeper/frames.h"
+#include "keeper/turn.h"
 
 namespace caisson::keeper {
 namespace {
@@ -28,7 +30,9 @@ struct Session {
   ExecEnvironment environment;
   link::StreamPtr stream;
   ChannelPtr channel;
+  std::optional<Turn> output_turn;
   bool client_gone = false;
+  bool over = false;  // the client has its last frame
 
   void leave() {
     client_gone = true;
@@ -40,10 +44,27 @@ using SessionPtr = std::shared_ptr<Session>;
 
 asio::awaitable<void> to_client(SessionPtr session, std::span<const uint8_t> bytes) {
   try {
+    const Turn::Held held = co_await session->output_turn->take();
     co_await session->channel->write(bytes);
   } catch (const base::Error&) {
     session->leave();
     throw ClientGone();
+  }
+}
+
+// What the keeper has to say, between the frames of the command.
+asio::awaitable<void> tell(SessionPtr session) {
+  const std::shared_ptr<Notices> notices = session->environment.notices;
+  size_t seen = notices->count();
+  while (true) {
+    const std::string line = co_await notices->next(seen, session->over);
+    if (session->over) co_return;
+    const std::vector<uint8_t> frame = notice_frame(line);
+    try {
+      co_await to_client(session, frame);
+    } catch (const ClientGone&) {
+      co_return;
+    }
   }
 }
 
@@ -118,7 +139,7 @@ asio::awaitable<void> say_last(SessionPtr session, std::optional<link::NoAnswer>
     } else {
       frame = co_await session->environment.last_frame();
     }
-    co_await session->channel->write(frame);
+    co_await to_client(session, frame);
   } catch (const std::exception&) {
     // The client has gone as well.
   }
@@ -130,6 +151,11 @@ asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest 
   const auto session = std::make_shared<Session>();
   session->environment = std::move(environment);
   session->channel = std::move(channel);
+  session->output_turn.emplace(co_await asio::this_coro::executor);
+  const base::Scope over([session] {
+    session->over = true;
+    session->environment.notices->wake();
+  });
   bool lost = false;
   std::optional<link::NoAnswer> silence;
   try {
@@ -137,6 +163,7 @@ asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest 
     const auto executor = co_await asio::this_coro::executor;
     asio::co_spawn(executor, watch(session), asio::detached);
     asio::co_spawn(executor, take_input(session), asio::detached);
+    asio::co_spawn(executor, tell(session), asio::detached);
     co_await pass_output(session);
   } catch (const Violation& violation) {
     session->environment.on_violation(violation.problem());

@@ -9,6 +9,7 @@
 
 #include "keeper/channel.h"
 #include "keeper/exit.h"
+#include "keeper/notices.h"
 #include "link/guest_client.h"
 
 namespace caisson::keeper {
@@ -16,6 +17,8 @@ namespace caisson::keeper {
 struct ExecEnvironment {
   link::GuestClient* guest = nullptr;
   LimitWords limits;
+  // What the client is to read on its stderr meanwhile.
+  std::shared_ptr<Notices> notices;
   // The link has ended under the command: waits until it is known why, and makes its client's last frame.
   std::function<asio::awaitable<std::vector<uint8_t>>()> last_frame;
   // The command has ended with this code, or could not be started.

@@ -22,6 +22,10 @@ using Stages = std::map<std::string, int64_t>;
 inline constexpr int kExitOurs = 125;      // the sandbox failed, not the command
 inline constexpr int kExitTimedOut = 124;  // --timeout ended it
 
+// The note of a sandbox whose machine was switched off before it had ended in good order.
+inline constexpr const char* kCutOff =
+    "it did not power off in time and was switched off: what it had not written to its disk is lost";
+
 struct KeeperExit {
   int code = 0;    // what the client exits with: the command's, 128 + signal, or kExitTimedOut
   int signal = 0;  // the signal that ended the command, else 0

@@ -100,6 +100,11 @@ std::vector<uint8_t> make_frame(ExecFrame type, const base::Json& payload) {
   return make_frame(type, std::string_view(base::to_line(payload)));
 }
 
+// With a carriage return, for a terminal that is raw.
+std::vector<uint8_t> notice_frame(const std::string& line) {
+  return make_frame(ExecFrame::kStderr, std::string_view("caisson: " + line + "\r\n"));
+}
+
 std::vector<uint8_t> make_error_frame(const CommandError& error) {
   const base::Json payload{{"error", error.error}, {"hint", error.hint}, {"exit_code", error.exit_code}};
   return make_frame(ExecFrame::kError, payload);

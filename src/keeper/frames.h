@@ -60,6 +60,8 @@ struct CommandError {
   std::string hint;
   int exit_code = 125;
 };
+// A line in the keeper's own words, as a frame of the command's stderr.
+std::vector<uint8_t> notice_frame(const std::string& line);
 std::vector<uint8_t> make_error_frame(const CommandError& error);
 // What the guest says about a command that it could not start, checked and made safe to print.
 CommandError command_error_from_guest(std::string_view payload);

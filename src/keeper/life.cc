@@ -47,7 +47,9 @@ Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions o
       ports_(executor),
       server_(executor, *this),
       main_(std::make_shared<MainCommand>(executor, options_.folder, [this](bool first) { client_gone(first); })),
+      notices_(std::make_shared<Notices>(executor)),
       changed_(executor) {
+  sandbox_.state.paused.clear();
   sandbox_.state.stages_us = options_.stages_us;
   owned_ = options_.end_with_client;
 }
@@ -79,8 +81,7 @@ asio::awaitable<void> Life::start() {
   server_.listen(sandbox_.socket);
   start_engine();
   authority_ = std::make_shared<gate::LocalAuthority>(gate::LocalAuthority::folder_of_this_machine());
-  std::vector<link::Authority> trusted = gate::host_authorities();
-  trusted.insert(trusted.begin(), authority_->for_guests());
+  std::vector<link::Authority> trusted = gate::authorities_for_guests(*authority_);
   co_await configure(std::move(trusted));
   open_gate();
   ports_.serve(*guest_);
@@ -119,6 +120,9 @@ void Life::start_engine() {
   guest_ = std::make_unique<link::GuestClient>(executor_, instance_->take_link(), on_end,
                                                link::GuestClient::FromGuest::kAccepted);
   guest_->set_patience(options_.patience);
+  instance_->watch_pauses([weak = weak_from_this()](const std::string& why) {
+    if (const auto self = weak.lock()) self->pause(why);
+  });
 
   State& state = sandbox_.state;
   state.status = Status::kRunning;
@@ -316,6 +320,24 @@ void Life::beside(asio::awaitable<void> work) {
 
 void Life::fail(const std::string& why) {
   if (!failure_) failure_ = base::escaped(why);
+  changed_.notify_all();
+}
+
+// The machine stands still, or goes on ("").
+void Life::pause(const std::string& why) {
+  if (why == sandbox_.state.paused) return;
+  const std::string line = why.empty()
+                               ? "there is room on the host's disk again: the sandbox goes on"
+                               : "the sandbox stands still: " + why + " (free some space there, and it goes on)";
+  sandbox_.state.paused = why;
+  ledger_.write(why.empty() ? "resume" : "pause", base::Json{{"note", line}});
+  main_->tell(line);
+  notices_->say(line);
+  try {
+    write_record();
+  } catch (const base::Error&) {
+    // The disk is full, indeed; GET /v1/sandbox tells it.
+  }
   changed_.notify_all();
 }
 

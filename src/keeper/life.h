@@ -25,6 +25,7 @@
 #include "keeper/frames.h"
 #include "keeper/ledger.h"
 #include "keeper/main_command.h"
+#include "keeper/notices.h"
 #include "keeper/ports.h"
 #include "keeper/record.h"
 #include "keeper/repeats.h"
@@ -117,6 +118,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   // Runs it as a coroutine of its own. What it throws ends the sandbox.
   void beside(asio::awaitable<void> work);
   void fail(const std::string& why);
+  void pause(const std::string& why);
   void client_gone(bool first);
   void kill_engine();
 
@@ -149,6 +151,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   Ports ports_;
   Server server_;
   std::shared_ptr<MainCommand> main_;
+  std::shared_ptr<Notices> notices_;
   std::unique_ptr<engine::Instance> instance_;
   std::unique_ptr<link::GuestClient> guest_;
   std::shared_ptr<gate::LocalAuthority> authority_;
@@ -162,6 +165,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   bool attach_asked_ = false;                // a client has asked for the main command
   bool first_gone_ = false;                  // it has gone
   bool killed_ = false;                      // the engine's process did not end by itself
+  bool too_slow_ = false;                    // it was asked to, in good order, and its time was over
   std::optional<std::string> engine_ended_;  // how
   std::optional<std::string> link_ended_;    // why, "" for orderly
   std::optional<link::ExecResult> main_result_;

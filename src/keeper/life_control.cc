@@ -28,13 +28,19 @@ Json Life::describe() {
 asio::awaitable<void> Life::ready() {
   const auto self = shared_from_this();
   co_await wait_until([this] { return started_ || ending_; });
-  if (started_ || !ending_->error) co_return;
-  throw ApiFailure(503, ending_->error->error, ending_->error->hint, ending_->error->exit_code);
+  if (started_) co_return;
+  if (ending_->error) throw ApiFailure(503, ending_->error->error, ending_->error->hint, ending_->error->exit_code);
+  // A stop, or the time limit, was faster.
+  throw ApiFailure(503, "the sandbox " + base::in_quotes(sandbox_.name) + " did not start: " + ending_->reason, "",
+                   ending_->exit->code);
 }
 
 link::GuestClient& Life::guest() {
   if (ending_ || link_ended_ || engine_ended_) throw ApiFailure(409, "the sandbox has ended");
   if (!configured_) throw ApiFailure(409, "the sandbox is still starting", "GET /v1/ready answers when it is up");
+  if (!sandbox_.state.paused.empty())
+    throw ApiFailure(503, "the sandbox " + base::in_quotes(sandbox_.name) + " stands still: " + sandbox_.state.paused,
+                     "free some space there, and it goes on");
   return *guest_;
 }
 
@@ -70,6 +76,7 @@ StreamHandler Life::exec(link::ExecRequest request) {
     environment.guest = self->guest_.get();
     environment.limits = self->limits();
     environment.last_frame = [self] { return self->exec_last_frame(); };
+    environment.notices = self->notices_;
     environment.on_end = [self, argv = request.argv](int exit_code) {
       self->ledger_.write("exit", Json{{"argv", argv}, {"exit_code", exit_code}});
     };

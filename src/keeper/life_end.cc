@@ -55,7 +55,9 @@ asio::awaitable<void> Life::bring_down() {
   if (!instance_) co_return;
   auto engine_ended = [this] { return engine_ended_.has_value(); };
   const bool will_go = (main_result_ || main_error_) && plan_.spec.remove_at_end && !stop_;
-  const bool can_power_off = configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_;
+  const bool stands_still = !sandbox_.state.paused.empty();
+  const bool can_power_off =
+      configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_ && !stands_still;
   if (can_power_off && !will_go) {
     if (!stop_) stop_ = StopRequest{Clock::now() + kPowerOffLimit, ""};
     beside(power_off());
@@ -65,6 +67,7 @@ asio::awaitable<void> Life::bring_down() {
       auto done = [this, deadline] { return engine_ended_ || stop_->deadline < deadline; };
       co_await wait_until(done, deadline);
     }
+    too_slow_ = !engine_ended_;
   } else if (link_ended_ && !stop_) {
     co_await wait_until(engine_ended, Clock::now() + kGrace);
   }
@@ -110,6 +113,10 @@ Life::Ending Life::decide_exit() const {
     reason = "the sandbox was stopped: " + stop_->why;
     exit.notes.push_back(reason);
   }
+  const bool was_cut_off = too_slow_ || !sandbox_.state.paused.empty();
+  if (was_cut_off && !plan_.spec.remove_at_end) exit.notes.push_back(kCutOff);
+  if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
+    exit.notes.push_back("output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost");
   if (gate_) {
     for (std::string& line : refusal_notes(gate_->refusals())) exit.notes.push_back(std::move(line));
     for (std::string& line : failures_.notes()) exit.notes.push_back(std::move(line));
@@ -151,6 +158,7 @@ void Life::settle(const Ending& ending) {
   server_.close();
   State& state = sandbox_.state;
   state.status = Status::kStopped;
+  state.paused.clear();
   state.ended = now();
   state.exit_code = ending.exit ? ending.exit->code : ending.error->exit_code;
   state.reason = ending.reason;

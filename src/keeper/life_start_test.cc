@@ -55,6 +55,19 @@ TEST_F(LifeStartTest, AGuestThatNeverComesUpIsGivenUp) {
   EXPECT_THROW(read_sandbox("kt-web"), base::Error);
 }
 
+TEST_F(LifeStartTest, OneThatIsEndedBeforeItsCommandBeganHasNotStarted) {
+  spec::SandboxSpec spec = kept({"wait"});
+  spec.timeout = std::chrono::seconds(1);
+  RunningKeeper keeper(spec, {.wait_for_attach = true});
+  try {
+    keeper.start().first().request("GET", "/v1/ready");
+    FAIL() << "ready";
+  } catch (const ApiError& error) {
+    EXPECT_EQ(error.exit_code(), kExitTimedOut);
+    EXPECT_EQ(error.problem(), "the sandbox 'kt-web' did not start: the time limit of 1 s was reached (--timeout)");
+  }
+}
+
 TEST_F(LifeStartTest, APortThatIsTakenLeavesNoSandboxAndTheNameFree) {
   spec::SandboxSpec spec = kept({"wait"});
   spec.ports = {{.host_address = "127.0.0.1", .host_port = 0, .guest_port = 7}};

@@ -169,6 +169,20 @@ asio::awaitable<link::ExecResult> MainCommand::finish() {
   }
 }
 
+void MainCommand::tell(const std::string& line) {
+  if (!client_ || !client_->greeted || ended_) return;
+  asio::co_spawn(executor_, send_or_drop(client_, notice_frame(line)), asio::detached);
+}
+
+asio::awaitable<void> MainCommand::send_or_drop(std::shared_ptr<Client> client, std::vector<uint8_t> frame) {
+  const auto self = shared_from_this();
+  try {
+    co_await send(client, frame);
+  } catch (const base::Error&) {
+    drop(client);
+  }
+}
+
 asio::awaitable<void> MainCommand::deliver(std::vector<uint8_t> frame) {
   const auto self = shared_from_this();
   ended_ = true;

@@ -48,6 +48,11 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   // The id of the command in the guest, once it has started.
   std::optional<uint64_t> id() const { return id_; }
 
+  // A line in the keeper's own words, for the attached client's stderr.
+  void tell(const std::string& line);
+  // Bytes of its output that output.log has no room for.
+  uint64_t lost_output_bytes() const { return output_.lost_bytes(); }
+
   // Gives the attached client its last frame, behind all output; returns when it has it, or has gone.
   asio::awaitable<void> deliver(std::vector<uint8_t> frame);
   size_t buffered_bytes() const;
@@ -61,6 +66,7 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   asio::awaitable<void> to_command(std::span<const uint8_t> frames);
   asio::awaitable<void> watch(std::shared_ptr<Client> client);
   asio::awaitable<void> send(std::shared_ptr<Client> client, std::span<const uint8_t> bytes);
+  asio::awaitable<void> send_or_drop(std::shared_ptr<Client> client, std::vector<uint8_t> frame);
   asio::awaitable<void> pass_on(FrameBatch batch);
   void drop(std::shared_ptr<Client> client);
 

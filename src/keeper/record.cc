@@ -73,6 +73,25 @@ void fill(Sandbox& sandbox) {
   settle_status(sandbox);
 }
 
+void write_beside(const std::string& path, const std::string& text, Durability durability) {
+  if (durability == Durability::kSynced) return base::write_file_atomic(path, text);
+  const std::string beside = path + ".new";
+  {
+    const base::Fd file = base::open_file(beside, O_WRONLY | O_CREAT | O_TRUNC);
+    base::write_all(file.get(), {text.data(), text.size()}, beside);
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0) throw base::system_error("cannot replace", path);
+}
+
+// On a full disk, the block that the file has already takes the new content. Not atomic, but an old record would be
+// untrue for certain.
+void write_over(const std::string& path, const std::string& text) {
+  ::unlink((path + ".new").c_str());
+  const base::Fd file = base::open_file(path, O_WRONLY);
+  base::write_all(file.get(), {text.data(), text.size()}, path);
+  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) throw base::system_error("cannot write", path);
+}
+
 }  // namespace
 
 Time now() {
@@ -144,13 +163,12 @@ std::unique_ptr<engine::Engine> engine_named(const std::string& name) {
 void write_state(const std::string& folder, const State& state, Durability durability) {
   const std::string path = folder + "/state.json";
   const std::string text = base::to_line(to_json(state)) + "\n";
-  if (durability == Durability::kSynced) return base::write_file_atomic(path, text);
-  const std::string beside = path + ".new";
-  {
-    const base::Fd file = base::open_file(beside, O_WRONLY | O_CREAT | O_TRUNC);
-    base::write_all(file.get(), {text.data(), text.size()}, beside);
+  try {
+    write_beside(path, text, durability);
+  } catch (const base::Error& error) {
+    if (error.errnum() != ENOSPC && error.errnum() != EDQUOT) throw;
+    write_over(path, text);
   }
-  if (::rename(beside.c_str(), path.c_str()) != 0) throw base::system_error("cannot replace", path);
 }
 
 Claim claim_sandbox(const Sandbox& sandbox) {

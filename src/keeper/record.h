@@ -48,6 +48,7 @@ struct State {
   std::optional<Time> ended;
   std::optional<int> exit_code;    // of the main command of the last run
   std::string reason;              // why the last run ended, in words; "" while it runs
+  std::string paused;              // why the machine stands still although it runs, in words; "" when it does not
   std::vector<std::string> notes;  // limits that were hit
   int64_t keeper_pid = 0;          // 0 when not running
   int64_t engine_pid = 0;

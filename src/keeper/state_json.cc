@@ -95,6 +95,7 @@ Json to_json(const State& state) {
               {"ended_unix_ms", time_to_json(state.ended)},
               {"exit_code", state.exit_code ? Json(*state.exit_code) : Json(nullptr)},
               {"reason", state.reason},
+              {"paused", state.paused},
               {"notes", state.notes},
               {"keeper_pid", state.keeper_pid},
               {"engine_pid", state.engine_pid},
@@ -115,6 +116,7 @@ State state_from_json(const Json& json) {
   state.ended = time_from_json(reader, "ended_unix_ms");
   if (!reader.raw("exit_code").is_null()) state.exit_code = reader.required<int>("exit_code");
   state.reason = reader.required<std::string>("reason");
+  state.paused = reader.required<std::string>("paused");
   state.notes = reader.required<std::vector<std::string>>("notes");
   state.keeper_pid = reader.required<int64_t>("keeper_pid");
   state.engine_pid = reader.required<int64_t>("engine_pid");

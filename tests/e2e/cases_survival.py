@@ -196,47 +196,6 @@ def a_killed_template_build_leaves_nothing_behind(host):
     equal(len(ram_files()), 1, "RAM files")
 
 
-@case(labels=("root",))
-def a_full_host_disk_is_explained(host):
-    """The state folder is on a file system with no space: a clear error, no half-made sandbox."""
-    if os.geteuid() != 0:
-        raise Skipped("mounting needs root")
-    os.mkdir(host.data)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", host.data], check=True)
-    try:
-        with open(f"{host.data}/filler", "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-            except OSError:
-                pass
-        host.caisson(*TINY, "--", "true").error(125, "No space left")
-        os.remove(f"{host.data}/filler")
-        equal(host.sandboxes(), [], "sandboxes")
-    finally:
-        subprocess.run(["umount", host.data], check=True)
-
-
-@case(timeout=600)
-def a_full_disk_in_the_guest_is_survived(host):
-    """Nothing more can be written, and yet commands run, it stops and starts, and takes writes again when there is room."""
-    name = detached(host, "full", "--disk", "200M")
-    as_root = ("exec", "-u", "root", name, "--")
-    host.caisson(*as_root, "dd", "if=/dev/zero", "of=/root/big", "bs=1M").expect(code=1, err_has="No space left on device")
-    # What a block of 1 MiB left.
-    host.caisson(*as_root, "dd", "if=/dev/zero", "of=/root/rest", "bs=512").expect(code=1, err_has="No space left on device")
-    free = ("sh", "-c", "df -k / | awk 'END { print $4 }'")
-    host.caisson(*as_root, *free).expect(out="0\n")
-    host.caisson("exec", name, "--", "echo", "alive").expect(out="alive\n")
-    host.caisson("stop", name).expect()
-    equal(host.inspect(name)["reason"], "the sandbox was stopped: by request", "reason")
-    host.caisson("start", name).expect()
-    host.caisson(*as_root, *free).expect(out="0\n")
-    host.caisson("exec", name, "--", "echo", "alive").expect(out="alive\n")
-    host.caisson(*as_root, "sh", "-c", "rm /root/big /root/rest; echo again >/root/file; sync; cat /root/file").expect(out="again\n")
-    host.caisson("rm", "-f", name).expect()
-
-
 @case(image="base", timeout=900)
 def a_killed_docker_engine_is_started_again(host):
     """By root in the guest: once while it stands still because nobody has used it, once while it runs."""

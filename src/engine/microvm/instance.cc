@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "engine/microvm/console.h"
+#include "engine/microvm/pause_watch.h"
 #include "engine/microvm/sandbox_files.h"
 #include "image/templates.h"
 
@@ -29,7 +30,11 @@ class MicrovmInstance final : public Instance {
  public:
   MicrovmInstance(asio::any_io_executor executor, std::unique_ptr<vmm::Vmm> vmm, vmm::Accelerator accelerator,
                   std::optional<ThawedFrom> thawed_from, const std::string& console_path)
-      : executor_(executor), vmm_(std::move(vmm)), accelerator_(accelerator), thawed_from_(std::move(thawed_from)) {
+      : executor_(executor),
+        vmm_(std::move(vmm)),
+        accelerator_(accelerator),
+        thawed_from_(std::move(thawed_from)),
+        folder_(console_path.substr(0, console_path.rfind('/'))) {
     keep_console(executor_, vmm_->take_console(), console_path);
   }
 
@@ -43,6 +48,9 @@ class MicrovmInstance final : public Instance {
   }
   void kill() override { vmm_->kill(); }
   std::vector<WallPart> wall() const override { return vmm_->wall(); }
+  void watch_pauses(std::function<void(const std::string& why)> changed) override {
+    pauses_.emplace(executor_, vmm_->take_qmp(), folder_, std::move(changed));
+  }
   std::string accelerator() const override { return std::string(vmm::to_string(accelerator_)); }
   int64_t pid() const override { return vmm_->pid(); }
 
@@ -66,6 +74,8 @@ class MicrovmInstance final : public Instance {
   std::unique_ptr<vmm::Vmm> vmm_;
   vmm::Accelerator accelerator_;
   std::optional<ThawedFrom> thawed_from_;
+  std::string folder_;  // the sandbox's
+  std::optional<PauseWatch> pauses_;
 };
 
 }  // namespace
