@@ -51,6 +51,7 @@ struct Running {
   base::Child child;
   base::Fd socket;
   base::Fd listener;
+  JailSteps taken = 0;
 };
 
 std::string step_failed(JailStep step, int errnum) {
@@ -133,8 +134,10 @@ std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& p
     if (flags == 0) throw base::system_error("cannot start", plan.program, cloned.errnum);
     return Forbidden{"cannot make the namespaces: " + std::string(std::strerror(cloned.errnum))};
   }
-  Running running{
-      .child = base::Child(cloned.pid, base::Fd(cloned.pidfd)), .socket = std::move(sockets.first), .listener = {}};
+  Running running{.child = base::Child(cloned.pid, base::Fd(cloned.pidfd)),
+                  .socket = std::move(sockets.first),
+                  .listener = {},
+                  .taken = 0};
   sockets.second.reset();
   if (child.user_namespace) {
     try {
@@ -154,6 +157,7 @@ std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& p
     throw base::Error("cannot jail " + base::in_quotes(plan.program) + ": " + step_failed(report.step, report.errnum),
                       {}, report.errnum);
   running.listener = std::move(said->second);
+  running.taken = report.taken;
   return running;
 }
 
@@ -196,7 +200,9 @@ void serve(const JailPlan& plan, Running& running, Broker& broker, sys::Cgroup& 
   }
 }
 
-sys::Wall describe(const Prepared& prepared, Strength strength, const std::string& forbidden, const sys::Wall& cgroup) {
+// What the child says that it has entered; it was ours until it executed the program.
+sys::Wall describe(const Prepared& prepared, Strength strength, JailSteps taken, const std::string& forbidden) {
+  const auto entered = [taken](JailStep step) { return (taken & set_of(step)) != 0; };
   const std::string outside = "user " + std::to_string(prepared.outer.uid) + " outside";
   const std::string why = "the host does not allow it: " + forbidden;
   sys::Wall wall;
@@ -211,13 +217,14 @@ sys::Wall describe(const Prepared& prepared, Strength strength, const std::strin
   for (const auto& [name, detail] : others)
     wall.push_back({name, strength != Strength::kMinimum, strength != Strength::kMinimum ? detail : why});
   wall.push_back({"user id", prepared.outer.uid != 0, outside});
-  wall.push_back({"capabilities", true, "none"});
-  wall.push_back({"no_new_privs", true, "cannot gain privilege by executing"});
-  wall.push_back({"landlock", true, "ABI " + std::to_string(prepared.landlock.abi) + ", reads its own files only"});
-  wall.push_back({"seccomp", true, "allow list, writable opens and execution closed after the start"});
-  wall.push_back({"resource limits", true, "no core dump, few descriptors, no locked memory"});
+  const std::string landlock = "ABI " + std::to_string(prepared.landlock.abi) + ", reads its own files only";
+  wall.push_back({"capabilities", entered(JailStep::kCapabilities), "none"});
+  wall.push_back({"no_new_privs", entered(JailStep::kNoNewPrivileges), "cannot gain privilege by executing"});
+  wall.push_back({"landlock", entered(JailStep::kLandlock), landlock});
+  wall.push_back(
+      {"seccomp", entered(JailStep::kFilter), "allow list, writable opens and execution closed after the start"});
+  wall.push_back({"resource limits", entered(JailStep::kLimits), "no core dump, few descriptors, no locked memory"});
   wall.push_back({"oom score", true, kOomScore});
-  wall.insert(wall.end(), cgroup.begin(), cgroup.end());
   return wall;
 }
 
@@ -256,7 +263,8 @@ Jailed start_jailed(JailPlan plan, const std::function<std::string()>& explain) 
     Running& running = std::get<Running>(tried);
     Broker broker(std::move(running.listener), std::move(plan.grants));
     serve(plan, running, broker, cgroup, explain);
-    sys::Wall wall = describe(prepared, strength, forbidden, cgroup.wall());
+    sys::Wall wall = describe(prepared, strength, running.taken, forbidden);
+    wall.insert(wall.end(), cgroup.wall().begin(), cgroup.wall().end());
     return Jailed{.cgroup = std::move(cgroup), .child = std::move(running.child), .wall = std::move(wall)};
   }
   throw base::Error("cannot start " + base::in_quotes(plan.program) + " in a jail: " + forbidden);

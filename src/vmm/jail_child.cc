@@ -27,13 +27,14 @@ constexpr size_t kMaxDescriptors = 64;
 constexpr rlim_t kMaxOpenFiles = 1024;
 
 [[noreturn]] void fail(const JailChild& child, JailStep step, int errnum) {
-  const JailReport report{.step = step, .errnum = errnum};
+  const JailReport report{.step = step, .errnum = errnum, .taken = child.taken};
   [[maybe_unused]] const ssize_t sent = ::send(child.socket, &report, sizeof report, MSG_NOSIGNAL);
   ::_exit(127);
 }
 
-void check(const JailChild& child, JailStep step, int errnum) {
+void check(JailChild& child, JailStep step, int errnum) {
   if (errnum != 0) fail(child, step, errnum);
+  child.taken |= set_of(step);
 }
 
 // The parent writes a byte when the id maps and the cgroup are there; its end is a close.
@@ -98,7 +99,7 @@ int set_parent_death_signal(const JailChild& child) {
 }
 
 int send_listener(const JailChild& child, int listener) {
-  JailReport report{.step = JailStep::kNone, .errnum = 0};
+  JailReport report{.step = JailStep::kNone, .errnum = 0, .taken = child.taken};
   iovec part{.iov_base = &report, .iov_len = sizeof report};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
@@ -132,7 +133,7 @@ void enter_namespaces(JailChild& child) {
   check(child, JailStep::kHostName, sys::result_of(::sethostname(kName, sizeof kName - 1)));
 }
 
-void become_nobody(const JailChild& child) {
+void become_nobody(JailChild& child) {
   if (child.user_namespace || !child.change_ids) return;
   check(child, JailStep::kIds, sys::become(child.uid, child.gid));
 }
@@ -188,7 +189,8 @@ void run_jail_child(JailChild& child) {
   // The signal is forgotten when credentials change, so only now.
   check(child, JailStep::kParentDeath, set_parent_death_signal(child));
   for (const char* path : child.reopened)
-    check(child, JailStep::kLandlock, sys::allow_reading_file(child.landlock_ruleset, path));
+    if (const int errnum = sys::allow_reading_file(child.landlock_ruleset, path))
+      fail(child, JailStep::kLandlock, errnum);
   check(child, JailStep::kLandlock, sys::restrict_by_landlock(child.landlock_ruleset));
   sys::set_own_pid(child.filter);
   int listener = -1;

@@ -34,11 +34,18 @@ enum class JailStep : uint8_t {
 // "enter the new root", for messages.
 const char* text_of(JailStep step);
 
+// Sets of steps.
+using JailSteps = uint32_t;
+constexpr JailSteps set_of(JailStep step) {
+  return JailSteps{1} << static_cast<unsigned>(step);
+}
+
 // What the child sends: a failure; or, with step kNone and the filter's listener as ancillary data, that it is about to
 // execute.
 struct JailReport {
   JailStep step;
   int errnum;
+  JailSteps taken;  // those whose call has said that it is done
 };
 
 // Everything the child needs, made before the clone.
@@ -60,6 +67,7 @@ struct JailChild {
   const char* program = nullptr;
   std::vector<char*> arguments;
   std::vector<char*> environment;
+  JailSteps taken = 0;  // by the child itself
 };
 
 [[noreturn]] void run_jail_child(JailChild& child);

@@ -3,7 +3,10 @@
 #include "vmm/jail_filter.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/kvm.h>
 #include <linux/sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 #include "sys/ordinary_calls.h"
@@ -13,10 +16,20 @@ namespace {
 
 constexpr uint64_t kExact = ~0ULL;
 
-// Devices of the guest that wait for many things at once, and KVM's ioctls.
-constexpr const char* kEvents[] = {"fcntl",         "ioctl",          "eventfd2",        "signalfd4",
-                                   "epoll_create1", "epoll_ctl",      "epoll_wait",      "epoll_pwait",
-                                   "epoll_pwait2",  "timerfd_create", "timerfd_settime", "timerfd_gettime"};
+// Devices of the guest that wait for many things at once.
+constexpr const char* kEvents[] = {"eventfd2",        "signalfd4",      "epoll_create1", "epoll_ctl",
+                                   "epoll_wait",      "epoll_pwait",    "epoll_pwait2",  "timerfd_create",
+                                   "timerfd_settime", "timerfd_gettime"};
+
+// What QEMU and the C library ask of a descriptor; with the locks of QEMU's on disk images. Not F_SETOWN and its like,
+// which would send signals to processes outside, and no leases, which would hold up who opens the file.
+constexpr uint64_t kDescriptorCommands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD,     F_GETFL,
+                                            F_SETFL, F_GETLK,         F_SETLK, F_OFD_GETLK, F_OFD_SETLK};
+
+// Whether it is a terminal, how much there is to read, and what a disk image's device is like. KVM's are added as a
+// class. None that changes a file's flags (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR): an immutable disk could not be removed.
+constexpr uint64_t kDeviceCommands[] = {TCGETS, FIONREAD, FIONBIO, BLKSSZGET, BLKPBSZGET, BLKGETSIZE64};
+constexpr uint64_t kCommandsType = 0xff00;  // ioctl(2)'s numbers: the "type" is in these bits
 
 // On sockets that were inherited; there is no call here that makes or connects one.
 constexpr const char* kSockets[] = {"sendmsg",     "sendto",     "recvmsg",    "recvfrom", "getsockname",
@@ -25,6 +38,14 @@ constexpr const char* kSockets[] = {"sendmsg",     "sendto",     "recvmsg",    "
 constexpr unsigned long kPrctls[] = {PR_SET_NAME,         PR_GET_NAME,         PR_SET_TIMERSLACK,
                                      PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP,
                                      PR_SET_SECCOMP,      PR_GET_DUMPABLE,     PR_CAPBSET_READ};
+
+void add_commands(sys::FilterBuilder& filter) {
+  for (const uint64_t command : kDescriptorCommands)
+    filter.allow("fcntl", {{.argument = 1, .mask = UINT32_MAX, .value = command}});
+  for (const uint64_t command : kDeviceCommands)
+    filter.allow("ioctl", {{.argument = 1, .mask = UINT32_MAX, .value = command}});
+  filter.allow("ioctl", {{.argument = 1, .mask = kCommandsType, .value = uint64_t{KVMIO} << 8}});
+}
 
 void add_opens(sys::FilterBuilder& filter) {
   constexpr unsigned kFlags = 2;
@@ -53,6 +74,7 @@ sys::FilterProgram jail_filter(int pretend_fd) {
   sys::allow_ordinary_calls(filter);
   for (const char* call : kEvents) filter.allow(call);
   for (const char* call : kSockets) filter.allow(call);
+  add_commands(filter);
   add_opens(filter);
   add_processes(filter);
   if (pretend_fd >= 0) {

@@ -6,12 +6,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -129,6 +131,29 @@ void try_granted() {
   say("granted-write", write(ram, "x", 1));
 }
 
+// What can be done through a descriptor that it holds. Directly: the C library asks for an owner by another command.
+void try_commands(pid_t parent) {
+  const int file = open("/usr/share", O_RDONLY | O_DIRECTORY);
+  const struct {
+    int type;
+    pid_t pid;
+  } owner{1, parent};  // struct f_owner_ex: F_OWNER_PID
+  int flags = 0;
+  int waiting = 0;
+  fsxattr attributes{};
+  say("own-by-parent", syscall(SYS_fcntl, file, F_SETOWN, parent));
+  say("own-by-parent-ex", syscall(SYS_fcntl, file, 15 /* F_SETOWN_EX */, &owner));
+  say("choose-signal", syscall(SYS_fcntl, file, 10 /* F_SETSIG */, SIGKILL));
+  say("lease", syscall(SYS_fcntl, file, 1024 /* F_SETLEASE */, F_RDLCK));
+  say("notify", syscall(SYS_fcntl, file, 1026 /* F_NOTIFY */, 1));
+  say("get-file-flags", ioctl(file, FS_IOC_GETFLAGS, &flags));
+  say("set-file-flags", ioctl(file, FS_IOC_SETFLAGS, &flags));
+  say("set-file-attributes", ioctl(file, FS_IOC_FSSETXATTR, &attributes));
+  say("push-into-terminal", ioctl(STDERR_FILENO, TIOCSTI, "x"));
+  say("set-nonblocking", fcntl(STDERR_FILENO, F_SETFL, 0));
+  say("bytes-to-read", ioctl(STDERR_FILENO, FIONREAD, &waiting));
+}
+
 void tell() {
   say_number("uid", getuid());
   say_number("pid", getpid());
@@ -155,7 +180,9 @@ int main(int count, char** arguments) {
   say("brokered-execute-again", execve(arguments[0], arguments, environ));
   try_granted();
   try_files(arguments[1], arguments[3]);
-  try_others(static_cast<pid_t>(strtol(arguments[2], nullptr, 10)));
+  const auto parent = static_cast<pid_t>(strtol(arguments[2], nullptr, 10));
+  try_others(parent);
+  try_commands(parent);
   try_network();
   try_kernel();
   try_memory();

@@ -3,6 +3,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import pwd
 import re
@@ -72,8 +73,8 @@ def the_wall_of_qemu_stands(host):
     equal(status["NoNewPrivs"], "1", "NoNewPrivs")
     equal(status["Seccomp"], "2", "Seccomp (2: a filter)")
     wall = {part["name"]: part for part in sandbox["wall"]}
-    for part in ("capabilities", "seccomp", "landlock"):
-        true(any(part in known.lower() and wall[known]["stands"] for known in wall), f"inspect does not say that {part} stands: {wall}")
+    for part in ("capabilities", "no_new_privs", "seccomp", "landlock"):
+        true(wall[part]["stands"], f"inspect does not say that {part} stands: {wall}")
     for namespace in ("user", "mnt", "pid", "net", "ipc"):
         own = os.readlink(f"/proc/{sandbox['engine_pid']}/ns/{namespace}") != os.readlink(f"/proc/self/ns/{namespace}")
         word = {"mnt": "mount", "net": "net"}.get(namespace, namespace)
@@ -81,10 +82,46 @@ def the_wall_of_qemu_stands(host):
         true(says == [own], f"inspect says {says} of the {word} namespace, the kernel says {own}: {sorted(wall)}")
         if os.geteuid() == 0:
             true(own, f"root's QEMU has no {word} namespace of its own")
-    for path, _ in open_files(sandbox["engine_pid"]):
-        allowed = (host.folder(name), os.path.join(host.cache, "caisson"), "/dev/kvm", "/dev/null", "/memfd:")
-        true(path.startswith(allowed), f"QEMU holds {path}")
+    # The files of the host that it holds, and no others: the image and the disk's base by their links in the sandbox's folder.
+    with open(f"{host.folder(name)}/plan.json", encoding="utf-8") as file:
+        template = json.load(file)["details"]["template"]
+    its_own = {f"{host.folder(name)}/vm/{file}" for file in ("disk.qcow2", "base.raw", "image.erofs")}
+    shared = {f"{host.cache}/caisson/templates/{template}/ram"}
+    devices = {path for path in held(sandbox) if path.startswith(("/dev/", "/memfd:", "anon_inode:"))}
+    equal(held(sandbox) - devices, its_own | shared, "the files that QEMU holds")
+    true(devices <= {"/dev/kvm", "/dev/null", "/dev/urandom"}, f"QEMU holds {devices}")
     host.caisson("rm", "-f", name).expect()
+
+
+def held(sandbox):
+    return {path for path, _ in open_files(sandbox["engine_pid"])}
+
+
+@case()
+def two_sandboxes_see_nothing_of_each_other(host):
+    """M6. Both alive, of one template: each with a listener, a process and a file of its own, which the other looks for in vain."""
+    ports = {"left": 7001, "right": 7002}
+    names = {}
+    for label, port in ports.items():
+        names[label] = detached(host, label)
+        host.caisson("exec", names[label], "--", "touch", f"/tmp/marker-{label}").expect()
+        marker = host.start("exec", names[label], "--", "sh", "-c", f"echo up; exec sleep {port}{port}")
+        equal(marker.stdout.readline(), b"up\n", "first line")
+        listener = host.start("exec", names[label], "--", "sh", "-c", f"nc -ll -p {port} -e echo {label} & until nc 127.0.0.1 {port}; "
+                                                                      "do :; done </dev/null >/dev/null 2>&1; echo up; wait")
+        equal(listener.stdout.readline(), b"up\n", "first line")
+
+    def seen(by, of):
+        """What of `of` is seen by `by`: its process, its files, and its listener at the loopback's and at the guest's own address."""
+        port = ports[of]
+        script = (f"ps -o args | grep -q '^sleep {port}{port}' && echo process; ls /tmp/marker-{of} 2>/dev/null; "
+                  f"for address in 127.0.0.1 100.64.0.2; do nc -w 5 $address {port} </dev/null; done 2>/dev/null; true")
+        return host.caisson("exec", names[by], "--", "sh", "-c", script).expect().out.split()
+
+    for one, other in (("left", "right"), ("right", "left")):
+        equal(seen(one, one), ["process", f"/tmp/marker-{one}", one, one], f"what {one} sees of itself")
+        equal(seen(one, other), [], f"what {one} sees of {other}")
+    host.caisson("rm", "-f", *names.values()).expect()
 
 
 @case()
