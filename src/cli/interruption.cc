@@ -15,7 +15,9 @@
 #include "base/paths.h"
 #include "base/process.h"
 #include "cli/terminal.h"
+#include "image/templates.h"
 #include "image/work_folder.h"
+#include "sys/cgroup.h"
 
 namespace caisson::cli {
 namespace {
@@ -34,11 +36,12 @@ sigset_t ending_signals() {
 
 // By another process: this one's children write into the folders until it is dead.
 void remove_what_was_begun() {
-  const std::vector<std::string> folders = image::own_work_folders();
-  if (folders.empty()) return;
+  std::vector<std::string> begun = image::own_work_folders();
+  if (begun.empty()) return;
+  for (std::string& group : sys::Cgroup::own()) begun.push_back(std::move(group));
   base::SpawnOptions spawn;
   spawn.argv = {base::own_executable(), "__remove"};
-  spawn.argv.insert(spawn.argv.end(), folders.begin(), folders.end());
+  spawn.argv.insert(spawn.argv.end(), begun.begin(), begun.end());
   spawn.folder = "/";
   spawn.new_session = true;
   spawn.die_with_parent = false;
@@ -89,8 +92,19 @@ void Interruption::wait() const {
   end_by(static_cast<int>(info.ssi_signo));
 }
 
-int run_remove(const std::vector<std::string>& folders) {
-  for (const std::string& folder : folders) image::remove_abandoned(base::cache_folder(), folder);
+int run_remove(const std::vector<std::string>& begun) {
+  const std::string cache = base::cache_folder();
+  for (const std::string& folder : begun) {
+    if (!folder.starts_with('/')) continue;
+    image::remove_abandoned(cache, folder);
+    const auto lock = image::wait_for_maker(cache, folder);
+    if (!lock) continue;
+    // What still runs in there ends with its maker, and writes into the draft until then.
+    for (const std::string& group : begun) {
+      if (!group.starts_with('/')) sys::Cgroup::remove(group);
+    }
+    image::remove_tree(folder);
+  }
   return 0;
 }
 

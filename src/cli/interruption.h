@@ -17,7 +17,8 @@
 namespace caisson::cli {
 
 // While it lives, SIGINT, SIGTERM and SIGHUP end this process by the signal, as ever; but first that is said, and a
-// process is started which removes this one's work folders when all that wrote into them has ended. One at a time; to
+// process is started which removes what this one has begun (work folders, a template's draft and its machine's cgroup)
+// when all that wrote into it has ended. One at a time; to
 // be made before other threads are.
 class Interruption {
  public:
@@ -50,7 +51,7 @@ class WorkProgress final : public base::Progress {
   TerminalProgress terminal_{2};
 };
 
-// `caisson __remove FOLDER…`: not for people.
-int run_remove(const std::vector<std::string>& folders);
+// `caisson __remove FOLDER… GROUP…`: not for people. Folders are absolute, names of cgroups are not.
+int run_remove(const std::vector<std::string>& begun);
 
 }  // namespace caisson::cli

@@ -59,7 +59,8 @@ void copy_data(int from, int to, const struct stat& info, const std::string& nam
       // Not copy_file_range(2): between two kinds of file systems (a cache on disk, a sandbox on tmpfs) it fails with
       // EXDEV.
       const ssize_t copied = ::sendfile(to, from, &data, static_cast<size_t>(hole - data));
-      if (copied < 0) throw base::system_error("cannot copy", name);
+      if (copied < 0)
+        throw base::system_error("cannot copy", name, errno, errno == ENOSPC ? "free some disk space" : "");
       if (copied == 0) return;
     }
     offset = hole;
@@ -85,11 +86,27 @@ void link_or_copy(const std::string& from, const std::string& to) {
   copy_file(from, to);
 }
 
+TemplateDraft::TemplateDraft(std::string folder) : folder_(std::move(folder)) {
+  note_own(folder_);
+}
+
 TemplateDraft::~TemplateDraft() {
+  if (folder_.empty()) return;
   try {
-    if (!folder_.empty()) remove_tree(folder_);
+    remove_tree(folder_);
   } catch (const base::Error&) {  // begin() removes it next time
   }
+  forget_own(folder_);
+}
+
+std::optional<base::FileLock> wait_for_maker(const std::string& cache, const std::string& draft) {
+  const std::filesystem::path path(draft);
+  const std::string name = path.filename();
+  if (path.parent_path() != std::filesystem::path(cache + "/templates") || !name.starts_with(kDraftPrefix))
+    return std::nullopt;
+  const std::string key = name.substr(kDraftPrefix.size());
+  if (!is_digest(key)) return std::nullopt;
+  return TemplateStore(cache).lock(key);
 }
 
 TemplateStore::TemplateStore(const std::string& cache) : folder_(cache + "/templates") {}
@@ -130,8 +147,9 @@ TemplateDraft TemplateStore::begin(const std::string& key) const {
   std::string folder = folder_ + "/" + std::string(kDraftPrefix) + key;
   remove_tree(folder);
   remove_tree(folder_ + "/" + std::string(kGonePrefix) + key);
-  base::make_folders(folder);
-  return TemplateDraft(std::move(folder));
+  TemplateDraft draft(std::move(folder));
+  base::make_folders(draft.folder());
+  return draft;
 }
 
 Template TemplateStore::commit(TemplateDraft draft, const std::string& key, const TemplateInputs& inputs,
@@ -151,7 +169,7 @@ Template TemplateStore::commit(TemplateDraft draft, const std::string& key, cons
   discard(key);
   if (::rename(draft.folder().c_str(), folder_of(key).c_str()) != 0)
     throw base::system_error("cannot put in place the template", key);
-  draft.folder_.clear();
+  forget_own(std::exchange(draft.folder_, {}));
   sync_path(folder_, O_RDONLY | O_DIRECTORY);
   return template_of(manifest, folder_of(key));
 }

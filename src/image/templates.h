@@ -79,7 +79,7 @@ struct TemplateCheck {
 // The destructor of one that was not committed removes the folder.
 class TemplateDraft {
  public:
-  explicit TemplateDraft(std::string folder) : folder_(std::move(folder)) {}
+  explicit TemplateDraft(std::string folder);
   TemplateDraft(TemplateDraft&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
   ~TemplateDraft();
   const std::string& folder() const { return folder_; }
@@ -128,6 +128,10 @@ class TemplateStore {
 
   std::string folder_;
 };
+
+// For a draft of a process that is ending: waits for its maker's end, and whoever else makes that template. Nothing for
+// what is no draft of this cache.
+std::optional<base::FileLock> wait_for_maker(const std::string& cache, const std::string& draft);
 
 // Gives a sandbox the file `from` as `to`: a hard link, or a copy (reflink where possible, holes kept) on another file
 // system.

@@ -65,8 +65,7 @@ WorkFolder::WorkFolder(const std::string& cache, const std::string& what) {
   path_ = path;
   lock_ = base::FileLock::try_acquire(path_ + "/lock");
   if (!lock_) throw base::Error("cannot lock the new folder " + base::in_quotes(path_));
-  const std::lock_guard guard(own_mutex);
-  own().push_back(path_);
+  note_own(path_);
 }
 
 WorkFolder::~WorkFolder() {
@@ -74,8 +73,7 @@ WorkFolder::~WorkFolder() {
     remove_tree(path_);
   } catch (const base::Error&) {  // it is swept next time
   }
-  const std::lock_guard guard(own_mutex);
-  std::erase(own(), path_);
+  forget_own(path_);
 }
 
 void sweep_work_folders(const std::string& cache) {
@@ -90,6 +88,16 @@ void sweep_work_folders(const std::string& cache) {
 std::vector<std::string> own_work_folders() {
   const std::lock_guard guard(own_mutex);
   return own();
+}
+
+void note_own(const std::string& path) {
+  const std::lock_guard guard(own_mutex);
+  own().push_back(path);
+}
+
+void forget_own(const std::string& path) {
+  const std::lock_guard guard(own_mutex);
+  std::erase(own(), path);
 }
 
 void remove_abandoned(const std::string& cache, const std::string& folder) {

@@ -32,8 +32,11 @@ class WorkFolder {
 // Removes the folders in cache/tmp that nobody holds. Costs next to nothing where there is none.
 void sweep_work_folders(const std::string& cache);
 
-// The paths of this process's own that are there now. Any thread.
+// What this process has begun and not finished: its work folders, and what notes itself here for as long as it is
+// there. Any thread.
 std::vector<std::string> own_work_folders();
+void note_own(const std::string& path);
+void forget_own(const std::string& path);
 // Removes a work folder of a process that is ending, when its last child has let go of it too. Anything else, and what
 // is no work folder of this cache, stays.
 void remove_abandoned(const std::string& cache, const std::string& folder);

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <mutex>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -110,6 +111,12 @@ std::string describe(const std::string& controller, const CgroupLimits& limits) 
   return "at most " + std::to_string(limits.cpu_percent) + " % of a processor";
 }
 
+std::mutex own_mutex;
+std::vector<std::string>& own_names() {
+  static std::vector<std::string> names;
+  return names;
+}
+
 }  // namespace
 
 std::vector<CgroupPlace> parse_cgroup_places(std::string_view mountinfo, std::string_view own_groups) {
@@ -181,7 +188,7 @@ void Cgroup::make(const std::string& path, std::vector<std::string> controllers,
 }
 
 Cgroup Cgroup::create(const std::string& name, const CgroupLimits& limits) {
-  Cgroup group;
+  Cgroup group(name);
   for (const char* controller : kControllers)
     group.part(controller, false, "no cgroup here may be written to by this user");
   for (const CgroupPlace& place : places_here()) {
@@ -237,10 +244,28 @@ bool Cgroup::sweep(const std::string& prefix) {
   return all;
 }
 
+std::vector<std::string> Cgroup::own() {
+  const std::lock_guard guard(own_mutex);
+  return own_names();
+}
+
+Cgroup::Cgroup(std::string name) : name_(std::move(name)) {
+  const std::lock_guard guard(own_mutex);
+  own_names().push_back(name_);
+}
+
+void Cgroup::disown() {
+  const std::lock_guard guard(own_mutex);
+  std::erase(own_names(), name_);
+}
+
 Cgroup::Cgroup(Cgroup&& other) noexcept
-    : folders_(std::exchange(other.folders_, {})), wall_(std::exchange(other.wall_, {})) {}
+    : name_(std::exchange(other.name_, {})),
+      folders_(std::exchange(other.folders_, {})),
+      wall_(std::exchange(other.wall_, {})) {}
 
 Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
+  std::swap(name_, other.name_);
   std::swap(folders_, other.folders_);
   std::swap(wall_, other.wall_);
   return *this;
@@ -251,6 +276,7 @@ Cgroup::~Cgroup() {
     if (::rmdir(folder.path.c_str()) == 0) continue;
     kill_and_remove(folder.path);
   }
+  disown();
 }
 
 void Cgroup::add(pid_t pid) {

@@ -38,13 +38,15 @@ class Cgroup {
  public:
   // Makes "caisson-NAME" wherever this process may; one of that name that is left from before is emptied and used.
   static Cgroup create(const std::string& name, const CgroupLimits& limits);
+  // The names of the groups that this process owns now. Any thread.
+  static std::vector<std::string> own();
   // Kills and removes what create() made for `name` in a process that could not do it itself. Idempotent, never throws.
   static void remove(const std::string& name);
   // Removes the groups "caisson-PREFIX…" whose owner was killed: nobody holds the lock on their folder. False when one
   // is left in which a process still comes to its end. Never throws.
   static bool sweep(const std::string& prefix);
 
-  Cgroup() = default;
+  Cgroup() = default;  // none
   Cgroup(Cgroup&& other) noexcept;
   Cgroup& operator=(Cgroup&& other) noexcept;
   ~Cgroup();
@@ -61,9 +63,12 @@ class Cgroup {
     std::vector<std::string> controllers;  // whose WallParts stand because of it
     base::Fd lock;                         // flock(2) on it for as long as it is owned: see sweep()
   };
+  explicit Cgroup(std::string name);
+  void disown();
   void make(const std::string& path, std::vector<std::string> controllers, const CgroupLimits& limits, bool v2);
   void part(const std::string& controller, bool stands, const std::string& detail);
 
+  std::string name_;
   std::vector<Folder> folders_;
   Wall wall_;
 };

@@ -2,6 +2,7 @@
 
 #include "sys/cgroup.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -100,6 +101,19 @@ TEST(Cgroup, OneWhoseOwnerWasKilledIsSwept) {
   EXPECT_TRUE(Cgroup::sweep(prefix));
   EXPECT_FALSE(exists(prefix + "dead"));
   EXPECT_TRUE(exists(prefix + "living"));
+}
+
+TEST(Cgroup, TheOwnOnesAreKnownByName) {
+  const std::string name = "cgrouptest5-" + std::to_string(::getpid());
+  const CgroupLimits limits{.memory = base::mebibytes(64), .pids = 8, .cpu_percent = 100};
+  Cgroup moved;
+  {
+    Cgroup first = Cgroup::create(name, limits);
+    moved = std::move(first);
+  }
+  EXPECT_THAT(Cgroup::own(), testing::Contains(name));
+  moved = Cgroup();
+  EXPECT_THAT(Cgroup::own(), testing::Not(testing::Contains(name)));
 }
 
 TEST(Cgroup, AWallPartForEachLimit) {

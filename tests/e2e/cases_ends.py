@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 
+from cases_survival import TINY, detached, groups_left, own_templates, template_groups
 from harness import case, equal, true, wait_until
 
 
@@ -44,6 +45,26 @@ def an_interrupted_image_build_leaves_nothing(host):
     wait_until(pruned, "a prune that removes it, when its helpers have ended")
 
 
+@case(own_cache=True, timeout=900)
+def an_interrupted_template_build_leaves_nothing(host):
+    """Neither its draft nor its machine, nor that one's cgroup; no other command has to come by for that."""
+    folder, options = own_templates(host)
+    templates = os.path.dirname(folder)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = host.start(*TINY, "--cpus", "1", "--memory", "320M", "--", "true")
+        # The boot's first words come after the machine is in its group.
+        wait_until(lambda: [path for path in glob.glob(f"{templates}/.making-*/console.log") if os.path.getsize(path)],
+                   "the console of a template in the making", seconds=120)
+        groups = template_groups(host)
+        true(groups or os.geteuid() != 0, "root's template machine is in no group")
+        process.send_signal(number)
+        equal(process.wait(30), -number, "how it ended")
+        true(process.stderr.read().decode().endswith("caisson: interrupted; what was begun is removed\n"), "stderr")
+        wait_until(lambda: not glob.glob(f"{templates}/.making-*"), "the end of the draft", seconds=60)
+        equal(groups_left(groups), [], "cgroups")
+    host.caisson(*options, "--", "true").expect(err="")
+
+
 @case()
 def a_low_limit_of_open_files_is_raised_or_explained(host):
     def run(limits):
@@ -72,3 +93,30 @@ def a_machine_with_a_docker_engine_powers_off_in_order(host):
             console = file.read()
         true("the Docker Engine did not end" not in console, f"the console says: {console[-500:]!r}")
         host.caisson("rm", name).expect()
+
+
+@case()
+def an_attached_client_outlives_its_keeper_with_a_clear_error(host):
+    name = host.name("lost")
+    process = host.start(*TINY, "--name", name, "--", "sh", "-c", "echo up; exec sleep 100000")
+    equal(process.stdout.readline(), b"up\n", "first line")
+    os.kill(host.inspect(name)["keeper_pid"], signal.SIGKILL)
+    equal(process.wait(30), 125, "exit code")
+    one_error(process, "the connection to the sandbox was lost", "`caisson ls`")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def a_command_beside_outlives_its_machine_with_a_clear_error(host):
+    name = detached(host, "beside")
+    process = host.start("exec", name, "--", "sh", "-c", "echo up; exec sleep 100000")
+    equal(process.stdout.readline(), b"up\n", "first line")
+    os.kill(host.inspect(name)["engine_pid"], signal.SIGKILL)
+    equal(process.wait(30), 125, "exit code")
+    one_error(process, f"'{name}'", "Killed")
+    host.caisson("rm", name).expect()
+
+
+def one_error(process, *texts):
+    lines = process.stderr.read().decode().splitlines()
+    true(len(lines) == 1 and lines[0].startswith("caisson: ") and all(text in lines[0] for text in texts), f"stderr: {lines}")

@@ -35,6 +35,19 @@ def detached(host, label, *options, command=("sleep", "100000")):
     return name
 
 
+def template_groups(host):
+    """The names of the cgroups of the template machine that runs for this host."""
+    found = set()
+    for pid in leftovers.processes(host.home):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+            found.update(re.findall("caisson-template-[0-9a-f]+", file.read()))
+    return found
+
+
+def groups_left(names):
+    return [os.path.join(place, name) for place, below, _ in os.walk("/sys/fs/cgroup") for name in below if name in names]
+
+
 @case()
 def a_killed_keeper_takes_its_machine_with_it(host):
     """W5; then ls says stopped, start boots it with its disk's content, rm cleans all."""
@@ -375,17 +388,6 @@ def the_next_command_sweeps_what_a_killed_template_build_left(host):
     def drafts():
         return glob.glob(f"{templates}/.making-*")
 
-    def groups():
-        """The cgroups of the template machine that runs for this host."""
-        found = set()
-        for pid in leftovers.processes(host.home):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
-                found.update(re.findall("caisson-template-[0-9a-f]+", file.read()))
-        return found
-
-    def left(names):
-        return [os.path.join(place, name) for place, below, _ in os.walk("/sys/fs/cgroup") for name in below if name in names]
-
     def empty(group):
         with open(f"{group}/cgroup.procs", encoding="utf-8") as file:
             return not file.read()
@@ -394,11 +396,11 @@ def the_next_command_sweeps_what_a_killed_template_build_left(host):
     # The boot's first words come after the machine is in its group.
     wait_until(lambda: [path for path in glob.glob(f"{templates}/.making-*/console.log") if os.path.getsize(path)],
                "the console of a template in the making", seconds=120)
-    names = groups()
+    names = template_groups(host)
     process.kill()
     process.wait()
-    wait_until(lambda: not leftovers.processes(host.home) and all(map(empty, left(names))), "the end of its machine")
+    wait_until(lambda: not leftovers.processes(host.home) and all(map(empty, groups_left(names))), "the end of its machine")
     equal(len(drafts()), 1, "drafts of the killed command")
     host.caisson(*options, "--", "echo", "fine", timeout=600).expect(out="fine\n")
     equal(drafts(), [], "drafts")
-    equal(left(names), [], "cgroups")
+    equal(groups_left(names), [], "cgroups")

@@ -76,6 +76,7 @@ image::Template ensure_template(const Plan& plan, const image::TemplateInputs& i
     lock = store.lock(key);
   }
   if (auto lookup = store.find(key); lookup.found) return *lookup.found;
+  progress.step("preparing the template's files");  // from here on an interruption is to remove what was begun
   image::TemplateDraft draft = store.begin(key);
   make_template({parts_of(plan), plan.spec.disk, context.authorities()}, draft.folder(), context.progress);
   context.progress.step("storing the template");
