@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-from layering_test import check_claims, check_hygiene, check_layers, check_links, check_packages  # noqa: E402
+from layering_test import check_claims, check_hygiene, check_layers, check_links, check_packages, check_protocol  # noqa: E402
 
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 
@@ -53,6 +53,9 @@ CASES = [
       "src/a/b_test.cc": "TEST_F(WallTest, Stands) {\n"}, "names `Wall.Fell`"),
     ("a claim with a fuzz target that is not there", check_claims, {"docs/threat-model.md": "| X1 | it holds | `a_fuzz` |\n"},
      "no fuzz target"),
+    ("a document of another version of the protocol", check_protocol,
+     {"docs/protocol.md": "Version of the protocol: 1\n", "src/link/services.h": "inline constexpr int kProtocolVersion = 2;\n"},
+     "is of version 1, src/link/services.h of version 2"),
     ("a dead path in quotes", check_links, {"README.md": "see `src/base/gone.h`\n"}, "does not exist"),
 ]
 CLEAN = {

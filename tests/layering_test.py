@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules about the source tree itself. Each check returns the places that break it.
 
-usage: layering_test.py SOURCE_FOLDER [CHECK…]      (CHECK: layers hygiene links packages; all of them by default)
+usage: layering_test.py SOURCE_FOLDER [CHECK…]      (CHECK: one of CHECKS; all of them by default)
 """
 
 import os
@@ -22,7 +22,7 @@ LAYERS = {
     "share": {"sys", "base"},
     "changes": {"share", "link", "sys", "base"},
     "engine": {"vmm", "image", "sys", "link", "spec", "base"},
-    "keeper": {"engine", "gate", "share", "changes", "vmm", "image", "sys", "link", "spec", "base"},
+    "keeper": {"engine", "gate", "share", "changes", "link", "spec", "base"},
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
@@ -206,7 +206,22 @@ def check_packages(root, names):
         yield f"{PACKAGES}: [run] does not have {package}, which doctor looks for"
 
 
-CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links, "claims": check_claims, "packages": check_packages}
+PROTOCOL = "docs/protocol.md"
+SERVICES = "src/link/services.h"
+
+
+def check_protocol(root, names):
+    """The document is of the protocol's version that the code speaks."""
+    if PROTOCOL not in names or SERVICES not in names:
+        return
+    said = re.search(r"Version of the protocol: (\d+)", read(root, PROTOCOL).decode())
+    spoken = re.search(r"kProtocolVersion = (\d+);", read(root, SERVICES).decode())
+    if not said or not spoken or said.group(1) != spoken.group(1):
+        yield f"{PROTOCOL}: is of version {said and said.group(1)}, {SERVICES} of version {spoken and spoken.group(1)}"
+
+
+CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links, "claims": check_claims, "packages": check_packages,
+          "protocol": check_protocol}
 
 
 def main():

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// caisson-init: PID 1 of a sandbox. As the kernel's /init it boots the machine and serves the link on its virtio port;
-// with
-// --stdio or --link-fd N it serves a session in an environment that something else has made, and ends with it.
+// caisson-init: PID 1 of a sandbox. As the kernel's /init it boots the machine and serves the link on its virtio port.
+// With --stdio or --link-fd N it serves a session in an environment that something else has made, and ends with it.
 
 #include <fcntl.h>
 #include <signal.h>

@@ -4,10 +4,10 @@
 // keys, wrong types and passed bounds throw base::Error). docs/protocol.md is the specification.
 //
 // Strings are UTF-8 without NUL. Streams that the host opens, by the "service" key of their first message:
-//   control  {"service":"control"}, then ControlRequests, each followed by its answer; there may be several such
-//   streams exec     ExecRequest, then ExecFrame frames copy     CopyRequest, then {"ok":true} or
-//   {"ok":false,"error":…}, then a raw tar stream, then from the guest for
-//            "put": after the host's FIN one more message {"ok":…}; for "get" the guest's FIN ends the archive
+//   control  {"service":"control"}, then ControlRequests, each followed by its answer; there may be several
+//   exec     ExecRequest, then ExecFrame frames
+//   copy     CopyRequest, then {"ok":true} or {"ok":false,"error":…}, then a raw tar stream until its sender's FIN;
+//            for "put" the guest has one more message then: {"ok":…}
 //   fuse     FuseRequest, then {"ok":…}, then raw FUSE messages both ways (workspace_messages.h)
 //   port     PortRequest, then {"ok":…}, then the connection's raw bytes with half-close
 // Streams that the guest opens:

@@ -186,22 +186,23 @@ class Host:
         code = done.returncode if done.returncode >= 0 else 128 - done.returncode
         return Result(argv, code, done.stdout, done.stderr.decode(errors="backslashreplace"), time.monotonic() - begin)
 
-    def as_user(self, user, *arguments, timeout=240):
-        """Runs to the end as another user (from root), in a HOME of that user's own below this one."""
-        home = os.path.join(self.home, user)
+    def as_user(self, user, *arguments, env=None, timeout=240):
+        """Runs to the end as another user (from root; a name, or a number that the system need not know), in a HOME of that user's own
+        below this one."""
+        home = os.path.join(self.home, str(user))
         os.chmod(self.home, 0o711)
         for folder in (home, f"{home}/run"):
             os.makedirs(folder, mode=0o700, exist_ok=True)
             shutil.chown(folder, user)
         environment = {**{key: value for key, value in self.environment.items() if not key.startswith("XDG_")}, "HOME": home,
-                       "XDG_RUNTIME_DIR": f"{home}/run", "USER": user}
+                       "XDG_RUNTIME_DIR": f"{home}/run", "USER": str(user), **(env or {})}
         # The build tree may be where only root can go.
         programs = os.path.join(self.home, "bin")
         if not os.path.exists(programs):
             shutil.copytree(os.path.dirname(self.binary), programs, ignore=shutil.ignore_patterns("*_test", "*_fuzz"))
         argv = [os.path.join(programs, os.path.basename(self.binary)), *map(str, arguments)]
         done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, env=environment, cwd=home, timeout=timeout, user=user,
-                              group=pwd.getpwnam(user).pw_gid, extra_groups=[])
+                              group=user if isinstance(user, int) else pwd.getpwnam(user).pw_gid, extra_groups=[])
         return Result(argv, done.returncode, done.stdout, done.stderr.decode(errors="backslashreplace"), 0)
 
     def start(self, *arguments, stdin=subprocess.PIPE, env=None):
