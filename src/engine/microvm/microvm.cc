@@ -76,7 +76,8 @@ image::Template ensure_template(const Plan& plan, const image::TemplateInputs& i
     lock = store.lock(key);
   }
   if (auto lookup = store.find(key); lookup.found) return *lookup.found;
-  progress.step("preparing the template's files");  // from here on an interruption is to remove what was begun
+  // From here on an interruption is to remove what was begun.
+  context.progress.step("preparing the template's files");
   image::TemplateDraft draft = store.begin(key);
   make_template({parts_of(plan), plan.spec.disk, context.authorities()}, draft.folder(), context.progress);
   context.progress.step("storing the template");
