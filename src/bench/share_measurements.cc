@@ -101,7 +101,9 @@ double milliseconds_of(const std::function<void()>& work) {
 }
 
 Argv git(const std::string& folder, const Argv& words) {
-  Argv argv = {"git", "-c", "safe.directory=*", "-c", "user.name=a", "-c", "user.email=a@example.com", "-C", folder};
+  Argv argv = {
+      "git", "-c",  "safe.directory=*", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "gc.auto=0",
+      "-C",  folder};
   argv.insert(argv.end(), words.begin(), words.end());
   return argv;
 }

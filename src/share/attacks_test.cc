@@ -196,6 +196,13 @@ TEST_F(AttacksTest, ATokenThatComesLaterHidesTheFile) {
   EXPECT_EQ(errno_of_look_up(".npmrc"), ENOENT);
 }
 
+TEST_F(AttacksTest, ATokensFileIsAbsentUnderItsOtherNames) {
+  write("a/.npmrc", "//r/:_authToken=x");
+  std::filesystem::create_hard_link(folder / "a/.npmrc", folder / "alias");
+  start();
+  EXPECT_EQ(errno_of_look_up("alias"), ENOENT);
+}
+
 TEST_F(AttacksTest, AGuestThatDoesNotForgetIsBounded) {
   for (int i = 0; i < 64; ++i) write("file" + std::to_string(i), "");
   start({.limits = {.nodes = 32}});

@@ -96,7 +96,6 @@ void Masks::add_path(std::string_view pattern, bool unmask) {
     path_.push_back(
         {.pattern = parts[i], .any_depth = parts[i] == "**", .last = i + 1 == parts.size(), .unmask = unmask});
   }
-  positions_ = path_.size();
 }
 
 // "**" matches no component as well: the position behind it is reached too.

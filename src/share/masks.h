@@ -42,7 +42,7 @@ class Masks {
   // Whether a folder of that state is on the way to a path that is masked: it must not get another name.
   bool leads_to_masked(State state) const { return (state & anchored_) != 0; }
   // Whether there is anything that hard links could be made of.
-  bool any() const { return !names_.empty() || positions_ != 0; }
+  bool any() const { return tokens_ || !names_.empty() || !path_.empty(); }
 
  private:
   struct Position {
@@ -59,7 +59,6 @@ class Masks {
   std::vector<Position> path_;  // of all path patterns, one after the other
   State top_ = 0;
   State anchored_ = 0;
-  size_t positions_ = 0;
   bool tokens_ = true;
 };
 
