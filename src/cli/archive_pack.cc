@@ -90,7 +90,9 @@ class Packer {
     }
     const struct stat& status = *found.fts_statp;
     if (S_ISDIR(status.st_mode) || S_ISLNK(status.st_mode) || S_ISREG(status.st_mode)) return write(found);
-    left_out_.push_back(base::in_quotes(found.fts_path) + " is no file, folder or link");
+    const std::string why = base::in_quotes(found.fts_path) + " is no file, folder or link";
+    if (found.fts_level == FTS_ROOTLEVEL) throw base::Error("cannot copy: " + why);
+    left_out_.push_back(why);
   }
 
   void write(const FTSENT& found) {

@@ -303,6 +303,7 @@ TEST_F(ArchiveTest, DevicesAndPipesAreLeftOutAndSaid) {
   EXPECT_THAT(left_out, ElementsAre("'x/null' is no file, folder or link", "'x/disk' is no file, folder or link",
                                     "'x/pipe' is no file, folder or link"));
   EXPECT_THAT(tree(), ElementsAre("target/", "target/x/", "target/x/f"));
+  EXPECT_THAT(refusal({{"x", AE_IFIFO, ""}}), HasSubstr("cannot copy: 'x' is no file, folder or link"));
 }
 
 TEST_F(ArchiveTest, SetuidAndItsLikeAreDropped) {

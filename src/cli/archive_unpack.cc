@@ -123,12 +123,21 @@ class Unpacker {
     return Error("the copy from the sandbox is broken: " + base::escaped(text == nullptr ? "not an archive" : text));
   }
 
+  static bool can_be_copied(archive_entry* entry) {
+    const auto type = archive_entry_filetype(entry);
+    return archive_entry_hardlink(entry) != nullptr || type == AE_IFDIR || type == AE_IFREG || type == AE_IFLNK;
+  }
+
   void take(archive_entry* entry) {
     const char* name = archive_entry_pathname(entry);
     if (name == nullptr) throw Error("refused an entry without a name in the copy");
     const bool is_folder = archive_entry_filetype(entry) == AE_IFDIR;
     std::vector<std::string> parts = parts_of(name);
-    if (!target_) choose_target(parts, is_folder);
+    if (!target_) {
+      choose_target(parts, is_folder);
+      // What was asked for itself, and not one of many in it.
+      if (!can_be_copied(entry)) throw Error("cannot copy: " + in_quotes(name) + " is no file, folder or link");
+    }
     const Place place = place_of(std::move(parts), name);
     if (const char* link = archive_entry_hardlink(entry)) return make_hard_link(place, link);
     switch (archive_entry_filetype(entry)) {

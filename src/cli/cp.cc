@@ -159,18 +159,19 @@ void copy(const CopyOptions& options) {
 }  // namespace
 
 void add_cp_command(CLI::App& app) {
-  CLI::App& command =
-      add_command(app, {"cp", "[OPTIONS] SOURCE TARGET", "copy files and folders into a sandbox or out of it",
-                        "One of the two is NAME:PATH. When TARGET is a folder, the copy goes into it; when it is not "
-                        "there, the copy gets\n"
-                        "that name. SOURCE/. is a folder's content. '-' is a tar stream on stdin or stdout. Copied in, "
-                        "files belong to the\n"
-                        "owner of the folder that they come into; copied out, to you.\n"
-                        "\n"
-                        "Examples:\n"
-                        "  caisson cp . web:/work\n"
-                        "  caisson cp web:/work/result.txt .\n"
-                        "  caisson cp web:/work - | tar t"});
+  CLI::App& command = add_command(
+      app, {"cp", "[OPTIONS] SOURCE TARGET", "copy files and folders into a sandbox or out of it",
+            "One of the two is NAME:PATH; a PATH without a leading slash means /PATH. When TARGET is a folder, the\n"
+            "copy goes into it; when it is not there, the copy gets that name. SOURCE/. is a folder's "
+            "content. '-' is a\n"
+            "tar stream on stdin or stdout. Copied in, files belong to the owner of the folder that they "
+            "come into;\n"
+            "copied out, to you.\n"
+            "\n"
+            "Examples:\n"
+            "  caisson cp . web:/work\n"
+            "  caisson cp web:/work/result.txt .\n"
+            "  caisson cp web:/work - | tar t"});
   const auto options = std::make_shared<CopyOptions>();
   command.add_option("source", options->from, "")->required();
   command.add_option("target", options->to, "")->required();

@@ -37,7 +37,18 @@ bool wants_folder(const std::string& target) {
   return target.ends_with('/') || target.ends_with("/.") || target == ".";
 }
 
+base::Error no_place(const std::string& target) {
+  return base::Error(in_quotes(target) + " is no file or folder", "use - for a tar stream on stdout");
+}
+
+bool is_place(const struct stat& status) {
+  return S_ISDIR(status.st_mode) || S_ISREG(status.st_mode);
+}
+
 base::Error leads_through_link(const std::string& target) {
+  // Links of the system's to what can't be copied to: /dev/stdout.
+  struct stat status {};
+  if (stat(target.c_str(), &status) == 0 && !is_place(status)) return no_place(target);
   const std::unique_ptr<char, void (*)(void*)> real(realpath(target.c_str(), nullptr), std::free);
   const std::string where = real ? ": " + in_quotes(real.get()) : "";
   return base::Error("cannot copy to " + in_quotes(target) + ": there is a symbolic link in that path",
@@ -87,7 +98,13 @@ UserTarget open_target(const std::string& target) {
   }
   struct stat status {};
   if (fstat(place->get(), &status) != 0) throw base::system_error("cannot copy to", target);
-  if (S_ISDIR(status.st_mode)) return {target, std::move(*place), "", UserTarget::Kind::kFolder};
+  if (!is_place(status)) throw no_place(target);
+  if (S_ISDIR(status.st_mode)) {
+    // What is opened in it later has names without the user's path.
+    const base::Fd usable(openat(place->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!usable) throw base::system_error("cannot copy to", target);
+    return {target, std::move(*place), "", UserTarget::Kind::kFolder};
+  }
   if (wants_folder(target)) throw base::Error("cannot copy to " + in_quotes(target) + ": it is not a folder");
   return {target, open_user_folder(target, parts.folder), std::move(parts.name), UserTarget::Kind::kFile};
 }
