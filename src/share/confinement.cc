@@ -12,9 +12,10 @@
 namespace caisson::share {
 namespace {
 
-// By descriptor all of them.
+// By descriptor all of them. The only sockets are the keeper's: none can be made.
 constexpr const char* kReading[] = {"fgetxattr",        "flistxattr",    "inotify_add_watch",
-                                    "inotify_rm_watch", "inotify_init1", "eventfd2"};
+                                    "inotify_rm_watch", "inotify_init1", "eventfd2",
+                                    "recvfrom",         "sendto",        "shutdown"};
 constexpr const char* kChanging[] = {"fsetxattr", "fremovexattr", "copy_file_range", "flock", "mknodat"};
 constexpr uint64_t kLockCommands[] = {F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
 
