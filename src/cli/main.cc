@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "base/standard_streams.h"
 #include "cli/command_line.h"
 #include "cli/complete.h"
 #include "cli/interruption.h"
 #include "cli/keeper_command.h"
 
 int main(int argc, char** argv) {
+  caisson::base::open_standard_streams();
   std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   // Those that people never type are not in the list of commands.
   if (!words.empty() && words[0] == "keeper") return caisson::cli::run_keeper({words.begin() + 1, words.end()});
