@@ -69,7 +69,8 @@ std::string command_list(const CLI::App& app) {
 }
 
 void warn(std::string_view line) {
-  fmt::print(stderr, "caisson: {}\n", line);
+  // Not fmt::print, which throws: where stderr cannot be written, nobody can be told that either.
+  std::fputs(fmt::format("caisson: {}\n", line).c_str(), stderr);
 }
 
 }  // namespace caisson::cli

@@ -5,9 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <numeric>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -202,6 +205,35 @@ int dispatch(std::vector<std::string> words) {
   return kOurFailure;
 }
 
+// A reader that has gone is no failure, as with the output of `run`.
+int lost_output(int errnum, int code) {
+  if (errnum == EPIPE) return code;
+  print_error(base::Error(std::string("cannot write to stdout: ") + strerror(errnum)));
+  return kOurFailure;
+}
+
+int run_and_report(std::vector<std::string> words) {
+  try {
+    return dispatch(std::move(words));
+  } catch (const Exit& exit) {
+    return exit.code;
+  } catch (const keeper::ApiError& error) {
+    print_error(error);
+    return error.exit_code();
+  } catch (const base::Error& error) {
+    print_error(error);
+    return kOurFailure;
+  } catch (const std::system_error& error) {
+    // fmt::print's, when more is printed than stdout holds back.
+    if (std::ferror(stdout) != 0) return lost_output(error.code().value(), 0);
+    print_error(base::Error(base::escaped(error.what())));
+    return kOurFailure;
+  } catch (const std::exception& error) {
+    print_error(base::Error(std::string("internal error: ") + base::escaped(error.what())));
+    return kOurFailure;
+  }
+}
+
 }  // namespace
 
 Tail cut_tail(const CLI::App& command, int words_before, std::vector<std::string>& words) {
@@ -246,20 +278,9 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
 }
 
 int run_command_line(std::vector<std::string> words) {
-  try {
-    return dispatch(std::move(words));
-  } catch (const Exit& exit) {
-    return exit.code;
-  } catch (const keeper::ApiError& error) {
-    print_error(error);
-    return error.exit_code();
-  } catch (const base::Error& error) {
-    print_error(error);
-    return kOurFailure;
-  } catch (const std::exception& error) {
-    print_error(base::Error(std::string("internal error: ") + base::escaped(error.what())));
-    return kOurFailure;
-  }
+  const int code = run_and_report(std::move(words));
+  // What was printed may be held back until now.
+  return std::fflush(stdout) == 0 ? code : lost_output(errno, code);
 }
 
 }  // namespace caisson::cli

@@ -26,3 +26,21 @@ def closed_standard_streams_are_not_taken_for_the_sandboxs(host):
     done = redirected(host, ">&- 2>&-", "exec", name, "--", "true")
     equal(done.returncode, 0, "with both closed and nothing to write")
     host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def what_cannot_be_printed_is_an_error(host):
+    name = host.name("full")
+    host.caisson("run", "--keep", "--image", "tiny", "--name", name, "--", "echo", "hello").expect()
+    lost = "caisson: cannot write to stdout: No space left on device\n"
+    for command in ("--help", "run --help", "version", "version --json", "ls", "ls --json", f"inspect {name}", "image ls", "doctor",
+                    "doctor --json", "completion bash", f"policy ls {name}"):
+        done = redirected(host, ">/dev/full", *command.split())
+        equal(done.returncode, 125, f"{command}: exit code ({done.stderr!r})")
+        true(done.stderr.endswith(lost), f"{command}: stderr: {done.stderr!r}")
+    done = redirected(host, ">/dev/full", "logs", name)
+    equal((done.returncode, done.stderr), (125, "caisson: cannot write 'stdout': No space left on device\n"), "logs")
+    # A closed one loses it as well; where nothing is printed, nothing is lost.
+    equal(redirected(host, ">&-", "ls").returncode, 125, "ls with stdout closed")
+    equal(redirected(host, ">&- 2>/dev/full", "frobnicate").returncode, 125, "an error that cannot be told")
+    host.caisson("rm", name).expect()
