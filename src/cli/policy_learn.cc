@@ -115,8 +115,8 @@ int run(Prepared prepared, const LearnOptions& options) {
   SessionOptions session = main_session(prepared.spec.name, prepared.spec.command);
   session.output = options.to_stdout() ? 2 : 1;
   session.may_leave = false;
-  keeper::Client client(
-      keeper::launch_keeper({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true}));
+  keeper::Client client(launch({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true},
+                               std::move(prepared.signals)));
   return run_session(std::move(client).upgrade("POST", "/v1/attach"), session);
 }
 

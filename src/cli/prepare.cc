@@ -99,10 +99,25 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
     apply_image(plan.spec, image->config);
   if (plan.spec.command.argv.empty() && !options.may_be_idle) throw no_command();
   spec::validate(plan.spec);
+  auto signals = std::make_unique<HeldSignals>();
   keeper::NewSandbox made = new_sandbox(plan, options.name_is_made_up);
   engine->create(plan, made.folder());
   keeper::Claim claim = std::move(made).commit(plan, options.policy);
-  return {std::move(plan.spec), std::move(claim)};
+  return {std::move(plan.spec), std::move(claim), std::move(signals)};
+}
+
+base::Fd launch(keeper::LaunchOptions options, std::unique_ptr<HeldSignals> signals) {
+  const std::string folder = options.claim.folder;
+  if (signals->came()) {
+    {
+      const keeper::Claim given_back = std::move(options.claim);
+    }
+    keeper::discard_unstarted(folder);
+    signals.reset();
+  }
+  base::Fd connection = keeper::launch_keeper(std::move(options));
+  signals.reset();
+  return connection;
 }
 
 const std::vector<std::string>& default_shell() {

@@ -4,8 +4,13 @@
 // progress), create.
 #pragma once
 
+#include <memory>
+
+#include "base/fd.h"
+#include "cli/held_signals.h"
 #include "cli/run_options.h"
 #include "image/image_config.h"
+#include "keeper/launch.h"
 #include "keeper/record.h"
 #include "spec/sandbox_spec.h"
 
@@ -29,10 +34,15 @@ struct PrepareOptions {
 struct Prepared {
   spec::SandboxSpec spec;  // with what the image adds
   keeper::Claim claim;
+  std::unique_ptr<HeldSignals> signals = nullptr;  // since before there was a record
 };
 
 // Throws base::Error. Nothing of the sandbox is left behind when it does.
 Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& options);
+
+// keeper::launch_keeper, with the signals of what was prepared. One that has come meanwhile ends this process here:
+// with nothing left behind when there is no keeper yet, else as one that comes later.
+base::Fd launch(keeper::LaunchOptions options, std::unique_ptr<HeldSignals> signals);
 
 // The image's own settings where the spec is silent: user, folder, variables that are not set, and its command when
 // none was given; a shell where a terminal was asked for and the image has no command either. A command that was given

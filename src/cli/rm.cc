@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/ending.h"
+#include "keeper/abandoned.h"
 
 namespace caisson::cli {
 namespace {
@@ -27,6 +28,7 @@ bool is_there(const std::string& name) {
 }
 
 void remove(const std::string& name, bool force) {
+  if (keeper::collect_abandoned(name)) return;
   const keeper::Sandbox sandbox = find(name);
   if (force) {
     stop_sandbox(sandbox, std::chrono::seconds(0));

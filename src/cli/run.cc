@@ -46,7 +46,7 @@ auto or_discard(const std::string& folder, Function ask) {
 
 int run_detached(Prepared prepared) {
   const std::string folder = prepared.claim.folder;
-  keeper::Client client(keeper::launch_keeper({.claim = std::move(prepared.claim)}));
+  keeper::Client client(launch({.claim = std::move(prepared.claim)}, std::move(prepared.signals)));
   or_discard(folder, [&] { return client.request("GET", "/v1/ready"); });
   fmt::print("{}\n", prepared.spec.name);
   return 0;
@@ -54,8 +54,9 @@ int run_detached(Prepared prepared) {
 
 int run_in_foreground(Prepared prepared, bool ask) {
   const std::string folder = prepared.claim.folder;
-  keeper::Client client(keeper::launch_keeper(
-      {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end}));
+  keeper::Client client(launch(
+      {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end},
+      std::move(prepared.signals)));
   SessionOptions session = main_session(prepared.spec.name, prepared.spec.command);
   session.ask = ask;
   keeper::Upgraded upgraded = or_discard(folder, [&] { return std::move(client).upgrade("POST", "/v1/attach"); });

@@ -17,6 +17,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "engine/registry.h"
+#include "keeper/abandoned.h"
 #include "keeper/record.h"
 
 namespace caisson::keeper {
@@ -72,6 +73,17 @@ void destroy_by_record(const std::string& folder) {
   }
 }
 
+// The caller holds its lock, so nobody else starts or removes it. False where it had a machine already.
+bool discard_if_unstarted(const std::string& folder) {
+  // The record itself: a sandbox that is locked reads as running.
+  const base::Json state = base::parse_json_object(base::read_file(folder + "/state.json"), "the sandbox's state");
+  if (state_from_json(state).status != Status::kCreated) return false;
+  const std::string hidden = hide_folder(folder);
+  destroy_by_record(hidden);
+  delete_hidden(hidden, nullptr);
+  return true;
+}
+
 struct Leftover {
   std::string hidden;
   std::vector<base::FileLock> locks;  // empty: the hidden folder is empty
@@ -107,6 +119,7 @@ std::vector<Leftover> find_leftovers(const std::string& parent) {
 NewSandbox::NewSandbox(const std::string& name) : name_(name) {
   spec::validate_name(name);
   sweep_leftovers();
+  collect_abandoned(name);
   const std::string parent = sandboxes_folder();
   struct stat info {};
   if (::lstat((parent + "/" + name).c_str(), &info) == 0) throw taken(name);
@@ -164,14 +177,21 @@ void remove_sandbox(const Sandbox& sandbox) {
 void discard_unstarted(const std::string& folder) {
   try {
     const base::FileLock lock = base::FileLock::acquire(folder + "/lock");
-    // The record itself: a sandbox that is locked reads as running.
-    const base::Json state = base::parse_json_object(base::read_file(folder + "/state.json"), "the sandbox's state");
-    if (state_from_json(state).status != Status::kCreated) return;
-    const std::string hidden = hide_folder(folder);
-    destroy_by_record(hidden);
-    delete_hidden(hidden, nullptr);
+    discard_if_unstarted(folder);
   } catch (const base::Error&) {
     // Its keeper has removed it, or it cannot be read: `rm` says how that is mended.
+  }
+}
+
+bool collect_abandoned(const std::string& name) {
+  try {
+    spec::validate_name(name);
+    const std::string folder = sandboxes_folder() + "/" + name;
+    if (!std::filesystem::exists(folder + "/state.json")) return false;
+    const std::optional<base::FileLock> lock = base::FileLock::try_acquire(folder + "/lock");
+    return lock && discard_if_unstarted(folder);
+  } catch (const base::Error&) {
+    return false;  // as above
   }
 }
 

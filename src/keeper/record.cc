@@ -14,6 +14,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "engine/registry.h"
+#include "keeper/abandoned.h"
 
 namespace caisson::keeper {
 namespace {
@@ -145,6 +146,8 @@ std::vector<Sandbox> list_sandboxes() {
       sandbox = read_parts(sandbox.folder);
       sandbox.problem = problem.what();
     }
+    const bool unstarted = sandbox.problem.empty() && sandbox.state.status == Status::kCreated;
+    if (unstarted && collect_abandoned(name)) continue;
     found.push_back(std::move(sandbox));
   }
   if (error) throw base::system_error("cannot list", parent, error.value());

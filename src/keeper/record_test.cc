@@ -10,6 +10,7 @@
 
 #include "base/process.h"
 #include "base/text.h"
+#include "keeper/abandoned.h"
 #include "keeper/launch.h"
 #include "keeper/testing/sandbox_for_test.h"
 
@@ -49,7 +50,7 @@ TEST_F(RecordTest, ANewSandboxAppearsCompleteAndCreated) {
 }
 
 TEST_F(RecordTest, ANameThatExistsIsRefusedWithTheRemedies) {
-  make_sandbox(spec_of("kt-a", {"true"}));
+  const Claim claim = make_sandbox(spec_of("kt-a", {"true"}));
   const std::string error = error_of([] { NewSandbox again("kt-a"); });
   EXPECT_THAT(error, HasSubstr("there is a sandbox 'kt-a' already"));
   EXPECT_THAT(error, HasSubstr("`caisson rm kt-a` removes it"));
@@ -87,6 +88,30 @@ TEST_F(RecordTest, LeftoversAreSweptUnlessSomebodyWorksOnThem) {
   EXPECT_THAT(list_sandboxes(), IsEmpty());
   ASSERT_EQ(names_in_state_folder().size(), 1U);
   EXPECT_TRUE(std::filesystem::exists(in_use.folder()));
+}
+
+TEST_F(RecordTest, WhatWasKilledBeforeItHadAKeeperIsCollected) {
+  make_sandbox(spec_of("kt-listed", {"true"}));
+  EXPECT_THAT(list_sandboxes(), IsEmpty());
+  make_sandbox(spec_of("kt-made-again", {"true"}));
+  { NewSandbox again("kt-made-again"); }
+  make_sandbox(spec_of("kt-named", {"true"}));
+  EXPECT_TRUE(collect_abandoned("kt-named"));
+  EXPECT_FALSE(collect_abandoned("kt-named"));
+  EXPECT_FALSE(collect_abandoned("../sandboxes"));
+  EXPECT_THAT(names_in_state_folder(), IsEmpty());
+}
+
+TEST_F(RecordTest, WhatSomebodyWorksOnOrHasRunIsNotCollected) {
+  const Claim claim = make_sandbox(spec_of("kt-at-work", {"true"}));
+  EXPECT_FALSE(collect_abandoned("kt-at-work"));
+  EXPECT_EQ(list_sandboxes().size(), 1U);
+  State stopped;
+  stopped.status = Status::kStopped;
+  write_state(make_sandbox(spec_of("kt-kept", {"true"})).folder, stopped);
+  EXPECT_FALSE(collect_abandoned("kt-kept"));
+  EXPECT_EQ(list_sandboxes().size(), 2U);
+  EXPECT_NE(error_of([] { NewSandbox again("kt-kept"); }), "no error");
 }
 
 TEST_F(RecordTest, AKilledKeeperReadsAsStopped) {

@@ -120,3 +120,23 @@ def a_command_beside_outlives_its_machine_with_a_clear_error(host):
 def one_error(process, *texts):
     lines = process.stderr.read().decode().splitlines()
     true(len(lines) == 1 and lines[0].startswith("caisson: ") and all(text in lines[0] for text in texts), f"stderr: {lines}")
+
+
+@case()
+def an_early_end_leaves_the_name_free(host):
+    """As soon as there is a record, before there can be a command: Ctrl-C removes it at once; what SIGKILL has left, the next
+    command collects."""
+    for round_, number in enumerate((signal.SIGINT, signal.SIGTERM, signal.SIGKILL) * 3):
+        name = host.name(f"early{round_}")
+        process = host.start("run", "--image", "tiny", "--name", name, "--", "sleep", "100000")
+        while not os.path.exists(host.folder(name)) and process.poll() is None:
+            pass
+        process.send_signal(number)
+        true(process.wait(60) != 0, f"exit code: {process.returncode}")
+
+        def gone():
+            if number == signal.SIGKILL:
+                host.caisson("ls").expect()
+            return not os.path.exists(host.folder(name))
+
+        wait_until(gone, f"the end of the record after signal {number}")
