@@ -32,6 +32,8 @@ int attach(const std::string& name) {
   if (sandbox.state.status != keeper::Status::kRunning) throw has_ended(sandbox);
   const bool asks = keeper::read_policy(sandbox.folder).fallback() == gate::Default::kAsk;
   SessionOptions session = main_session(name, sandbox.spec.command);
+  // `run` without -i leaves what is typed to the shell behind it, as docker does; who attaches has to come away again.
+  session.read_keys = true;
   session.ask = asks && is_terminal(0) && is_terminal(2);
   return run_session(keeper::Client::connect(sandbox).upgrade("POST", "/v1/attach"), session);
 }

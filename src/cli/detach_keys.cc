@@ -3,12 +3,6 @@
 #include "cli/detach_keys.h"
 
 namespace caisson::cli {
-namespace {
-
-constexpr char kCtrlP = 0x10;
-constexpr char kCtrlQ = 0x11;
-
-}  // namespace
 
 DetachKeys::Result DetachKeys::feed(std::string_view typed) {
   Result result;

@@ -8,6 +8,9 @@
 
 namespace caisson::cli {
 
+inline constexpr char kCtrlP = 0x10;
+inline constexpr char kCtrlQ = 0x11;
+
 class DetachKeys {
  public:
   struct Result {

@@ -22,7 +22,7 @@ namespace {
 constexpr const char* kDetails =
     "The sandbox goes away with its command, unless --keep or -d is given. The exit code is the command's; 124 when\n"
     "--timeout ended it, 125 when caisson failed, 126 when the command cannot be executed, 127 when it is not found,\n"
-    "128 + N when signal N ended it. On a terminal, ctrl-p ctrl-q leaves it running.\n"
+    "128 + N when signal N ended it. With -i on a terminal, ctrl-p ctrl-q leaves it running.\n"
     "\n"
     "The network reaches what --net and --allow say. A RULE is [tcp:|udp:]HOST[:PORT[-PORT]]; HOST is a name, *.NAME\n"
     "(one label more), **.NAME (any number), an address or a network (10.0.0.0/8). Rules that deny win.\n"

@@ -63,6 +63,7 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   stream.size = options.size;
   stream.output = options.output;
   stream.detach_keys = options.may_leave;
+  stream.read_keys = options.read_keys;
   keeper::Upgraded questions;
   if (options.ask) {
     questions = keeper::Client::connect(keeper::read_sandbox(options.sandbox)).upgrade("GET", "/v1/policy/questions");

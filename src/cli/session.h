@@ -37,9 +37,10 @@ struct SessionOptions {
   bool send_input = false;
   bool tty = false;
   TerminalSize size;
-  int output = 1;         // where its stdout goes
-  bool may_leave = true;  // by ctrl-p ctrl-q
-  bool ask = false;       // about the network, on this terminal
+  int output = 1;          // where its stdout goes
+  bool may_leave = true;   // by ctrl-p ctrl-q
+  bool read_keys = false;  // for them, although no input is sent
+  bool ask = false;        // about the network, on this terminal
 };
 
 // Of a sandbox's main command.

@@ -12,10 +12,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -66,7 +68,7 @@ class Loop {
  private:
   // Waits for whatever can go on, and does it.
   void turn() {
-    const bool may_read_input = (input_open_ && started_ && unsent_.empty()) || asking_.open();
+    const bool may_read_input = (input_open_ && started_ && unsent_.empty()) || may_read_keys() || asking_.open();
     const bool may_receive = blocked_ == nullptr && !asking_.open();
     std::array<pollfd, 5> polled = {{
         {signals_.fd(), POLLIN, 0},
@@ -151,6 +153,7 @@ class Loop {
       const std::optional<int> number = signals_.next();
       if (!number) return;
       if (*number == SIGCONT && raw_) raw_->apply_again();
+      if (*number == SIGCONT && lines_) lines_->apply_again();
       if (*number == SIGWINCH || *number == SIGCONT) {
         follow_size();
       } else {
@@ -189,32 +192,44 @@ class Loop {
 
   // --- from the user
 
+  void set_up_terminal() {
+    if (!is_terminal(options_.input)) return;
+    if (options_.tty && options_.send_input) {
+      raw_.emplace(options_.input);
+    } else if (options_.detach_keys && (options_.send_input || (options_.read_keys && is_terminal(options_.output)))) {
+      lines_.emplace(options_.input);
+    }
+  }
+
+  // With nothing to send, only the keys are of interest.
+  bool may_read_keys() const { return lines_ && !input_open_ && keys_open_ && may_use_terminal(options_.input); }
+
   void read_input() {
     std::array<char, link::kMaxExecFrameBytes> buffer{};
     const ssize_t count = read(options_.input, buffer.data(), buffer.size());
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
     // EIO is how a terminal that has gone says it (and what a background process gets): the end, too.
     if (count <= 0) {
-      input_open_ = false;
+      if (!std::exchange(input_open_, false)) return void(keys_open_ = false);
       append_frame(unsent_, ExecFrame::kStdinEnd, {});
       return send_unsent();
     }
     const std::string_view typed(buffer.data(), static_cast<size_t>(count));
-    if (!raw_ || !options_.detach_keys) {
+    if ((!raw_ && !lines_) || !options_.detach_keys) {
       append_frame(unsent_, ExecFrame::kStdin, typed);
       return send_unsent();
     }
     const DetachKeys::Result keys = detach_keys_.feed(typed);
-    if (!keys.pass.empty()) {
+    if (!keys.pass.empty() && input_open_) {
       // A ctrl-p that was held back can make one byte more than was read.
       const std::string_view pass = keys.pass;
       append_frame(unsent_, ExecFrame::kStdin, pass.substr(0, link::kMaxExecFrameBytes));
-      if (pass.size() > link::kMaxExecFrameBytes) {
+      if (pass.size() > link::kMaxExecFrameBytes)
         append_frame(unsent_, ExecFrame::kStdin, pass.substr(link::kMaxExecFrameBytes));
-      }
     }
     send_unsent();
     if (keys.detached && !end_) finish(StreamEnd::Kind::kDetached);
+    if (keys.detached && lines_ && is_terminal(options_.error)) std::fputc('\n', stderr);  // behind the keys it shows
   }
 
   void send_unsent() {
@@ -307,7 +322,7 @@ class Loop {
       case ExecFrame::kStarted:
         control_.started(link::from_json<link::ExecStarted>(base::parse_json_object(message_, "the start's message")));
         started_ = true;
-        if (options_.tty && options_.send_input && is_terminal(options_.input)) raw_.emplace(options_.input);
+        set_up_terminal();
         follow_size();
         ask();
         return;
@@ -352,6 +367,7 @@ class Loop {
   Output* blocked_ = nullptr;  // the output that is full
   TerminalSize size_;
   bool input_open_;
+  bool keys_open_ = true;  // the terminal, when input_open_ is over
   bool started_ = false;
   bool told_of_loss_ = false;
   int interrupts_ = 0;
@@ -370,7 +386,9 @@ class Loop {
   std::string message_;
 
   std::optional<StreamEnd> end_;
-  std::optional<RawMode> raw_;  // last: the terminal is restored first
+  // Last: the terminal is restored first. At most one of the two.
+  std::optional<RawMode> raw_;
+  std::optional<DetachableLines> lines_;
 };
 
 }  // namespace

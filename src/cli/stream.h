@@ -3,7 +3,7 @@
 // The loop between the user and a command in a sandbox: a poll(2) loop over stdin, the exec-frame connection to the
 // keeper (link/message.h), stdout, stderr and signals, for `run`, `exec` and `attach`.
 //
-//   stdin           → kStdin frames, kStdinEnd at its end; the keys ctrl-p ctrl-q leave a TTY
+//   stdin           → kStdin frames, kStdinEnd at its end; on a terminal the keys ctrl-p ctrl-q leave the command
 //   kStdout/kStderr → the descriptors; while one can't take more, nothing is read from the connection (the keeper then
 //                     holds the guest back), and everything else goes on
 //   SIGWINCH        → CommandControl::resize
@@ -48,7 +48,9 @@ struct StreamOptions {
   // while one is open, both are taken from the command.
   int questions = -1;
   std::string early_questions;
-  bool detach_keys = true;  // ctrl-p ctrl-q leave it
+  bool detach_keys = true;  // ctrl-p ctrl-q leave it, where what is typed is sent
+  // Without send_input, too, when `input` and `output` are terminals: what else is typed is dropped.
+  bool read_keys = false;
 };
 
 struct StreamEnd {

@@ -13,22 +13,34 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "cli/detach_keys.h"
 
 namespace caisson::cli {
 namespace {
 
-// What restore_and_die() needs. A signal handler can reach only what has static storage; `g_raw_fd` is -1 when there is
-// nothing to restore.
+// What restore_and_die() needs. A signal handler can reach only what has static storage; `g_changed_fd` is -1 when
+// there is nothing to restore.
 termios g_before;
-volatile sig_atomic_t g_raw_fd = -1;
+volatile sig_atomic_t g_changed_fd = -1;
 
 constexpr std::array<int, 7> kDeadlySignals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
 
 // tcsetattr(3), signal(2) and raise(3) are async-signal-safe (signal-safety(7)).
 void restore_and_die(int number) {
-  if (g_raw_fd >= 0) tcsetattr(g_raw_fd, TCSANOW, &g_before);
+  if (g_changed_fd >= 0 && may_use_terminal(g_changed_fd)) tcsetattr(g_changed_fd, TCSANOW, &g_before);
   signal(number, SIG_DFL);
   raise(number);
+}
+
+void remember(int fd) {
+  if (tcgetattr(fd, &g_before) != 0) throw base::system_error("cannot set up", "the terminal");
+  g_changed_fd = fd;
+  for (int number : kDeadlySignals) signal(number, restore_and_die);
+}
+
+void forget() {
+  g_changed_fd = -1;
+  for (int number : kDeadlySignals) signal(number, SIG_DFL);
 }
 
 // TCSADRAIN lets what was written so far go out in the mode it was written for.
@@ -39,6 +51,11 @@ void set_raw(int fd) {
 }
 
 }  // namespace
+
+bool may_use_terminal(int fd) {
+  const pid_t foreground = tcgetpgrp(fd);
+  return foreground < 0 || foreground == getpgrp();
+}
 
 bool is_terminal(int fd) {
   return isatty(fd) == 1;
@@ -59,20 +76,35 @@ bool colours_wanted(int fd) {
 }
 
 RawMode::RawMode(int fd) {
-  if (tcgetattr(fd, &g_before) != 0) throw base::system_error("cannot set up", "the terminal");
-  g_raw_fd = fd;
-  for (int number : kDeadlySignals) signal(number, restore_and_die);
+  remember(fd);
   set_raw(fd);
 }
 
 RawMode::~RawMode() {
-  tcsetattr(g_raw_fd, TCSADRAIN, &g_before);
-  g_raw_fd = -1;
-  for (int number : kDeadlySignals) signal(number, SIG_DFL);
+  tcsetattr(g_changed_fd, TCSADRAIN, &g_before);
+  forget();
 }
 
 void RawMode::apply_again() const {
-  set_raw(g_raw_fd);
+  set_raw(g_changed_fd);
+}
+
+DetachableLines::DetachableLines(int fd) {
+  remember(fd);
+  apply_again();
+}
+
+DetachableLines::~DetachableLines() {
+  if (may_use_terminal(g_changed_fd)) tcsetattr(g_changed_fd, TCSADRAIN, &g_before);
+  forget();
+}
+
+void DetachableLines::apply_again() const {
+  if (!may_use_terminal(g_changed_fd)) return;
+  termios lines = g_before;
+  lines.c_iflag &= ~static_cast<tcflag_t>(IXON);
+  lines.c_cc[VEOL] = kCtrlQ;
+  tcsetattr(g_changed_fd, TCSADRAIN, &lines);
 }
 
 }  // namespace caisson::cli

@@ -10,6 +10,10 @@ namespace caisson::cli {
 
 bool is_terminal(int fd);
 
+// False for a job in the background: changing the terminal or reading from it would stop the job (SIGTTOU, SIGTTIN).
+// Where the terminal is not this process's own, no jobs are told apart. Async-signal-safe.
+bool may_use_terminal(int fd);
+
 struct TerminalSize {
   uint16_t rows = 24;
   uint16_t columns = 80;
@@ -34,6 +38,22 @@ class RawMode {
   RawMode& operator=(const RawMode&) = delete;
 
   // Raw again: after SIGCONT, when a shell has set its own mode in the meantime.
+  void apply_again() const;
+};
+
+// For as long as the object lives, ctrl-q ends what is typed as enter does, and is no flow control: so the detach keys
+// are read when they are pressed, and lines are still edited, shown and interrupted by the terminal. What was there
+// before is put back as by RawMode, and only one of the two is alive at a time. A job in the background leaves the
+// terminal alone.
+class DetachableLines {
+ public:
+  // Throws base::Error when `fd` is not a terminal.
+  explicit DetachableLines(int fd);
+  ~DetachableLines();
+  DetachableLines(const DetachableLines&) = delete;
+  DetachableLines& operator=(const DetachableLines&) = delete;
+
+  // After SIGCONT, as RawMode's.
   void apply_again() const;
 };
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -69,6 +70,54 @@ TEST_F(TerminalTest, ApplyAgainMakesItRawAgain) {
   tcsetattr(program_.get(), TCSANOW, &before);
   raw.apply_again();
   EXPECT_EQ(local_modes() & ICANON, 0U);
+}
+
+TEST_F(TerminalTest, DetachableLinesAreEditedAndEndWithCtrlQToo) {
+  termios before{};
+  tcgetattr(program_.get(), &before);
+  {
+    const DetachableLines lines(program_.get());
+    EXPECT_EQ(local_modes(), before.c_lflag);
+    base::write_all(user_.get(),
+                    std::string_view("ax\x7f"
+                                     "b\x10\x11"),
+                    "terminal");
+    char typed[16] = {};
+    EXPECT_EQ(read(program_.get(), typed, sizeof typed), 4);
+    EXPECT_STREQ(typed, "ab\x10\x11");
+    tcsetattr(program_.get(), TCSANOW, &before);
+    lines.apply_again();
+    base::write_all(user_.get(), std::string_view("\x11"), "terminal");
+    EXPECT_EQ(read(program_.get(), typed, sizeof typed), 1);
+  }
+  termios after{};
+  tcgetattr(program_.get(), &after);
+  EXPECT_EQ(after.c_iflag, before.c_iflag);
+  EXPECT_EQ(after.c_cc[VEOL], before.c_cc[VEOL]);
+}
+
+TEST_F(TerminalTest, AJobInTheBackgroundLeavesItAlone) {
+  termios before{};
+  tcgetattr(program_.get(), &before);
+  const pid_t child = fork();
+  if (child == 0) {
+    // A session whose terminal this is, with another job in its foreground; where it is changed, SIGTTOU stops that.
+    setsid();
+    ioctl(program_.get(), TIOCSCTTY, 0);
+    const pid_t background = fork();
+    if (background == 0) {
+      setpgid(0, 0);
+      { const DetachableLines lines(program_.get()); }
+      _exit(may_use_terminal(program_.get()) ? 1 : 7);
+    }
+    int ended = 0;
+    waitpid(background, &ended, WUNTRACED);
+    if (WIFSTOPPED(ended)) kill(background, SIGKILL);
+    _exit(WIFEXITED(ended) ? WEXITSTATUS(ended) : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
 TEST(Terminal, APipeIsNone) {

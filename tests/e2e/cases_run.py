@@ -174,6 +174,33 @@ def detach_keys_leave_it_running(host):
 
 
 @case()
+def detach_keys_work_without_a_terminal_inside(host):
+    """Lines are edited, shown and interrupted by the user's terminal as ever."""
+    name = host.name("lines")
+    terminal = host.terminal(*TINY, "-i", "--name", name, "--", "sh", "-c", "trap 'echo caught' INT; echo ready; cat; while :; do sleep 0.1; done")
+    terminal.read_until("ready")
+    terminal.send("abX\x7fc\n")
+    terminal.read_until(r"abX[^\n]*c\r\n")
+    terminal.read_until(r"abc\r\n")
+    terminal.send(b"\x04\x03")
+    terminal.read_until("caught")
+    terminal.send(b"\x10\x11")
+    terminal.read_until(r"\^P\^Q\r\ncaisson: left ")
+    equal(terminal.wait(), 0, "exit code")
+    equal(host.inspect(name)["status"], "running", "status")
+    host.caisson("rm", "-f", name).expect()
+    # A command without stdin: attach takes the terminal for the keys alone.
+    host.caisson(*TINY, "-d", "--name", name, "--", "sh", "-c", "while :; do echo tick; sleep 0.1; done").expect()
+    terminal = host.terminal("attach", name)
+    terminal.read_until("tick")
+    terminal.send(b"\x10\x11")
+    terminal.read_until("caisson: left ")
+    equal(terminal.wait(), 0, "exit code")
+    equal(host.inspect(name)["status"], "running", "status")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
 def interrupt_reaches_the_command(host):
     process = host.start(*TINY, "--", "sh", "-c", "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.1; done")
     equal(process.stdout.readline(), b"ready\n", "first line")
