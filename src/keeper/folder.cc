@@ -42,11 +42,16 @@ std::string make_hidden(const std::string& parent, const char* prefix) {
   return path;
 }
 
-base::Error taken(const std::string& name) {
-  return base::Error("there is a sandbox " + base::in_quotes(name) + " already",
-                     "`caisson rm " + name + "` removes it, `caisson start " + name +
-                         "` starts it again, --name gives the new one another name",
-                     EEXIST);
+base::Error taken(const std::string& parent, const std::string& name) {
+  const std::string what = "there is a sandbox " + base::in_quotes(name) + " already";
+  const std::string another = ", --name gives the new one another name";
+  if (base::FileLock::is_held(parent + "/" + name + "/lock"))
+    return base::Error(what + ", and it runs",
+                       "`caisson exec " + name + " CMD` runs a command in it, `caisson rm --force " + name +
+                           "` ends and removes it" + another,
+                       EEXIST);
+  return base::Error(
+      what, "`caisson rm " + name + "` removes it, `caisson start " + name + "` starts it again" + another, EEXIST);
 }
 
 void write_new_file(const std::string& path, const base::Json& json, Durability durability) {
@@ -122,7 +127,7 @@ NewSandbox::NewSandbox(const std::string& name) : name_(name) {
   collect_abandoned(name);
   const std::string parent = sandboxes_folder();
   struct stat info {};
-  if (::lstat((parent + "/" + name).c_str(), &info) == 0) throw taken(name);
+  if (::lstat((parent + "/" + name).c_str(), &info) == 0) throw taken(parent, name);
   try {
     const base::FileLock making = base::FileLock::acquire(parent + "/.lock");
     hidden_ = make_hidden(parent, ".new-");
@@ -151,7 +156,7 @@ Claim NewSandbox::commit(const engine::Plan& plan, const gate::Policy& policy) &
   write_new_file(folder_ + "/policy.json", to_json(policy), durability);
   write_new_file(folder_ + "/state.json", to_json(state), durability);
   if (::renameat2(AT_FDCWD, folder_.c_str(), AT_FDCWD, folder.c_str(), RENAME_NOREPLACE) != 0) {
-    if (errno == EEXIST) throw taken(name_);
+    if (errno == EEXIST) throw taken(parent, name_);
     throw unusable(base::system_error("cannot rename to", folder));
   }
   ::rmdir(hidden_.c_str());

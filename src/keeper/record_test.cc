@@ -50,10 +50,16 @@ TEST_F(RecordTest, ANewSandboxAppearsCompleteAndCreated) {
 }
 
 TEST_F(RecordTest, ANameThatExistsIsRefusedWithTheRemedies) {
-  const Claim claim = make_sandbox(spec_of("kt-a", {"true"}));
-  const std::string error = error_of([] { NewSandbox again("kt-a"); });
-  EXPECT_THAT(error, HasSubstr("there is a sandbox 'kt-a' already"));
-  EXPECT_THAT(error, HasSubstr("`caisson rm kt-a` removes it"));
+  std::optional<Claim> claim = make_sandbox(spec_of("kt-a", {"true"}));
+  std::string error = error_of([] { NewSandbox again("kt-a"); });
+  EXPECT_THAT(error, HasSubstr("there is a sandbox 'kt-a' already, and it runs"));
+  EXPECT_THAT(error, HasSubstr("`caisson exec kt-a CMD` runs a command in it, `caisson rm --force kt-a` ends"));
+  State stopped;
+  stopped.status = Status::kStopped;
+  write_state(claim->folder, stopped);
+  claim.reset();
+  error = error_of([] { NewSandbox again("kt-a"); });
+  EXPECT_THAT(error, HasSubstr("there is a sandbox 'kt-a' already (`caisson rm kt-a` removes it"));
 }
 
 TEST_F(RecordTest, TheSecondOfTwoThatMakeOneNameFailsAndLeavesNothing) {
