@@ -251,7 +251,11 @@ Tail cut_tail(const CLI::App& command, int words_before, std::vector<std::string
     }
     if (word.size() > 1 && word[0] == '-') {
       kept.push_back(word);
-      if (wants_next_word(command, word) && at + 1 < words.size()) kept.push_back(words[++at]);
+      if (!wants_next_word(command, word) || at + 1 == words.size()) continue;
+      if (words[at + 1] == "--")
+        throw base::Error("the option " + in_quotes(word) + " needs a value",
+                          fmt::format("-- is none; see '{} --help'", full_name(command)));
+      kept.push_back(words[++at]);
       continue;
     }
     if (words_before == 0) break;

@@ -92,6 +92,8 @@ TEST(CutTail, WordsOfItsOwnComeBefore) {
   EXPECT_THAT(cut_tail(app, 1, words).words, IsEmpty());
   words = {"-u"};
   EXPECT_THAT(cut_tail(app, 1, words).words, IsEmpty());
+  words = {"-u", "--", "web", "ls"};
+  EXPECT_THROW(cut_tail(app, 1, words), base::Error);
 }
 
 struct Outcome {
@@ -157,6 +159,11 @@ TEST(RunCommandLine, DockersHabitsAreAnswered) {
       {{"run", "-v/a:/b", "--", "true"}, "unknown flag '-v/a:/b' " + copy},
       {{"run", "--volume=/a:/b", "--", "true"}, "unknown flag '--volume' " + copy},
       {{"rm", "-v", "x"}, "unknown flag '-v' (see 'caisson rm --help')"},
+      {{"run", "--workdir", "--", "true"},
+       "the option '--workdir' needs a value (-- is none; see 'caisson run --help')"},
+      {{"exec", "-itu", "--", "web", "true"},
+       "the option '-itu' needs a value (-- is none; see 'caisson exec --help')"},
+      {{"run", "--name", "", "--", "true"}, "--name: the name is empty (see 'caisson run --help')"},
   };
   for (const auto& [words, text] : habits) {
     const Outcome result = outcome(words);

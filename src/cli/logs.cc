@@ -70,11 +70,13 @@ void logs(const LogsOptions& options) {
 }  // namespace
 
 void add_logs_command(CLI::App& app) {
-  CLI::App& command = add_command(app, {"logs", "[OPTIONS] NAME", "show what a sandbox's command wrote",
-                                        "The newest part of the output is kept, stdout and stderr as they came.\n\n"
-                                        "Examples:\n"
-                                        "  caisson logs -f web\n"
-                                        "  caisson logs --console web     the messages of its kernel"});
+  CLI::App& command =
+      add_command(app, {"logs", "[OPTIONS] NAME", "show what a sandbox's command wrote",
+                        "The newest part of the output is kept, stdout and stderr in one, in the order in which they\n"
+                        "reached this machine. All of it is printed on stdout.\n\n"
+                        "Examples:\n"
+                        "  caisson logs -f web\n"
+                        "  caisson logs --console web     the messages of its kernel"});
   const auto options = std::make_shared<LogsOptions>();
   command.add_option("name", options->name, "the sandbox")->required();
   command.add_flag("--follow,-f", options->follow, "go on until the sandbox stops");

@@ -93,7 +93,9 @@ gate::GroupRules registries() {
 }  // namespace
 
 void declare_run_options(CLI::App& command, RunOptions& options) {
-  command.add_option("--name", options.name, "name of the sandbox (default: one is made up)")->type_name("NAME");
+  command.add_option("--name", options.name, "name of the sandbox (default: one is made up)")
+      ->type_name("NAME")
+      ->check([](const std::string& name) { return name.empty() ? "the name is empty" : ""; }, "");
   command.add_option("--image", options.image, "its root file system (default: base)")->type_name("IMAGE");
   command.add_option("--engine", options.engine, "how it is isolated (default: the strongest that works here)")
       ->type_name("ENGINE");

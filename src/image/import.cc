@@ -92,6 +92,9 @@ class Import {
     if (given_.starts_with("oci:")) return with_tag(Source::Kind::kOciLayout, after("oci:"));
     if (is_folder(given_)) {
       if (fs::exists(given_ + "/oci-layout")) return {Source::Kind::kOciLayout, given_, ""};
+      if (fs::is_empty(given_))
+        throw base::Error("cannot import " + base::in_quotes(given_) + ": the folder is empty",
+                          "name the folder of a root file system");
       return {Source::Kind::kFolder, given_, ""};
     }
     UnpackJob question;

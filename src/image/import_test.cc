@@ -256,6 +256,8 @@ TEST_F(ImportTest, HostileAndBrokenArchivesLeaveNothing) {
   EXPECT_THAT(error_of(write("cut.tar.gz", packed.substr(0, packed.size() / 2))), HasSubstr("complete tar archive"));
   EXPECT_NE(error_of(write("empty", "")), "no error");
   EXPECT_THAT(error_of(folder.path() + "/nothing"), HasSubstr("no such file or folder"));
+  std::filesystem::create_directory(folder.path() + "/bare");
+  EXPECT_THAT(error_of(folder.path() + "/bare"), HasSubstr("/bare': the folder is empty"));
 }
 
 TEST_F(ImportTest, TheNameBaseIsKept) {
