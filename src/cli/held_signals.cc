@@ -2,6 +2,9 @@
 
 #include "cli/held_signals.h"
 
+#include <csignal>
+#include <initializer_list>
+
 namespace caisson::cli {
 
 HeldSignals::HeldSignals() {
