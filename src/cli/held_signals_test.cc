@@ -32,6 +32,7 @@ int signal_that_ended(Work work) {
 TEST(HeldSignals, WaitUntilTheEnd) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
     const int ended_by = signal_that_ended([number] {
+      ::signal(number, SIG_DFL);  // nohup(1) ignores one
       const HeldSignals held;
       if (held.came()) ::_exit(1);
       ::raise(number);
@@ -58,6 +59,7 @@ TEST(Launch, LeavesNothingWhenASignalCameBeforeThereWasAKeeper) {
   const base::TempFolder folder;
   const base::ScopedEnvironment data("XDG_DATA_HOME", folder.path().c_str());
   const int ended_by = signal_that_ended([] {
+    ::signal(SIGINT, SIG_DFL);  // a shell's background job ignores it
     auto held = std::make_unique<HeldSignals>();
     engine::Plan plan;
     plan.engine = "none";
