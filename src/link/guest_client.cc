@@ -249,9 +249,7 @@ asio::awaitable<StreamPtr> GuestClient::port(PortRequest request) {
 
 asio::awaitable<StreamPtr> GuestClient::fuse(FuseRequest request) {
   const std::string doing = "cannot make the file system of workspace " + std::to_string(request.id);
-  NoAnswer late(doing);
-  co_return co_await within(state_->executor, state_->patience.start,
-                            State::open_answered(state_, to_json(request), doing), std::move(late));
+  co_return co_await State::open_answered(state_, to_json(request), doing);
 }
 
 namespace {
