@@ -43,7 +43,9 @@ bool takes_value(const CLI::App& command, const std::string& word) {
 Words values_of(const std::string& option, const CompletionNames& names) {
   if (option == "--image") return names.images();
   if (option == "--engine") return names.engines();
-  if (option == "--env-file") return kFiles;
+  for (const char* of_files : {"--env-file", "--workspace", "-w"}) {
+    if (option == of_files) return kFiles;
+  }
   return {};
 }
 
@@ -74,6 +76,8 @@ Words arguments_of(const std::string& command, size_t position, const Completion
   if (command == "cp") return places(names);
   if (command == "completion") return completion_shells();
   if (command == "exec") return kFiles;
+  const bool of_changes = command == "diff" || command == "apply" || command == "discard" || command == "patch";
+  if (of_changes) return position == 0 ? names.sandboxes() : kFiles;
   if (command == "image rm" || command == "image inspect") return names.images();
   if (command.starts_with("image ")) return kFiles;
   return {};

@@ -30,6 +30,7 @@
 #include "keeper/record.h"
 #include "keeper/repeats.h"
 #include "keeper/server.h"
+#include "keeper/shares.h"
 #include "link/event.h"
 #include "link/guest_client.h"
 
@@ -42,6 +43,7 @@ struct LifeOptions {
   bool wait_for_attach = false;
   bool end_with_client = false;
   Stages stages_us = {};
+  std::string share_program;  // instead of our own caisson-share, for tests
   // How long the guest may take until it is configured.
   std::chrono::seconds start_limit{180};
   // How long it may take to answer from then on.
@@ -66,6 +68,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void detach() override;
   StreamHandler exec(link::ExecRequest request) override;
   asio::awaitable<StreamHandler> copy(link::CopyRequest request) override;
+  asio::awaitable<StreamHandler> changes(link::ChangesRequest request) override;
+  asio::awaitable<void> discard(link::DiscardRequest request) override;
   asio::awaitable<void> signal(CommandId command, int number) override;
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
   base::Json policy() override;
@@ -94,7 +98,9 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> start();
   void bind_ports();
   void start_engine();
+  void lost_workspace(const spec::Workspace& workspace, const std::string& how);
   asio::awaitable<void> configure(std::vector<link::Authority> trusted);
+  asio::awaitable<void> mount_workspaces();
   void open_gate();
   asio::awaitable<void> start_main();
   asio::awaitable<void> until_end();
@@ -105,6 +111,13 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void settle(const Ending& ending);
   asio::awaitable<void> say_goodbye();
   asio::awaitable<void> clean_up();
+
+  // What it leaves in its workspaces: life_changes.cc.
+  void begin_changes();
+  asio::awaitable<void> list_changes();
+  bool can_list_changes() const;
+  bool keeps_changes() const;
+  std::string changes_note() const;
 
   // What happens beside it.
   asio::awaitable<void> watch_engine();
@@ -129,7 +142,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void throw_if_stopped() const;
   // Nothing of the user's has ever run in it, and nothing will: its main command is for the first start.
   bool is_unused() const { return first_start_ && !configured_; }
-  bool goes_away() const { return plan_.spec.remove_at_end || is_unused(); }
+  bool goes_away() const { return (plan_.spec.remove_at_end && !keeps_changes()) || is_unused(); }
   std::string console_hint() const;
   // The main command runs once, at the sandbox's first start.
   bool has_main() const { return first_start_ && !plan_.spec.command.argv.empty(); }
@@ -149,6 +162,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   Repeats repeats_;
   Failures failures_;
   Ports ports_;
+  Shares shares_;
   Server server_;
   std::shared_ptr<MainCommand> main_;
   std::shared_ptr<Notices> notices_;
@@ -170,8 +184,9 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::optional<std::string> link_ended_;    // why, "" for orderly
   std::optional<link::ExecResult> main_result_;
   std::optional<CommandError> main_error_;
-  std::optional<std::string> violation_;  // what the guest sent that it must not
-  std::optional<std::string> failure_;    // what went wrong in this process
+  std::optional<std::string> violation_;      // what the guest sent that it must not
+  std::vector<std::string> lost_workspaces_;  // for the end
+  std::optional<std::string> failure_;        // what went wrong in this process
   std::optional<base::Error> start_error_;
   std::optional<StopRequest> stop_;
   std::optional<Ending> ending_;  // decided and settled

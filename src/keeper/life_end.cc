@@ -11,6 +11,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "base/scope.h"
 #include "base/text.h"
 #include "keeper/clock.h"
 #include "keeper/life.h"
@@ -50,11 +51,14 @@ void log_failure(const base::Error& error) {
 
 // Returns when the engine's process has ended, or is dying and nobody needs to wait for it.
 asio::awaitable<void> Life::bring_down() {
+  co_await list_changes();
   ports_.close();
   if (gate_) gate_->close();
+  // After the machine, which may have something to write.
+  const base::Scope end_shares([this] { shares_.close(); });
   if (!instance_) co_return;
   auto engine_ended = [this] { return engine_ended_.has_value(); };
-  const bool will_go = (main_result_ || main_error_) && plan_.spec.remove_at_end && !stop_;
+  const bool will_go = (main_result_ || main_error_) && goes_away() && !stop_;
   const bool stands_still = !sandbox_.state.paused.empty();
   const bool can_power_off =
       configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_ && !stands_still;
@@ -117,6 +121,7 @@ Life::Ending Life::decide_exit() const {
   if (was_cut_off && !plan_.spec.remove_at_end) exit.notes.push_back(kCutOff);
   if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
     exit.notes.push_back("output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost");
+  for (const std::string& line : lost_workspaces_) exit.notes.push_back(line);
   if (gate_) {
     for (std::string& line : refusal_notes(gate_->refusals())) exit.notes.push_back(std::move(line));
     for (std::string& line : failures_.notes()) exit.notes.push_back(std::move(line));
@@ -169,6 +174,7 @@ void Life::settle(const Ending& ending) {
   }
   state.keeper_pid = 0;
   state.engine_pid = 0;
+  state.shares = shares_.states();
   repeats_.flush();
   for (const std::string& line : state.notes) ledger_.write("limit", base::Json{{"note", line}});
   ledger_.write("stop", base::Json{{"reason", ending.reason}, {"exit_code", *state.exit_code}});
@@ -184,7 +190,10 @@ void Life::settle(const Ending& ending) {
   }
   note("gone");
   ending_ = ending;
-  if (ending_->exit) ending_->exit->stages_us = state.stages_us;
+  if (ending_->exit) {
+    ending_->exit->stages_us = state.stages_us;
+    if (const std::string note = changes_note(); !note.empty()) ending_->exit->notes.push_back(note);
+  }
   changed_.notify_all();
 }
 

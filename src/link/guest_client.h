@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "link/change_messages.h"
 #include "link/message.h"
 #include "link/services.h"
 #include "link/session.h"
@@ -61,6 +62,10 @@ class GuestClient {
   // A stream on which the request was sent and {"ok":true} was read.
   asio::awaitable<StreamPtr> copy(CopyRequest request);
   asio::awaitable<StreamPtr> port(PortRequest request);
+  // A stream with records (change_format.h) until its FIN.
+  asio::awaitable<StreamPtr> changes(ChangesRequest request);
+  // Returns when they are gone, however long that takes.
+  asio::awaitable<void> discard(DiscardRequest request);
   // Of the machine's start or thaw on, before it is configured.
   asio::awaitable<StreamPtr> fuse(FuseRequest request);
 
