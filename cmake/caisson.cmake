@@ -56,7 +56,7 @@ function(caisson_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} TEST_PREFIX "${caisson_test_kind}.${name}." DISCOVERY_TIMEOUT 60
-                       PROPERTIES LABELS "${caisson_test_kind}" TIMEOUT 120)
+                       PROPERTIES LABELS "${caisson_test_kind}" TIMEOUT 600)
   add_dependencies(test_programs ${name})
 endfunction()
 
