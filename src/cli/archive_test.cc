@@ -330,6 +330,20 @@ TEST_F(ArchiveTest, ACopyThatWasCutOffIsNoticedEverywhere) {
   EXPECT_NO_THROW(unpack_bytes(whole, "x", target_));
 }
 
+TEST_F(ArchiveTest, ACopyThatWasCutOffIsCalledThat) {
+  const std::string whole = tar_of({folder("x/"), file("x/a", std::string(6000, 'a')), file("x/b", "b")});
+  // In a header, at an entry's border, in a file.
+  for (const size_t length : {100U, 512U, 2048U}) {
+    try {
+      unpack_bytes(whole.substr(0, length), "x", target_);
+      ADD_FAILURE() << length;
+    } catch (const base::Error& error) {
+      EXPECT_THAT(error.what(), testing::StartsWith("the copy from the sandbox was cut off (the sandbox has ended, or"))
+          << length;
+    }
+  }
+}
+
 TEST_F(ArchiveTest, WhatIsNoTarIsRefused) {
   EXPECT_THROW(unpack_bytes("", "x", target_), base::Error);
   EXPECT_THROW(unpack_bytes(std::string(5000, 'z'), "x", target_), base::Error);

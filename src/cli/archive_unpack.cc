@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "cli/archive_end.h"
 
 namespace caisson::cli {
 namespace {
@@ -31,7 +32,6 @@ constexpr size_t kMaxPathBytes = 4096;    // PATH_MAX: no longer one can be open
 constexpr size_t kMaxFolders = 1U << 20;  // whose modes and times are kept until the end
 constexpr size_t kMaxLeftOut = 100;       // reported by name
 constexpr size_t kReadBytes = 256U << 10;
-constexpr ssize_t kEndBytes = 1024;  // two blocks of zeros end an archive (pax(1))
 
 struct ReaderEnd {
   void operator()(archive* reader) const { archive_read_free(reader); }
@@ -104,9 +104,8 @@ class Unpacker {
     do {
       count = read(options_.input, buffer_.data(), buffer_.size());
     } while (count < 0 && errno == EINTR);
-    for (ssize_t i = std::max<ssize_t>(0, count - kEndBytes); i < count; ++i) {
-      zeros_at_end_ = buffer_[static_cast<size_t>(i)] == 0 ? std::min(zeros_at_end_ + 1, kEndBytes) : 0;
-    }
+    if (count > 0) end_.see({buffer_.data(), static_cast<size_t>(count)});
+    input_ended_ = count == 0;
     return count;
   }
 
@@ -115,10 +114,11 @@ class Unpacker {
   void check_end() {
     while (read_block() > 0) {
     }
-    if (zeros_at_end_ < kEndBytes) throw Error("the copy from the sandbox was cut off");
+    if (!end_.seen()) throw Error(kCutOff, kCutOffHint);
   }
 
   Error broken() const {
+    if (input_ended_ && !end_.seen()) return Error(kCutOff, kCutOffHint);
     const char* text = archive_error_string(reader_.get());
     return Error("the copy from the sandbox is broken: " + base::escaped(text == nullptr ? "not an archive" : text));
   }
@@ -292,7 +292,8 @@ class Unpacker {
 
   UnpackOptions options_;
   std::vector<char> buffer_ = std::vector<char>(kReadBytes);
-  ssize_t zeros_at_end_ = 0;
+  ArchiveEnd end_;
+  bool input_ended_ = false;
   std::unique_ptr<archive, ReaderEnd> reader_;
   mode_t umask_;
   std::optional<UnpackTarget> target_;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string_view>
@@ -19,6 +20,12 @@
 
 namespace {
 
+// Ctrl-C goes to the whole foreground group. `caisson` ends by it, which is the end of the archive here: then what is
+// half written is removed, as after any archive that was cut off.
+void end_with_the_archive_only() {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_IGN);
+}
+
 std::vector<std::string> run(const std::vector<std::string_view>& words) {
   using namespace caisson::cli;
   if (words.size() == 4 && words[0] == "pack") {
@@ -28,6 +35,7 @@ std::vector<std::string> run(const std::vector<std::string_view>& words) {
     return pack(options);
   }
   if (words.size() == 3 && words[0] == "unpack") {
+    end_with_the_archive_only();
     UnpackOptions options{.top = std::string(words[1]), .target = open_target(std::string(words[2]))};
     confine_unpacking(options.target);
     return unpack(std::move(options));

@@ -19,6 +19,7 @@
 #include "base/install.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "cli/archive_end.h"
 #include "cli/command.h"
 #include "cli/copy_place.h"
 #include "cli/terminal.h"
@@ -43,16 +44,19 @@ keeper::Upgraded open_copy(const std::string& sandbox, const link::CopyRequest& 
   return keeper::Client::connect(keeper::read_sandbox(sandbox)).upgrade("POST", "/v1/copy", link::to_json(request));
 }
 
-// All bytes of `from` to `to`. False when the reader of `to` has gone.
-bool pump(int from, int to, const char* name) {
+// All bytes of `from` to `to`, past `end`. False when the reader of `to` has gone.
+bool pump(int from, int to, ArchiveEnd& end) {
+  constexpr const char* kName = "the archive";
   std::array<char, 128U << 10> buffer{};
   while (true) {
     const ssize_t count = read(from, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw base::system_error("cannot read", name);
+    if (count < 0) throw base::system_error("cannot read", kName);
     if (count == 0) return true;
+    const std::string_view bytes(buffer.data(), static_cast<size_t>(count));
+    end.see(bytes);
     try {
-      base::write_all(to, {buffer.data(), static_cast<size_t>(count)}, name);
+      base::write_all(to, bytes, kName);
     } catch (const Error& error) {
       if (error.errnum() == EPIPE || error.errnum() == ECONNRESET) return false;
       throw;
@@ -66,24 +70,36 @@ struct Helper {
   base::Fd words;
 };
 
+// One that unpacks outlives us, by the time that it takes to remove what it has half written.
 Helper start_helper(std::vector<std::string> arguments, int data, int number) {
+  const bool unpacks = number == 0;
   arguments.insert(arguments.begin(), base::helper_program("caisson-cp"));
   base::FdPair words = base::make_pipe();
-  base::Child child =
-      base::spawn({.argv = std::move(arguments), .descriptors = {{data, number}, {words.second.get(), 2}}});
+  base::Child child = base::spawn({.argv = std::move(arguments),
+                                   .descriptors = {{data, number}, {words.second.get(), 2}},
+                                   .die_with_parent = !unpacks});
   return {std::move(child), std::move(words.first)};
 }
 
-// Passes on what it has said: what was left out, or what went wrong. It says that when its work is over, so that it
-// never waits for us to read while we wait for it to take data.
-void wait_for(Helper helper) {
-  const std::string words = base::read_all(helper.words.get(), kMaxWordsBytes, "what caisson-cp says");
-  for (const std::string& line : base::split(words, '\n')) {
+struct HelpersEnd {
+  std::string words;
+  base::ExitStatus status;
+};
+
+// It says what it has to say when its work is over, so that it never waits for us to read while we wait for it to take
+// data.
+HelpersEnd end_of(Helper helper) {
+  std::string words = base::read_all(helper.words.get(), kMaxWordsBytes, "what caisson-cp says");
+  return {std::move(words), helper.child.wait()};
+}
+
+// Passes on what it has said: what was left out, or what went wrong.
+void pass_on(const HelpersEnd& end) {
+  for (const std::string& line : base::split(end.words, '\n')) {
     if (!line.empty()) fmt::print(stderr, "{}\n", base::escaped(line));
   }
-  const base::ExitStatus status = helper.child.wait();
-  if (status.signal != 0) throw Error("caisson-cp " + status.text());
-  if (!status.ok()) throw Exit{kOurFailure};
+  if (end.status.signal != 0) throw Error("caisson-cp " + end.status.text());
+  if (!end.status.ok()) throw Exit{kOurFailure};
 }
 
 // The guest's last word: one line of JSON, {"ok":true} or {"error":…,"hint":…}.
@@ -110,10 +126,16 @@ void copy_in(const CopyOptions& options, const CopyPlace& from, const CopyPlace&
   keeper::Upgraded upgraded = open_copy(to.sandbox, request);
   const int connection = upgraded.connection.get();
   if (from.is_stream()) {
-    pump(0, connection, "the archive");  // when the sandbox stops taking it, its answer says why
+    ArchiveEnd any;            // what a user sends may end as the sandbox takes it
+    pump(0, connection, any);  // when the sandbox stops taking it, its answer says why
   } else {
-    wait_for(start_helper({"pack", from.path, top_name(from.path), options.follow_link ? "follow" : "nofollow"},
-                          connection, 1));
+    const HelpersEnd end = end_of(start_helper(
+        {"pack", from.path, top_name(from.path), options.follow_link ? "follow" : "nofollow"}, connection, 1));
+    // A sandbox that has stopped taking the archive has said why before.
+    char byte = 0;
+    const bool refused = !upgraded.early_bytes.empty() || recv(connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    if (!end.status.ok() && refused) read_answer(upgraded);
+    pass_on(end);
   }
   shutdown(connection, SHUT_WR);
   read_answer(upgraded);
@@ -127,18 +149,21 @@ void copy_out(const CopyOptions& options, const CopyPlace& from, const CopyPlace
   request.follow_link = options.follow_link;
   const keeper::Upgraded upgraded = open_copy(from.sandbox, request);
   const int connection = upgraded.connection.get();
+  ArchiveEnd end;
+  end.see(upgraded.early_bytes);
   if (to.is_stream()) {
     base::write_all(1, upgraded.early_bytes, "stdout");
-    if (!pump(connection, 1, "the archive")) throw Error("cannot write the archive: its reader has gone");
+    if (!pump(connection, 1, end)) throw Error("cannot write the archive: its reader has gone");
+    if (!end.seen()) throw Error(kCutOff, kCutOffHint);
     return;
   }
   base::FdPair pipe = base::make_pipe();
   Helper helper = start_helper({"unpack", top_name(from.path), to.path}, pipe.first.get(), 0);
   pipe.first.reset();
   base::write_all(pipe.second.get(), upgraded.early_bytes, "the archive");
-  pump(connection, pipe.second.get(), "the archive");
+  pump(connection, pipe.second.get(), end);
   pipe.second.reset();
-  wait_for(std::move(helper));
+  pass_on(end_of(std::move(helper)));
 }
 
 void copy(const CopyOptions& options) {

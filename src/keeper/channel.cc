@@ -82,6 +82,11 @@ void Channel::shutdown_write() {
   state_->socket.shutdown(Socket::shutdown_send, ignored);
 }
 
+void Channel::shutdown_read() {
+  error_code ignored;
+  state_->socket.shutdown(Socket::shutdown_receive, ignored);
+}
+
 void Channel::close() {
   error_code ignored;
   state_->socket.close(ignored);

@@ -31,6 +31,8 @@ class Channel {
   asio::awaitable<void> write(std::span<const uint8_t> from);
   // No more writes; reads go on.
   void shutdown_write();
+  // No more reads: the other end's writes fail with EPIPE.
+  void shutdown_read();
   // The other end sees an end. Pending calls throw. Idempotent.
   void close();
   bool closed() const;

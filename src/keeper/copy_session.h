@@ -4,14 +4,25 @@
 // it.
 #pragma once
 
+#include <chrono>
+
 #include "keeper/channel.h"
 #include "link/session.h"
 
 namespace caisson::keeper {
 
+struct CopyEnds {
+  link::StreamPtr stream;  // of the guest, which has agreed to the copy
+  ChannelPtr channel;      // the client
+};
+
+// `patience`: how long the guest may take nothing, or give nothing, while the client is there for it. A client that
+// takes its time costs the guest none.
+//
 // To the guest: until the client's end of file; then the guest's verdict goes back as one line of JSON.
-asio::awaitable<void> serve_copy_in(link::StreamPtr stream, ChannelPtr channel);
-// From the guest: until the archive's end. An archive that the guest broke off ends without its end-of-archive blocks.
-asio::awaitable<void> serve_copy_out(link::StreamPtr stream, ChannelPtr channel);
+asio::awaitable<void> serve_copy_in(CopyEnds ends, std::chrono::milliseconds patience);
+// From the guest: until the archive's end. An archive that the guest broke off, or did not go on with, ends without its
+// end-of-archive blocks.
+asio::awaitable<void> serve_copy_out(CopyEnds ends, std::chrono::milliseconds patience);
 
 }  // namespace caisson::keeper

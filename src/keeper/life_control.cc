@@ -106,8 +106,9 @@ asio::awaitable<StreamHandler> Life::copy(link::CopyRequest request) {
   ledger_.write("copy", Json{{"put", request.put}, {"path", request.path}});
   const bool put = request.put;
   link::StreamPtr stream = co_await guest().copy(std::move(request));
-  StreamHandler handler = [stream, put](ChannelPtr channel) {
-    return put ? serve_copy_in(stream, std::move(channel)) : serve_copy_out(stream, std::move(channel));
+  StreamHandler handler = [stream, put, patience = options_.patience.copy](ChannelPtr channel) {
+    CopyEnds ends{stream, std::move(channel)};
+    return put ? serve_copy_in(std::move(ends), patience) : serve_copy_out(std::move(ends), patience);
   };
   co_return handler;
 }

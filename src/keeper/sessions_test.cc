@@ -143,25 +143,60 @@ TEST_F(SessionsTest, AStopEndsExecsWith137) {
   EXPECT_THAT(exit.notes, ElementsAre("the sandbox has ended: the sandbox was stopped: by request"));
 }
 
+FrameConnection copy(RunningKeeper& keeper, bool put, const std::string& path) {
+  link::CopyRequest request;
+  request.put = put;
+  request.path = path;
+  return FrameConnection(keeper.another().upgrade("POST", "/v1/copy", to_json(request)));
+}
+
 TEST_F(SessionsTest, CopiesGoBothWays) {
   RunningKeeper keeper(idle(), kDetached);
   bring_up(keeper);
-  const auto copy = [&](bool put, const std::string& path) {
-    link::CopyRequest request;
-    request.put = put;
-    request.path = path;
-    return FrameConnection(keeper.another().upgrade("POST", "/v1/copy", to_json(request)));
-  };
-  FrameConnection in = copy(true, "/a");
+  FrameConnection in = copy(keeper, true, "/a");
   in.send_raw(std::string(3'000'000, 't'));
   in.shutdown_write();
   EXPECT_EQ(in.read_to_end(), "{\"ok\":true}\n");
   EXPECT_EQ(keeper.in_loop([&] { return keeper.guest.copied_bytes; }), 3'000'000U);
-  FrameConnection full = copy(true, "/full");
+  FrameConnection full = copy(keeper, true, "/full");
   full.shutdown_write();
   EXPECT_EQ(full.read_to_end(), "{\"error\":\"cannot unpack in the sandbox: no space left\\\\x1b\",\"hint\":\"\"}\n");
-  FrameConnection out = copy(false, "/b");
+  FrameConnection out = copy(keeper, false, "/b");
   EXPECT_EQ(out.read_to_end(), "archive of /b");
+}
+
+TEST_F(SessionsTest, ACopyThatTheGuestDoesNotGoOnWithEnds) {
+  const KeeperOptions options{.wait_for_attach = false, .patience = {.copy = std::chrono::milliseconds(1)}};
+  RunningKeeper keeper(idle(), options);
+  bring_up(keeper);
+  const std::string late =
+      "{\"error\":\"cannot go on copying into the sandbox: the sandbox's init does not answer\","
+      "\"hint\":\"`caisson stop` and `caisson rm -f` work all the same\"}\n";
+  // More than the link's windows and the sockets take: the guest is to take bytes and does not.
+  FrameConnection in_the_middle = copy(keeper, true, "/stands-still");
+  std::thread sender([&] { in_the_middle.send_until_refused(std::string(65536, 't')); });
+  EXPECT_EQ(in_the_middle.read_to_end(), late);
+  sender.join();
+  // All is sent: the verdict does not come.
+  FrameConnection at_the_end = copy(keeper, true, "/stands-still");
+  at_the_end.shutdown_write();
+  EXPECT_EQ(at_the_end.read_to_end(), late);
+  // Which has begun, or not even that.
+  FrameConnection out = copy(keeper, false, "/stands-still");
+  EXPECT_TRUE(std::string("archive of /stands-still").starts_with(out.read_to_end()));
+  EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
+}
+
+TEST_F(SessionsTest, ACopyWhoseClientTakesItsTimeGoesOn) {
+  const KeeperOptions options{.wait_for_attach = false, .patience = {.copy = std::chrono::milliseconds(1)}};
+  RunningKeeper keeper(idle(), options);
+  bring_up(keeper);
+  FrameConnection in = copy(keeper, true, "/a");
+  in.send_raw("half");
+  while (keeper.in_loop([&] { return keeper.guest.copied_bytes; }) == 0) keeper.another().request("GET", "/v1/sandbox");
+  keeper.pass(std::chrono::milliseconds(5));
+  EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
+  EXPECT_FALSE(in.has_bytes()) << "the keeper gave the copy up";
 }
 
 // --- published ports

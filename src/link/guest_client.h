@@ -26,6 +26,7 @@ class NoAnswer : public base::Error {
 struct Patience {
   std::chrono::milliseconds control{30'000};  // for each answer, from the call on
   std::chrono::milliseconds start{60'000};    // for a command's first frame, and for the answer of a copy and a port
+  std::chrono::milliseconds copy{60'000};  // without a byte of a copy that it could take or give; its owner sees to it
 };
 
 class GuestClient {

@@ -66,6 +66,29 @@ def an_interrupted_template_build_leaves_nothing(host):
 
 
 @case()
+def an_interrupted_copy_leaves_no_partial_file(host):
+    """Ctrl-C goes to the whole foreground group, a kill to `caisson` alone: what unpacks removes the half of the file either way."""
+    name = host.name("cut")
+    host.caisson("run", "--image", "tiny", "-d", "--name", name, "--", "sleep", "100000").expect(out=f"{name}\n")
+    # Larger than what is copied until the signal; holes are sent as zeros.
+    host.caisson("exec", "-u", "root", name, "--", "truncate", "-s", "3G", "/root/much").expect()
+    target = os.path.join(host.home, "target")
+    os.mkdir(target)
+
+    def interrupted(send):
+        process = host.start("cp", f"{name}:/root/much", target, new_session=True)
+        wait_until(lambda: glob.glob(f"{target}/.caisson-cp-*"), "the file in the making")
+        send(process)
+        wait_until(lambda: os.listdir(target) == [], "the end of the file in the making")
+        return process.wait(30)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        equal(interrupted(lambda process, number=number: os.killpg(process.pid, number)), -number, "how it ended")
+    equal(interrupted(lambda process: process.kill()), -signal.SIGKILL, "how it ended")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
 def a_low_limit_of_open_files_is_raised_or_explained(host):
     def run(limits):
         return subprocess.run(["prlimit", f"--nofile={limits}", host.binary, "run", "--image", "tiny", "--", "echo", "up"], capture_output=True, text=True,

@@ -2,12 +2,14 @@
 """Root in the guest against process 1: what it freezes, mounts and traces costs it its commands, and the host only a clear error."""
 
 import concurrent.futures
+import contextlib
 import glob
 import http.client
 import json
 import os
 import socket
 import subprocess
+import tarfile
 
 from harness import case, equal, true, wait_until
 
@@ -131,13 +133,41 @@ def a_stopped_init_is_a_clear_error(host):
     """K6. Root traces process 1 and stops it: nothing in there answers any more, and the host says so."""
     name = idle(host, "traced")
     payload(host, name, "stop_init")
+    out, into = copies_that_have_begun(host, name)
     host.start("exec", "-u", "root", name, "--", "/root/stop_init")
     status, answer = wait_until(lambda: (lambda it: it if it[0] != 200 else None)(stats(host, name)), "the end of the answers", seconds=120)
     equal((status, answer["error"]), (400, "cannot ask the sandbox for its numbers: the sandbox's init does not answer"), "the answer")
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        rest = pool.submit(out.communicate, timeout=120)
+        pool.submit(send_until_refused, into.stdin)
         command = pool.submit(host.caisson, "exec", name, "--", "true", timeout=120)
         copy = pool.submit(host.caisson, "cp", f"{name}:/etc/group", host.home, timeout=120)
         command.result().error(125, f"cannot start 'true': {SILENT}")
         copy.result().error(125, f"cannot copy '/etc/group': {SILENT}")
+        equal(rest.result()[1].decode(), "caisson: the copy from the sandbox was cut off "
+              "(the sandbox has ended, or does not go on with the copy: see `caisson ls`)\n", "stderr of the copy out")
+        equal((into.wait(120), into.stderr.read().decode()), (125, f"caisson: cannot go on copying into the sandbox: {SILENT}\n"),
+              "the end of the copy in")
+    equal(out.returncode, 125, "exit code of the copy out")
     equal(host.inspect(name)["status"], "running", "status")
     end(host, name)
+
+
+def copies_that_have_begun(host, name):
+    """One out, whose archive is larger than all that lies between, and one in, which has more to send."""
+    host.caisson("exec", "-u", "root", name, "--", "sh", "-c", "yes | head -c 16000000 >/root/much").expect()
+    out = host.start("cp", f"{name}:/root/much", "-")
+    equal(len(out.stdout.read(512)), 512, "bytes of the archive's first header")
+    into = host.start("cp", "-", f"{name}:/root")
+    header = tarfile.TarInfo("copied")
+    header.size = 1 << 30
+    # More than the pipe takes: so the guest has agreed to the copy.
+    into.stdin.write(header.tobuf() + bytes(1 << 20))
+    into.stdin.flush()
+    return out, into
+
+
+def send_until_refused(pipe):
+    with contextlib.suppress(BrokenPipeError):
+        while True:
+            pipe.write(bytes(1 << 20))

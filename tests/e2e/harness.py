@@ -205,10 +205,10 @@ class Host:
                               group=user if isinstance(user, int) else pwd.getpwnam(user).pw_gid, extra_groups=[])
         return Result(argv, done.returncode, done.stdout, done.stderr.decode(errors="backslashreplace"), 0)
 
-    def start(self, *arguments, stdin=subprocess.PIPE, env=None):
+    def start(self, *arguments, stdin=subprocess.PIPE, env=None, new_session=False):
         """Starts it and returns the Popen (pipes, binary); it is killed at the case's end if it still runs."""
         process = subprocess.Popen(self._argv(arguments), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.home,
-                                   env={**self.environment, **(env or {})})
+                                   env={**self.environment, **(env or {})}, start_new_session=new_session)
         self.started.append(process)
         return process
 

@@ -177,12 +177,15 @@ asio::awaitable<void> serve_port(StreamPtr stream, link::PortRequest request) {
 asio::awaitable<void> serve_copy(MachinePtr machine, StreamPtr stream, link::CopyRequest request) {
   const base::Json accepted = link::ok_answer();
   co_await link::write_message(*stream, accepted);
+  const bool stands_still = request.path == "/stands-still";
+  std::vector<uint8_t> buffer(16384);
   if (!request.put) {
     co_await write_text(stream, "archive of " + request.path);
+    if (stands_still) co_await stream->read_some(buffer);  // nothing comes, until the stream is reset
     co_await stream->close_write();
     co_return;
   }
-  std::vector<uint8_t> buffer(16384);
+  if (stands_still) co_await machine->changed.wait();
   while (const size_t count = co_await stream->read_some(buffer)) machine->guest.copied_bytes += count;
   const base::Json verdict = request.path == "/full" ? link::error_answer("no space left\x1b") : link::ok_answer();
   co_await link::write_message(*stream, verdict);

@@ -10,9 +10,9 @@
 //   hits-limits     a result with every limit hit     wrong-frame   a frame that only the host sends
 //   garbage         on a signal, no yamux             break-off     resets the stream
 //   power-off       the machine powers off            anything else: not found (127)
-// Ports: 7 answers each connection with what it got; every other one is refused. Copies: "put" is counted, or refused
-// when the path is
-// "/full"; "get" gives "archive of PATH".
+// Ports: 7 answers each connection with what it got; every other one is refused.
+// Copies: "put" is counted, or refused when the path is "/full"; "get" gives "archive of PATH". With the path
+// "/stands-still" neither goes on from there: nothing is taken, and the archive does not end.
 #pragma once
 
 #include <functional>

@@ -12,6 +12,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <future>
 #include <thread>
 
@@ -87,6 +88,16 @@ class FrameConnection {
     return received_;
   }
   void send_raw(const std::string& text) { base::write_all(connection_.get(), {text.data(), text.size()}, "keeper"); }
+  // All of it again and again, until the other end takes no more for good.
+  void send_until_refused(const std::string& text) {
+    while (::send(connection_.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0) {
+    }
+  }
+  // That came, or the connection's end.
+  bool has_bytes() {
+    char byte = 0;
+    return !received_.empty() || ::recv(connection_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+  }
   void shutdown_write() { ::shutdown(connection_.get(), SHUT_WR); }
   void close() { connection_.reset(); }
 
@@ -164,6 +175,14 @@ class RunningKeeper {
     auto result = task.get_future();
     asio::post(io_, [&task] { task(); });
     return result.get();
+  }
+
+  // So much of the loop's time: what it has set for less until now is due.
+  void pass(std::chrono::milliseconds time) {
+    std::promise<void> due;
+    asio::steady_timer timer(io_, time);
+    timer.async_wait([&due](boost::system::error_code) { due.set_value(); });
+    due.get_future().get();
   }
 
   Client first() { return Client(std::move(first_)); }
