@@ -22,7 +22,9 @@ def a_full_host_disk_is_explained(host):
                     file.write(b"x" * 4096)
             except OSError:
                 pass
-        host.caisson(*TINY, "--", "true").error(125, "No space left")
+        for options in ((), ("-d",)):
+            host.caisson(*TINY, *options, "--", "true").error(125, "no space left for the sandbox's files in '", "are needed", "are free",
+                                                              "free some disk space", "XDG_DATA_HOME")
         os.remove(f"{host.data}/filler")
         equal(host.sandboxes(), [], "sandboxes")
     finally:

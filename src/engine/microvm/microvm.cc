@@ -192,6 +192,10 @@ void MicrovmEngine::create(const Plan& plan, const std::string& folder) {
   if (!lookup.found) throw base::Error("the template cannot be used: " + lookup.reason, "run the command again");
   const SandboxFiles files(folder);
   base::make_folders(files.folder);
+  const Parts parts = parts_of(plan);
+  std::vector<std::string> large{lookup.found->disk()};
+  if (!plan.spec.remove_at_end) large.insert(large.end(), {parts.image, parts.kernel, parts.initramfs});
+  require_space_for(large, files);
   {
     // Before the disk is linked: a template that is made again between the two is noticed by start().
     const base::Fd ram = base::open_file(lookup.found->ram(), O_RDONLY);
@@ -200,7 +204,7 @@ void MicrovmEngine::create(const Plan& plan, const std::string& folder) {
   }
   image::link_or_copy(lookup.found->disk(), files.base_disk());
   image::copy_file(lookup.found->overlay(), files.overlay());
-  if (!plan.spec.remove_at_end) keep_boot_files(parts_of(plan), files);
+  if (!plan.spec.remove_at_end) keep_boot_files(parts, files);
   const std::string group = plan.spec.name + "-" + base::random_hex(kGroupRandomBytes);
   base::write_file_atomic(files.group(), group);
   base::open_file(files.fresh(), O_WRONLY | O_CREAT | O_EXCL);

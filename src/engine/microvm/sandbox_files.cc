@@ -5,7 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/error.h"
+#include "base/text.h"
+#include "engine/microvm/template_failure.h"
 #include "image/templates.h"
 
 namespace caisson::engine::microvm {
@@ -26,7 +30,33 @@ std::string identity(int file, const char* name) {
   return text + "\n";
 }
 
+// Beside the copies: the overlay of the disk, the sandbox's records, the first writes of its guest.
+constexpr base::Bytes kOtherFiles = base::mebibytes(2);
+
+struct stat look_at(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) throw base::system_error("cannot look at", path);
+  return info;
+}
+
 }  // namespace
+
+void require_space_for(const std::vector<std::string>& sources, const SandboxFiles& files) {
+  base::Bytes needed = kOtherFiles;
+  const dev_t here = look_at(files.folder).st_dev;
+  for (const std::string& source : sources) {
+    const struct stat info = look_at(source);
+    if (info.st_dev != here) needed.count += static_cast<uint64_t>(info.st_blocks) * 512;
+  }
+  const base::Bytes free = free_space(files.folder);
+  if (free >= needed) return;
+  throw base::Error(
+      "no space left for the sandbox's files in " + base::in_quotes(files.folder) + ": " + base::to_string(needed) +
+          " are needed, " + base::to_string(free) + " are free",
+      "free some disk space, or set XDG_DATA_HOME to a folder on a larger disk: on the cache's, the large "
+      "files are hard links",
+      ENOSPC);
+}
 
 void keep_boot_files(const Parts& parts, const SandboxFiles& files) {
   image::link_or_copy(parts.image, files.image());

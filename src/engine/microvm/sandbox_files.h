@@ -14,6 +14,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/microvm/machine.h"
 
@@ -36,6 +37,8 @@ struct SandboxFiles {
   std::string folder;
 };
 
+// Throws where the folder's file system has no room for what it gets of `sources`: a copy, where a hard link cannot be.
+void require_space_for(const std::vector<std::string>& sources, const SandboxFiles& files);
 // Gives the sandbox the image, kernel and initramfs of `parts`.
 void keep_boot_files(const Parts& parts, const SandboxFiles& files);
 // Lets `parts` name those that the sandbox has.

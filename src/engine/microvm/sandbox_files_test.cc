@@ -3,10 +3,12 @@
 #include "engine/microvm/sandbox_files.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/temp_folder_for_test.h"
 
@@ -34,6 +36,23 @@ TEST(SandboxFiles, WhatIsKeptOutlivesTheCache) {
   EXPECT_EQ(base::read_file(parts.image), "image");
   EXPECT_EQ(base::read_file(parts.kernel), "vmlinuz");
   EXPECT_EQ(base::read_file(parts.initramfs), "initramfs");
+}
+
+TEST(SandboxFiles, WhatCannotBeLinkedNeedsSpace) {
+  const base::TempFolder folder;
+  const SandboxFiles files(folder / "sandbox");
+  base::make_folders(files.folder);
+  base::write_file_atomic(folder / "here", "content");
+  EXPECT_NO_THROW(require_space_for({folder / "here"}, files));
+  SandboxFiles full("");
+  full.folder = "/proc";  // a file system that never has any space
+  try {
+    require_space_for({folder / "here"}, full);
+    FAIL() << "there is space in /proc";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.errnum(), ENOSPC);
+    EXPECT_THAT(error.problem(), testing::StartsWith("no space left for the sandbox's files in '/proc': 2.0 MiB are"));
+  }
 }
 
 TEST(SandboxFiles, WhatIsNotKeptIsTheCaches) {
