@@ -115,6 +115,7 @@ def a_machine_with_a_docker_engine_powers_off_in_order(host):
         with open(f"{host.folder(name)}/console.log", encoding="utf-8", errors="replace") as file:
             console = file.read()
         true("the Docker Engine did not end" not in console, f"the console says: {console[-500:]!r}")
+        true("reboot: Power down" in console, f"the kernel did not say that it powers off: {console[-500:]!r}")
         host.caisson("rm", name).expect()
 
 
