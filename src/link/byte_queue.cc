@@ -82,11 +82,16 @@ void ByteQueue::commit(size_t size) {
 size_t ByteQueue::take(std::span<uint8_t> into) {
   const size_t taken = std::min(size(), into.size());
   if (taken > 0) std::memcpy(into.data(), memory_.bytes.get() + head_, taken);
-  head_ += taken;
+  return drop(taken);
+}
+
+size_t ByteQueue::drop(size_t most) {
+  const size_t dropped = std::min(size(), most);
+  head_ += dropped;
   release_if_empty();
   // Only here: what has just come may be the beginning of more.
   if (size() > 0 && !prepared_ && memory_.size > kFar * rounded(size())) change_memory(size());
-  return taken;
+  return dropped;
 }
 
 void ByteQueue::clear() {

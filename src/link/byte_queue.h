@@ -46,6 +46,10 @@ class ByteQueue {
   std::span<uint8_t> prepare(size_t size);
   // The first `size` bytes of that room now belong to the queue.
   void commit(size_t size);
+  // The bytes, the oldest first; valid until prepare() or what takes some away.
+  std::span<const uint8_t> peek() const { return {memory_.bytes.get() + head_, size()}; }
+  // Takes away the oldest bytes, as many as there are at most; returns how many.
+  size_t drop(size_t most);
   // Moves the oldest bytes out; returns how many.
   size_t take(std::span<uint8_t> into);
   // Drops all bytes. The room of a prepare() stays.

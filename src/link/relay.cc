@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -88,6 +89,10 @@ asio::awaitable<void> send_all(Relay& relay, std::span<const uint8_t> bytes) {
   }
 }
 
+bool lets_by(Relay& relay, Way way, size_t bytes) {
+  return !relay.filter || relay.filter->lets_by(way, bytes);
+}
+
 enum class Piece { kMore, kAll, kEnd };
 
 // What the socket has now, or the most of it that is passed on at once.
@@ -100,7 +105,7 @@ asio::awaitable<Piece> pass_to_stream(Relay& relay) {
   if (got < 0) throw base::system_error("cannot receive from", "connection");
   const auto size = static_cast<size_t>(got);
   std::span<const uint8_t> piece = buffer.first(size);
-  if (relay.filter) piece = co_await relay.filter->pass(Way::kToStream, piece);
+  if (!lets_by(relay, Way::kToStream, size)) piece = co_await relay.filter->pass(Way::kToStream, piece);
   relay.end.to_stream_bytes += piece.size();
   if (!piece.empty()) co_await relay.stream->write(piece);
   co_return size == all.size() ? Piece::kMore : Piece::kAll;
@@ -121,7 +126,33 @@ asio::awaitable<void> to_stream(std::shared_ptr<Relay> relay) {
   relay->done.notify_all();
 }
 
+// The first `size` bytes that the stream has, from where they are.
+asio::awaitable<void> send_as_it_is(Relay& relay, size_t size) {
+  while (size > 0) {
+    // While it waits the link may have moved them, and a reset throws them away.
+    std::span<const uint8_t> bytes = relay.stream->peek();
+    if (bytes.empty()) throw base::Error("the stream of the link was reset");
+    bytes = bytes.first(std::min(bytes.size(), size));
+    const ssize_t put = ::send(relay.open_socket(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const int errnum = errno;
+    if (put >= 0) {
+      relay.stream->consume(static_cast<size_t>(put));
+      size -= static_cast<size_t>(put);
+      relay.end.from_stream_bytes += static_cast<size_t>(put);
+    } else if (errnum == EAGAIN) {
+      co_await relay.socket->writable();
+    } else if (errnum != EINTR) {
+      throw base::system_error("cannot send to", "connection", errnum);
+    }
+  }
+}
+
 asio::awaitable<bool> pass_from_stream(Relay& relay) {
+  const size_t there = relay.stream->peek().size();
+  if (there != 0 && lets_by(relay, Way::kFromStream, there)) {
+    co_await send_as_it_is(relay, there);
+    co_return true;
+  }
   Buffer buffer;
   const size_t size = co_await relay.stream->read_some(buffer.all());
   if (size == 0) co_return false;

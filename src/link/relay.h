@@ -4,7 +4,10 @@
 // connection: an end of one direction is a half-close (FIN, shutdown(2)), a reset of one side becomes a reset of the
 // other (SO_LINGER of 0 makes close(2) send RST), and a side that does not read stops the other's writer.
 //
-// A connection that waits holds no buffer: thousands of them cost their descriptors and coroutines only. One thread.
+// A connection that waits for its ends' words holds no buffer: thousands of them cost their descriptors and coroutines
+// only. What the stream's end says is sent from where the link has received it, and its window opens as the socket
+// takes it; so one whose socket does not take it holds no more than that window. One whose stream's end does not read
+// holds 64 KiB of what the socket's said. One thread.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +26,8 @@ enum class Way { kToStream, kFromStream };
 class RelayFilter {
  public:
   virtual ~RelayFilter() = default;
+  // Whether so many bytes go on at once and as they are; they are measured then, and pass() is not asked about them.
+  virtual bool lets_by(Way /*way*/, size_t /*bytes*/) { return false; }
   // What goes on in place of `bytes`; valid until the next call for the same way. May wait. Throws base::Error to end
   // the connection. What it has kept back at the end of a direction is lost.
   virtual asio::awaitable<std::span<const uint8_t>> pass(Way way, std::span<const uint8_t> bytes) = 0;

@@ -7,7 +7,6 @@
 
 #include <cstring>
 
-#include "link/datagram.h"
 #include "link/link_for_test.h"
 
 namespace caisson::link {
@@ -141,28 +140,34 @@ TEST(Relay, AFilterDecidesWhatGoesOnAndCanEndIt) {
   EXPECT_EQ(end.from_stream_bytes, 0U);
 }
 
-TEST(Datagram, KeepsItsBoundsAndAnEndInsideOfOneIsAnError) {
+// The bytes wait where the link has put them.
+TEST(Relay, AStreamThatIsResetWhileItsSocketIsFullEndsIt) {
   Loop loop;
-  SessionPair pair(loop);
+  Joined joined(loop);
+  RelayEnd end;
+  std::string got;
   loop.run({[&]() -> Task {
-              const StreamPtr stream = co_await pair.a.session.open();
-              for (const size_t size : {size_t{0}, size_t{5}, kMaxDatagramBytes}) {
-                std::vector<uint8_t> framed(kDatagramHeaderBytes + size, 'x');
-                co_await write_datagram(*stream, framed, size);
-              }
-              const std::array<uint8_t, 3> half{0, 5, 'x'};
-              co_await stream->write(half);
-              co_await stream->close_write();
+              co_await joined.open();
+              end = co_await relay(joined.theirs, joined.socket);
             },
             [&]() -> Task {
-              const StreamPtr stream = co_await pair.b.session.accept();
-              for (const size_t size : {size_t{0}, size_t{5}, kMaxDatagramBytes}) {
-                const auto datagram = co_await read_datagram(*stream);
-                EXPECT_TRUE(datagram && datagram->size() == size) << size;
-              }
-              const std::string error = co_await error_of([&]() -> Task { co_await read_datagram(*stream); });
-              EXPECT_NE(error.find("too early"), std::string::npos) << error;
+              while (!joined.theirs) co_await asio::post(loop.executor(), asio::use_awaitable);
+              const std::vector<uint8_t> bytes = pattern(4 << 20);
+              const std::string error = co_await error_of([&]() -> Task { co_await joined.ours->write(bytes); });
+              EXPECT_NE(error, "");
+            },
+            [&]() -> Task {
+              // What has come so far is of the socket's size; the rest does not go past the stream's window.
+              co_await joined.other->readable();
+              while (joined.pair.b.session.buffered_bytes() < (128U << 10))
+                co_await asio::post(loop.executor(), asio::use_awaitable);
+              EXPECT_LE(joined.pair.b.session.buffered_bytes(), Limits().window_bytes);
+              joined.ours->reset();
+              got = co_await receive_all(*joined.other);
             }});
+  EXPECT_NE(end.failure, "");
+  EXPECT_LT(end.from_stream_bytes, 4U << 20);
+  EXPECT_EQ(end.from_stream_bytes, got.size());
 }
 
 }  // namespace

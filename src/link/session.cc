@@ -22,6 +22,14 @@ asio::awaitable<void> Stream::readable() {
   return core_->readable(core_, state_);
 }
 
+std::span<const uint8_t> Stream::peek() const {
+  return state_->incoming.peek();
+}
+
+void Stream::consume(size_t bytes) {
+  core_->consume(state_, bytes);
+}
+
 asio::awaitable<size_t> Stream::read_some(std::span<uint8_t> into) {
   return core_->read_some(core_, state_, into);
 }

@@ -48,6 +48,10 @@ class Stream {
   uint32_t id() const;
   // Until read_some would not wait: for a reader that takes its buffer only then.
   asio::awaitable<void> readable();
+  // What has arrived and was not read, without waiting; valid until the next wait. For a reader that has a place for
+  // the bytes already: consume() reads the first of them away.
+  std::span<const uint8_t> peek() const;
+  void consume(size_t bytes);
   // At least one byte, or 0 after the other end's FIN. Throws base::Error when the stream was reset or the session
   // ended.
   asio::awaitable<size_t> read_some(std::span<uint8_t> into);

@@ -94,11 +94,19 @@ asio::awaitable<size_t> SessionCore::read_some(Alive alive, StreamStatePtr strea
     co_await readable(alive, stream);
   }
   const size_t taken = stream->incoming.take(into);
-  buffered_ -= taken;
-  stream->consumed += static_cast<uint32_t>(taken);
-  if (stream->consumed >= limits_.window_bytes / 2 && !stream->fin_received && !stream->broken())
-    grant(*stream, 0, std::exchange(stream->consumed, 0));
+  note_taken(*stream, taken);
   co_return taken;
+}
+
+void SessionCore::consume(const StreamStatePtr& stream, size_t bytes) {
+  note_taken(*stream, stream->incoming.drop(bytes));
+}
+
+void SessionCore::note_taken(StreamState& stream, size_t bytes) {
+  buffered_ -= bytes;
+  stream.consumed += static_cast<uint32_t>(bytes);
+  if (stream.consumed >= limits_.window_bytes / 2 && !stream.fin_received && !stream.broken())
+    grant(stream, 0, std::exchange(stream.consumed, 0));
 }
 
 asio::awaitable<void> SessionCore::write([[maybe_unused]] Alive alive, StreamStatePtr stream,

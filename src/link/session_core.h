@@ -42,6 +42,7 @@ class SessionCore : public std::enable_shared_from_this<SessionCore> {
 
   asio::awaitable<void> readable(Alive alive, StreamStatePtr stream);
   asio::awaitable<size_t> read_some(Alive alive, StreamStatePtr stream, std::span<uint8_t> into);
+  void consume(const StreamStatePtr& stream, size_t bytes);
   asio::awaitable<void> write(Alive alive, StreamStatePtr stream, std::span<const uint8_t> from);
   asio::awaitable<void> close_write(Alive alive, StreamStatePtr stream);
   void reset(const StreamStatePtr& stream);
@@ -63,6 +64,7 @@ class SessionCore : public std::enable_shared_from_this<SessionCore> {
   void on_fin_or_rst(const Frame& frame, const StreamStatePtr& stream);
   bool opened_here(uint32_t id) const { return (id & 1) == (role_ == Role::kClient ? 1U : 0U); }
 
+  void note_taken(StreamState& stream, size_t bytes);
   void send(FrameType type, uint16_t flags, uint32_t stream, uint32_t length);
   void grant(StreamState& stream, uint16_t flags, uint32_t bytes);
   StreamStatePtr add_stream(uint32_t id);
