@@ -9,9 +9,8 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
-#include <cstring>
-
 #include "base/error.h"
+#include "guest/held_packet.h"
 #include "guest/netlink.h"
 #include "guest/netlink_messages.h"
 #include "guest/packet_filter.h"
@@ -55,27 +54,6 @@ base::Fd bind_queue(uint16_t number) {
   return socket;
 }
 
-struct Held {
-  std::optional<uint32_t> id;
-  std::span<const uint8_t> payload;
-};
-
-Held parse_held(std::span<const uint8_t> message) {
-  Held held;
-  if (message.size() < NLMSG_ALIGN(sizeof(nfgenmsg))) return held;
-  for_each_attribute(message.subspan(NLMSG_ALIGN(sizeof(nfgenmsg))),
-                     [&](uint16_t type, std::span<const uint8_t> value) {
-                       if (type == NFQA_PACKET_HDR && value.size() >= sizeof(nfqnl_msg_packet_hdr)) {
-                         nfqnl_msg_packet_hdr packet{};
-                         std::memcpy(&packet, value.data(), sizeof packet);
-                         held.id = ntohl(packet.packet_id);
-                       } else if (type == NFQA_PAYLOAD) {
-                         held.payload = value;
-                       }
-                     });
-  return held;
-}
-
 }  // namespace
 
 PacketQueue::PacketQueue(const asio::any_io_executor& executor, uint16_t number)
@@ -85,13 +63,13 @@ asio::awaitable<void> PacketQueue::run(std::function<void(uint32_t id, const Flo
   alignas(nlmsghdr) static uint8_t buffer[64U << 10];
   auto judge = [&](const NetlinkMessage& message) {
     if (message.header->nlmsg_type != message_type(NFQNL_MSG_PACKET)) return true;
-    const Held held = parse_held(message.payload);
-    if (!held.id) return true;
-    const std::optional<Packet> packet = parse_packet(held.payload);
+    const std::optional<HeldPacket> held = parse_held_packet(message.payload);
+    if (!held) return true;
+    const std::optional<Packet> packet = parse_packet(held->payload);
     if (packet && packet->opens) {
-      on_packet(*held.id, packet->flow);
+      on_packet(held->id, packet->flow);
     } else {
-      decide(*held.id, PacketFate::kRefuse);
+      decide(held->id, PacketFate::kRefuse);
     }
     return true;
   };
