@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/error.h"
 
 namespace caisson::gate {
@@ -175,6 +177,42 @@ TEST(PathMatches, ManyStarsCostNoMoreThanTheirNumber) {
   for (int i = 0; i < 300; ++i) pattern += "**a";
   EXPECT_FALSE(path_matches(pattern, "/" + std::string(299, 'a')));
   EXPECT_TRUE(path_matches(pattern, "/" + std::string(3000, 'a')));
+}
+
+// The plainest reading of a pattern.
+bool plainly_matches(std::string_view pattern, std::string_view path) {
+  if (pattern.empty()) return path.empty();
+  if (!pattern.starts_with('*')) {
+    return !path.empty() && pattern[0] == path[0] && plainly_matches(pattern.substr(1), path.substr(1));
+  }
+  const size_t stars = pattern.starts_with("**") ? 2 : 1;
+  for (size_t taken = 0; taken <= path.size(); ++taken) {
+    if (plainly_matches(pattern.substr(stars), path.substr(taken))) return true;
+    if (stars == 1 && taken < path.size() && path[taken] == '/') return false;
+  }
+  return false;
+}
+
+TEST(PathMatches, AgreesWithThePlainestReading) {
+  std::mt19937 random(7);
+  auto below = [&random](size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(random); };
+  int matched = 0;
+  for (int round = 0; round < 3000; ++round) {
+    // Also longer than the words in which positions are kept, stars at their borders included.
+    std::string path = "/" + std::string(below(130), 'a');
+    for (size_t i = below(6); i > 0; --i) path[below(path.size())] = "/b"[below(2)];
+    std::string pattern = path;
+    for (size_t i = below(4); i > 0; --i) {
+      const size_t at = below(pattern.size()) + 1;
+      pattern.replace(at, below(pattern.size() - at + 1), below(2) == 0 ? "*" : "**");
+    }
+    if (below(3) == 0) path[below(path.size())] = "/b"[below(2)];
+    if (pattern.find("***") != std::string::npos) continue;
+    const bool wanted = plainly_matches(pattern, path);
+    ASSERT_EQ(path_matches(pattern, path), wanted) << pattern << " " << path;
+    matched += wanted ? 1 : 0;
+  }
+  EXPECT_GT(matched, 200);
 }
 
 TEST(PathResembles, IgnoresCaseAndASlashAtTheEnd) {
