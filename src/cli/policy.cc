@@ -84,11 +84,11 @@ int check(const std::string& name, const std::string& target, bool json) {
   const gate::Verdict verdict = judge_target(policy, target);
   const char* word = verdict.allowed ? "allowed" : verdict.ask ? "asked about" : "refused";
   if (json) {
-    base::Json answer{{"target", target}, {"verdict", word}, {"reason", verdict.reason}};
+    base::Json answer{{"target", target}, {"verdict", word}, {"reason", reason_and_origin(verdict)}};
     if (verdict.entry) answer["rule"] = verdict.entry->id;
     fmt::print("{}\n", printable_json(answer));
   } else {
-    fmt::print("{}: {}\n", word, base::escaped(verdict.reason));
+    fmt::print("{}: {}\n", word, base::escaped(reason_and_origin(verdict)));
   }
   return verdict.allowed ? 0 : 1;
 }

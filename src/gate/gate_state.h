@@ -118,6 +118,12 @@ class Registered {
   bool pinned_;
 };
 
+// Which rule decided, and where it was written: for the ledger, which the guest does not see.
+inline void note_denying_rule(base::Json& details, const Entry& entry) {
+  details["rule"] = to_string(entry.rule);
+  details["origin"] = entry.origin;
+}
+
 // judge.cc. The target of a request; throws Refused for a synthetic address that no name has.
 Target target_of(Gate::State& state, const link::ConnectRequest& request);
 // Throws Refused.

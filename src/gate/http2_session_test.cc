@@ -175,7 +175,7 @@ TEST_F(Http2Sessions, EndsWhatAPolicyThatHasChangedDenies) {
       });
   EXPECT_EQ(objection, std::nullopt);
   EXPECT_EQ(value_of(peer->streams[1].head(), ":status"), "403");
-  EXPECT_THAT(peer->streams[1].body, HasSubstr("is denied by the rule 'a.com * /ok' (later)"));
+  EXPECT_THAT(peer->streams[1].body, HasSubstr("is denied by the rule 'a.com * /ok'"));
   EXPECT_EQ(records.at(0)["verdict"], "refused");
 }
 

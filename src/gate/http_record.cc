@@ -54,7 +54,8 @@ void HttpSession::record(const HttpRecord& record, Scheme scheme) {
     details["method"] = record.method;
     details["path"] = shown(record.path);
   }
-  if (record.entry) details["rule"] = to_string(record.entry->rule);
+  if (record.entry && record.allowed) details["rule"] = to_string(record.entry->rule);
+  if (record.entry && !record.allowed) note_denying_rule(details, *record.entry);
   if (!record.reason.empty()) details["reason"] = record.reason;
   state_->record("request", std::move(details));
   if (!record.allowed) count(record, scheme);

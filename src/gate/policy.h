@@ -49,8 +49,12 @@ struct Verdict {
   // answered by the resolver (nothing leaves the host by that); the connection to it is what is asked about.
   bool ask = false;
   std::optional<Entry> entry = {};  // the rule that decided, if one did
-  std::string reason;               // for the user, always set: "no rule allows 'example.com' port 443"
+  // For the user and the guest, always set: "no rule allows 'example.com' port 443". Where the rule was written (a
+  // path of the host's, for one) is not in it.
+  std::string reason;
 };
+// For the user only.
+std::string reason_and_origin(const Verdict& verdict);
 
 // DNS record types by number (IANA); those that the gate answers itself are in dns.h.
 using RecordType = uint16_t;

@@ -37,8 +37,8 @@ Verdict localhost_stays(std::string_view name) {
 Verdict by_rule(const Entry& entry, const std::string& what) {
   return {.allowed = entry.allow,
           .entry = entry,
-          .reason = fmt::format("{} is {} by the rule {} ({})", what, entry.allow ? "allowed" : "denied",
-                                base::in_quotes(to_string(entry.rule)), base::escaped(entry.origin))};
+          .reason = fmt::format("{} is {} by the rule {}", what, entry.allow ? "allowed" : "denied",
+                                base::in_quotes(to_string(entry.rule)))};
 }
 
 Verdict by_default(Default fallback, const std::string& what) {
@@ -205,6 +205,10 @@ Verdict without_question(Verdict verdict) {
 }
 
 }  // namespace
+
+std::string reason_and_origin(const Verdict& verdict) {
+  return verdict.entry ? verdict.reason + " (" + verdict.entry->origin + ")" : verdict.reason;
+}
 
 Verdict Policy::judge_name(std::string_view name) const {
   const auto normal = normal_name(name);

@@ -106,12 +106,30 @@ TEST(JudgeConnect, ByProtocolNameAndPort) {
   EXPECT_FALSE(policy.judge_connect(kTcp, "example.com", 443).allowed);
 }
 
+// The guest reads them: in the body of a 403, in a DNS answer.
+TEST(PolicyReasons, DoNotSayWhereARuleWasWritten) {
+  Policy policy;
+  policy.add(parse_rule("bad.com"), false, "./policy.toml");
+  policy.add(parse_rule("192.0.2.7"), false, "./policy.toml");
+  policy.add(parse_rule("good.com * /no"), false, "./policy.toml");
+  for (const Verdict& verdict :
+       {policy.judge_name("bad.com"), policy.judge_record("bad.com", kTypeTxt),
+        policy.judge_connect(kTcp, "bad.com", 443), policy.judge_address(kTcp, ip("192.0.2.7"), 443),
+        policy.judge_resolved(kTcp, "x.com", ip("192.0.2.7"), 443),
+        policy.judge_request("good.com", 80, "GET", *canonical_path("/no"))}) {
+    EXPECT_NE(verdict.reason.find("is denied by the rule"), std::string::npos) << verdict.reason;
+    EXPECT_EQ(verdict.reason.find("policy.toml"), std::string::npos) << verdict.reason;
+    EXPECT_EQ(reason_and_origin(verdict), verdict.reason + " (./policy.toml)");
+  }
+  const Verdict none = policy.judge_name("other.com");
+  EXPECT_EQ(reason_and_origin(none), none.reason);
+}
+
 TEST(JudgeConnect, SaysWhy) {
   const Policy policy = policy_of({"good.com:443", "!bad.com"});
   EXPECT_EQ(policy.judge_connect(kTcp, "Good.com", 443).reason,
-            "'good.com' port 443 is allowed by the rule 'good.com:443' (--test)");
-  EXPECT_EQ(policy.judge_connect(kTcp, "bad.com", 443).reason,
-            "'bad.com' port 443 is denied by the rule 'bad.com' (--test)");
+            "'good.com' port 443 is allowed by the rule 'good.com:443'");
+  EXPECT_EQ(policy.judge_connect(kTcp, "bad.com", 443).reason, "'bad.com' port 443 is denied by the rule 'bad.com'");
   EXPECT_EQ(policy.judge_connect(kTcp, "other.com", 443).reason, "no rule allows 'other.com' port 443");
   EXPECT_EQ(policy.judge_connect(kUdp, "other.com", 53).reason, "no rule allows 'other.com' UDP port 53");
   EXPECT_EQ(policy.judge_connect(kTcp, "bad.com", 443).entry->id, 2U);

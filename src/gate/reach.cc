@@ -19,7 +19,7 @@ base::Json describe(const Target& target, std::string_view verdict) {
 void note_refusal(Gate::State& state, const Target& target, const Refused& refused) {
   base::Json details = describe(target, "refused");
   details["reason"] = refused.problem();
-  if (refused.entry()) details["rule"] = to_string(refused.entry()->rule);
+  if (refused.entry()) note_denying_rule(details, *refused.entry());
   state.record("connect", std::move(details));
   if (refused.is_limit()) return state.note_limit(refused.problem());
   state.count_refusal(target.text(), {.reason = refused.problem(), .allow = refused.allow()});

@@ -47,7 +47,7 @@ bool completes_pair(Gate::State& state, const DnsQuery& query) {
 
 void note_refused_name(Gate::State& state, const DnsQuery& query, const Verdict& verdict) {
   base::Json details{{"name", query.name}, {"type", query.type}, {"verdict", "refused"}, {"reason", verdict.reason}};
-  if (verdict.entry) details["rule"] = to_string(verdict.entry->rule);
+  if (verdict.entry) note_denying_rule(details, *verdict.entry);
   state.record("name", std::move(details));
   if (completes_pair(state, query)) return;
   // What is not a host name no rule can allow.
