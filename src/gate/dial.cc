@@ -6,12 +6,12 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "gate/watchdog.h"
 
 namespace caisson::gate {
 namespace {
@@ -66,12 +66,10 @@ asio::awaitable<std::shared_ptr<link::Descriptor>> try_tcp(asio::any_io_executor
   int errnum = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size) == 0 ? 0 : errno;
   auto socket = std::make_shared<link::Descriptor>(executor, std::move(fd));
   if (errnum == EINPROGRESS) {
-    asio::steady_timer limit(executor, patience);
-    limit.async_wait([socket](boost::system::error_code cancelled) {
-      if (!cancelled) socket->close();
-    });
+    Watchdog limit(executor);
+    limit.arm(patience, [socket] { socket->close(); });
     co_await socket->writable();
-    limit.cancel();
+    limit.disarm();
     socklen_t length = sizeof errnum;
     errnum = ETIMEDOUT;
     if (socket->is_open()) ::getsockopt(socket->get(), SOL_SOCKET, SO_ERROR, &errnum, &length);

@@ -4,10 +4,10 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "base/scope.h"
 #include "gate/gate_state.h"
+#include "gate/watchdog.h"
 #include "link/message.h"
 
 namespace caisson::gate {
@@ -23,13 +23,9 @@ bool is_name_server(const Target& target) {
 
 // The request must come whole and soon: a stream that says nothing holds a place.
 asio::awaitable<base::Json> read_first(StatePtr state, link::StreamPtr stream) {
-  asio::steady_timer patience(state->executor, kFirstMessageLimit);
-  patience.async_wait([stream](boost::system::error_code cancelled) {
-    if (!cancelled) stream->reset();
-  });
-  base::Json first = co_await link::read_message(*stream, kMaxRequestBytes);
-  patience.cancel();
-  co_return first;
+  Watchdog patience(state->executor);
+  patience.arm(kFirstMessageLimit, [stream] { stream->reset(); });
+  co_return co_await link::read_message(*stream, kMaxRequestBytes);
 }
 
 // What the guest opened. What it gets wrong, and the link's end, end its stream and nothing else.

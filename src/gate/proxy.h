@@ -8,6 +8,8 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,7 +56,13 @@ class Proxies {
 // One that cannot be used is an error before anything starts, where the policy allows anything.
 void check_proxies(const Policy& policy);
 
-// A tunnel to "HOST:PORT" through the proxy. Throws a base::Error with the reason: "proxy: 403".
+// The request for a tunnel to "HOST:PORT".
+std::string connect_request(const Proxy& proxy, const std::string& target);
+// Asks for it on a connection to the proxy, from which the answer's bytes are taken and none behind them. Throws a
+// base::Error with the reason: "proxy: 403".
+asio::awaitable<void> ask_proxy(std::shared_ptr<link::Descriptor> socket, std::string request,
+                                std::chrono::milliseconds limit);
+// A tunnel to "HOST:PORT" through the proxy. Throws a base::Error with the reason.
 asio::awaitable<std::shared_ptr<link::Descriptor>> dial_proxy(asio::any_io_executor executor,
                                                               std::shared_ptr<Upstream> upstream,
                                                               std::shared_ptr<const Proxy> proxy, std::string target);

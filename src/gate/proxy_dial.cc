@@ -6,10 +6,11 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "base/text.h"
 #include "gate/proxy.h"
+#include "gate/watchdog.h"
 
 namespace caisson::gate {
 namespace {
@@ -19,12 +20,6 @@ using Socket = std::shared_ptr<link::Descriptor>;
 constexpr size_t kMaxHeadBytes = 16384;
 constexpr int kMostInterim = 8;
 constexpr std::chrono::seconds kAnswerLimit{60};
-
-std::string request_for(const Proxy& proxy, const std::string& target) {
-  std::string request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
-  if (!proxy.authorization.empty()) request += "Proxy-Authorization: " + proxy.authorization + "\r\n";
-  return request + "\r\n";
-}
 
 asio::awaitable<void> send_all(Socket socket, std::string text) {
   size_t sent = 0;
@@ -83,6 +78,27 @@ void check(unsigned status) {
 
 }  // namespace
 
+std::string connect_request(const Proxy& proxy, const std::string& target) {
+  std::string request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
+  if (!proxy.authorization.empty()) request += "Proxy-Authorization: " + proxy.authorization + "\r\n";
+  return request + "\r\n";
+}
+
+asio::awaitable<void> ask_proxy(Socket socket, std::string request, std::chrono::milliseconds limit) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  Watchdog dog(executor);
+  dog.arm(limit, [socket] { socket->close(); });
+  co_await send_all(socket, std::move(request));
+  // An interim answer (RFC 9110, 15.2) is followed by the one that counts.
+  unsigned status = 100;
+  for (int heads = 0; status >= 100 && status < 200; ++heads) {
+    if (heads == kMostInterim) throw base::Error("proxy: it sends interim answers without end");
+    const std::string head = co_await read_head(socket);
+    status = status_of(head);
+  }
+  check(status);
+}
+
 asio::awaitable<Socket> dial_proxy(asio::any_io_executor executor, std::shared_ptr<Upstream> upstream,
                                    std::shared_ptr<const Proxy> proxy, std::string target) {
   std::vector<IpAddress> addresses;
@@ -101,21 +117,8 @@ asio::awaitable<Socket> dial_proxy(asio::any_io_executor executor, std::shared_p
   } catch (const base::Error& error) {
     throw error.within("proxy");
   }
-  asio::steady_timer limit(executor, kAnswerLimit);
-  limit.async_wait([socket](boost::system::error_code cancelled) {
-    if (!cancelled) socket->close();
-  });
-  std::string request = request_for(*proxy, target);
-  co_await send_all(socket, std::move(request));
-  // An interim answer (RFC 9110, 15.2) is followed by the one that counts.
-  unsigned status = 100;
-  for (int heads = 0; status >= 100 && status < 200; ++heads) {
-    if (heads == kMostInterim) throw base::Error("proxy: it sends interim answers without end");
-    const std::string head = co_await read_head(socket);
-    status = status_of(head);
-  }
-  check(status);
-  limit.cancel();
+  std::string request = connect_request(*proxy, target);
+  co_await ask_proxy(socket, std::move(request), kAnswerLimit);
   co_return socket;
 }
 

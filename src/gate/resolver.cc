@@ -8,7 +8,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "base/random.h"
 #include "base/scope.h"
@@ -16,6 +15,7 @@
 #include "gate/dns.h"
 #include "gate/gate_state.h"
 #include "gate/host_name.h"
+#include "gate/watchdog.h"
 #include "link/datagram.h"
 #include "link/message.h"
 
@@ -108,22 +108,6 @@ asio::awaitable<std::string> answer_message(StatePtr state, std::string message,
   co_return co_await answer_query(state, std::move(*request.query), max_bytes);
 }
 
-struct Conversation {
-  Conversation(StatePtr gate, link::StreamPtr opened)
-      : state(std::move(gate)), stream(std::move(opened)), idle(state->executor) {}
-  StatePtr state;
-  link::StreamPtr stream;
-  asio::steady_timer idle;
-};
-
-void end_when_idle(const std::shared_ptr<Conversation>& conversation, std::chrono::seconds idle) {
-  conversation->idle.expires_after(idle);
-  conversation->idle.async_wait([weak = std::weak_ptr(conversation)](boost::system::error_code cancelled) {
-    const auto alive = weak.lock();
-    if (!cancelled && alive) alive->stream->reset();
-  });
-}
-
 }  // namespace
 
 // One question after the other: a client that does not wait for its answers gets them all the same.
@@ -136,10 +120,10 @@ asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protoc
   const base::Scope gone([&] { --state->name_streams; });
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);
-  const auto conversation = std::make_shared<Conversation>(state, stream);
+  Watchdog dog(state->executor);
   std::chrono::seconds idle = kIdle;
   while (true) {
-    end_when_idle(conversation, idle);
+    dog.arm(idle, [stream] { stream->reset(); });
     const std::optional<std::vector<uint8_t>> message = co_await link::read_datagram(*stream);
     if (!message) break;
     co_await state->budget.spend(message->size());
