@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How many streams a client may begin and take back (rapid reset, CVE-2023-44487), or spoil so that the gate has to.
-// Each costs the server's work and none of the limit for streams at a time. What was asked and answered gives back, and
-// so does time.
+// How many streams a client may begin and take back (rapid reset, CVE-2023-44487), spoil so that the gate has to, or
+// have refused. Each costs the server's work or the gate's, and none of the limit for streams at a time. What was asked
+// and answered by the server gives back, and so does time.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ class Http2Calm {
   explicit Http2Calm(Clock::time_point now) : since_(now) {}
 
   // False: that was one too many.
-  bool taken_back(Clock::time_point now) {
+  bool wasted(Clock::time_point now) {
     const double seconds = std::chrono::duration<double>(now - since_).count();
     left_ = std::min(kMost, left_ + seconds * kPerSecond) - 1;
     since_ = now;

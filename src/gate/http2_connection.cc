@@ -39,6 +39,7 @@ asio::awaitable<HttpEnd> Http2Connection::serve(std::shared_ptr<Http2Connection>
   self->tasks_ = self->server_ ? 3 : 1;
   asio::co_spawn(executor, write_client(self), asio::detached);
   if (self->server_) {
+    self->watch_servers_head("the server did not begin to speak HTTP/2");
     asio::co_spawn(executor, read_server(self), asio::detached);
     asio::co_spawn(executor, write_server(self), asio::detached);
   }
@@ -122,17 +123,22 @@ asio::awaitable<void> Http2Connection::feed_server() {
     const std::span<const uint8_t> bytes = std::span<const uint8_t>(buffer).first(got);
     streams_.server().feed(bytes);
     if (!streams_.server().in_head()) {
-      server_head_.disarm();
+      if (streams_.server().met()) server_head_.disarm();
     } else if (!in_head) {
-      server_head_.arm(limits_.head, [this] {
-        server_ended("the head of an answer took too long");
-        server_->abort();
-      });
+      watch_servers_head("the head of an answer took too long");
     }
     watch();
     changed_.notify_all();
     co_await wait_for_room(streams_.server(), streams_.client());
   }
+}
+
+// Until server_head_ is disarmed.
+void Http2Connection::watch_servers_head(const char* problem) {
+  server_head_.arm(limits_.head, [this, problem] {
+    server_ended(problem);
+    server_->abort();
+  });
 }
 
 asio::awaitable<void> Http2Connection::wait_for_room(Http2Session& own, Http2Session& other) {

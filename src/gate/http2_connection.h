@@ -34,6 +34,7 @@ class Http2Connection {
   asio::awaitable<void> send_all(ByteStreamPtr to, Http2Session& session);
   asio::awaitable<void> wait_for_room(Http2Session& own, Http2Session& other);
   void watch();
+  void watch_servers_head(const char* problem);
   void watch_idle();
   void watch_stall();
   void stalled();

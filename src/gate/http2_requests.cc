@@ -107,20 +107,14 @@ void Http2Streams::FromClient::on_malformed(int32_t stream, const std::string& p
   } else {
     all_.record({.reason = reason});
   }
-  count_taken_back();
+  all_.count_wasted();
 }
 
 void Http2Streams::FromClient::on_reset(int32_t stream, uint32_t code) {
   const ExchangePtr exchange = find(all_.by_client_, stream);
   if (exchange && exchange->record.reason.empty() && !exchange->answer_sent)
     exchange->record.reason = fmt::format("the client ended it ({})", nghttp2_http2_strerror(code));
-  count_taken_back();
-}
-
-void Http2Streams::FromClient::count_taken_back() {
-  if (all_.calm_.taken_back(Http2Calm::Clock::now()) || !all_.failure_.empty()) return;
-  all_.failure_ = "the client begins and ends requests too fast (rapid reset)";
-  all_.client_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  all_.count_wasted();
 }
 
 void Http2Streams::FromClient::on_closed(int32_t stream, uint32_t code) {
@@ -140,9 +134,10 @@ void Http2Streams::FromClient::on_closed(int32_t stream, uint32_t code) {
     // The library has reset it: a body that is not as long as the head said, mostly.
     exchange->record.reason =
         fmt::format("the HTTP request is refused: its body is malformed ({})", nghttp2_http2_strerror(code));
-    count_taken_back();
+    all_.count_wasted();
   }
-  if (whole) all_.calm_.answered();
+  if (whole && !exchange->own) all_.calm_.answered();
+  if (exchange->own && !exchange->record.allowed) all_.count_wasted();
   all_.record(exchange->record);
   all_.by_client_.erase(stream);
 }

@@ -178,6 +178,9 @@ Http2Session::Http2Session(Role role, Http2Events& events) : events_(events) {
   nghttp2_option_set_no_auto_window_update(option.get(), 1);
   nghttp2_option_set_no_closed_streams(option.get(), 1);
   nghttp2_option_set_max_send_header_block_length(option.get(), 2 * Http2Limits::kHeadBytes);
+  // No request leaves before the server has said SETTINGS: one that speaks another protocol would find the client's
+  // bytes behind a preface that it does not know, and could take them for a request that nobody has judged.
+  nghttp2_option_set_peer_max_concurrent_streams(option.get(), 0);
   const auto make = role == Role::kServer ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
   if (make(&session_, callbacks.get(), this, option.get()) != 0) throw std::bad_alloc();
   const bool server = role == Role::kServer;
@@ -225,7 +228,8 @@ std::string Http2Session::output(size_t most) {
     if (size == 0) break;
     made.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
   }
-  if (made.empty() && std::exchange(waiting_heads_, 0) != 0) ++changes_;
+  // Before the other end has spoken, requests stay in the library's queue.
+  if (made.empty() && met_ && std::exchange(waiting_heads_, 0) != 0) ++changes_;
   return made;
 }
 
@@ -239,6 +243,7 @@ bool Http2Session::is_full() const {
 }
 
 size_t Http2Session::most_streams() const {
+  if (!met_) return Http2Limits::kStreams;
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 

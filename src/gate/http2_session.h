@@ -90,7 +90,7 @@ class Http2Session {
   // Too much waits to be sent: whatever makes more of it has to wait.
   bool is_full() const;
 
-  // That the other end takes at a time.
+  // That the other end takes at a time. Before it has said so they wait here.
   size_t most_streams() const;
 
   // Differs when one of the methods below was called since, or it is less full.

@@ -107,6 +107,24 @@ TEST_F(Http2Sessions, SpeaksHttp1WhereTheServerDoes) {
   EXPECT_EQ(state->http2_connections, 0U);
 }
 
+TEST_F(Http2Sessions, SaysThatThereIsNoPlaceToWhoSpeaksNothingElse) {
+  state->http2_connections = 256;
+  std::string problem;
+  run(
+      [&, this]() -> Task {
+        try {
+          std::vector<std::string> paths{"/ok"};
+          co_await guest_asks_by_tls2(kAlpnHttp2, std::move(paths));
+        } catch (const base::Error& error) {
+          problem = error.problem();
+        }
+      },
+      []() -> Task { co_return; });
+  EXPECT_NE(problem, "");
+  EXPECT_EQ(session->refusal(), "there are too many connections with HTTP/2 at a time (256)");
+  EXPECT_EQ(state->http2_connections, 256U);
+}
+
 TEST_F(Http2Sessions, SpeaksHttp1WhereTheClientDoes) {
   run([this] { return guest_asks_by_tls2(kAlpnHttp1, {"/ok"}); }, [this] { return server_answers_by_tls2(kAlpnBoth); });
   EXPECT_EQ(agreed, "http/1.1");

@@ -73,6 +73,12 @@ void Http2Streams::answer(Exchange& exchange, int status, const std::string& tex
   client_.answer(exchange.client_stream, answer.head, exchange.down.bytes.empty());
 }
 
+void Http2Streams::count_wasted() {
+  if (calm_.wasted(Http2Calm::Clock::now()) || !failure_.empty()) return;
+  failure_ = "the client begins requests that come to nothing too fast (rapid reset, or refusals)";
+  client_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 // What the client has sent is no whole request, and must not be taken for one.
 void Http2Streams::spoil(Exchange& exchange, const std::string& problem) {
   if (exchange.own) return;

@@ -89,7 +89,6 @@ class Http2Streams {
     void request(int32_t stream, const Http2Head& head);
     void pass_on(const ExchangePtr& exchange, const HttpHead& head, const Http2Head& read);
     void trailers(Exchange& exchange, const Http2Head& head);
-    void count_taken_back();
     Http2Streams& all_;
   };
 
@@ -118,6 +117,7 @@ class Http2Streams {
   void spoil(Exchange& exchange, const std::string& problem);
   void server_failed(Exchange& exchange, const std::string& problem);
   void part_from_client(Exchange& exchange);
+  void count_wasted();
   void drop_up(Exchange& exchange);
   void drop_down(Exchange& exchange);
   Http2Piece take(Body& body, std::span<uint8_t> into);

@@ -36,6 +36,7 @@ TlsTermination& termination_of(Gate::State& state) {
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // Each may hold some megabytes for those who do not read (Http2Limits).
 constexpr size_t kMostHttp2Connections = 256;
+constexpr const char* kTooManyHttp2 = "there are too many connections with HTTP/2 at a time (256)";
 
 bool offers(const ClientHello& hello, std::string_view protocol) {
   return std::find(hello.alpn.begin(), hello.alpn.end(), protocol) != hello.alpn.end();
@@ -98,7 +99,7 @@ asio::awaitable<void> HttpSession::serve_plain(Opening opening) {
   if (opening.bytes.starts_with(kHttp2Preface)) {
     server.version = Version::k2;
     if (!take_http2_place()) {
-      refuse("there are too many connections with HTTP/2 at a time");
+      refuse(kTooManyHttp2);
       co_return;
     }
   }
@@ -155,6 +156,10 @@ asio::awaitable<void> HttpSession::serve_tls(Opening opening) {
       abort();
     });
     const Offer offer = offer_of(opening.hello.hello());
+    if (offer.crowded && !offer.http1) {
+      refuse(kTooManyHttp2);
+      co_return;
+    }
     if (offer.http1 || offer.http2) server = co_await meet_server(tls, offer);
     if (server.version == Version::k1) http2_place_.reset();
     client = co_await meet_client(tls, std::move(opening), server.version);
@@ -165,7 +170,10 @@ asio::awaitable<void> HttpSession::serve_tls(Opening opening) {
 // Without ALPN HTTP/1.1 is meant. HTTP/2 only while there is room for it: those who offer both use the other one then.
 HttpSession::Offer HttpSession::offer_of(const ClientHello& hello) {
   Offer offer{.http1 = hello.alpn.empty() || offers(hello, "http/1.1")};
-  offer.http2 = offers(hello, "h2") && take_http2_place();
+  if (offers(hello, "h2")) {
+    offer.http2 = take_http2_place();
+    offer.crowded = !offer.http2;
+  }
   return offer;
 }
 

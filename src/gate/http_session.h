@@ -58,6 +58,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   struct Offer {
     bool http1 = false;
     bool http2 = false;
+    bool crowded = false;  // there is no place for another connection with HTTP/2
   };
   struct Server {
     ByteStreamPtr stream = {};      // none:
