@@ -30,12 +30,16 @@
 namespace caisson::gate {
 
 struct GateLimits {
-  size_t connections = 4096;      // TCP connections and flows of datagrams at a time
+  size_t connections = 4096;  // TCP connections and flows of datagrams at a time
+  // What the user can do about that number.
+  std::string connections_hint = "--net-connections";
   size_t datagram_flows = 512;    // of those
   uint64_t bytes_per_second = 0;  // both ways together; 0: no limit
   uint64_t total_bytes = 0;       // both ways together; 0: no limit
   std::chrono::seconds idle_datagrams{60};
-  std::chrono::seconds for_answers{30};  // to questions (Default::kAsk)
+  std::chrono::seconds for_answers{30};    // to questions (Default::kAsk)
+  std::chrono::milliseconds hello{30000};  // for a ClientHello, from its first byte
+  size_t held_bytes = 32U << 20;           // of all ClientHellos and heads of requests that have begun (held_bytes.h)
 };
 
 class LocalAuthority;

@@ -10,6 +10,7 @@
 #include "gate/budget.h"
 #include "gate/dial.h"
 #include "gate/gate.h"
+#include "gate/held_bytes.h"
 #include "gate/names.h"
 #include "gate/proxy.h"
 #include "link/services.h"
@@ -76,13 +77,15 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
         options(std::move(gate_options)),
         names(options.random),
         questions(runs_on, options.limits.for_answers),
-        budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes) {}
+        budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes),
+        held(std::make_shared<HeldBytes>(options.limits.held_bytes)) {}
 
   asio::any_io_executor executor;
   GateOptions options;
   NameTable names;
   Questions questions;
   Budget budget;
+  std::shared_ptr<HeldBytes> held;
   std::shared_ptr<TlsTermination> termination;  // http_session.h
   Refusals refusals;
   std::map<std::string, uint16_t> half_refused;  // resolver.cc

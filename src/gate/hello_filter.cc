@@ -2,11 +2,21 @@
 
 #include "gate/hello_filter.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "gate/host_name.h"
 
 namespace caisson::gate {
+
+bool HelloFilter::lets_by(link::Way way, size_t bytes) {
+  if (way == link::Way::kFromStream) {
+    if (stage_ != Stage::kDecided) return false;
+    forget();
+  }
+  return budget_.spend_at_once(bytes);
+}
 
 asio::awaitable<std::span<const uint8_t>> HelloFilter::pass(link::Way way, std::span<const uint8_t> bytes) {
   co_await budget_.spend(bytes.size());
@@ -17,9 +27,37 @@ asio::awaitable<std::span<const uint8_t>> HelloFilter::pass(link::Way way, std::
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   kept_.erase(0, passed_);
+  passed_ = 0;
+  hold(kept_.size() + text.size());
   kept_ += text;
   passed_ = look(text);
+  watch();
   co_return std::span(reinterpret_cast<const uint8_t*>(kept_.data()), passed_);
+}
+
+// The reader has them, too.
+void HelloFilter::hold(size_t bytes) {
+  try {
+    held_.set(2 * bytes);
+  } catch (const base::Error& error) {
+    object(error.problem());
+  }
+}
+
+// A hello that has begun has to come to its end. One that has not costs nothing.
+void HelloFilter::watch() {
+  if (stage_ != Stage::kFirst && stage_ != Stage::kSecond) {
+    dog_.reset();
+    (void)std::exchange(reader_, {});  // gives its memory back, which an assignment would not
+    held_.set(kept_.size());
+    return;
+  }
+  if (dog_) return;
+  dog_.emplace(budget_.executor());
+  dog_->arm(limits_.time, [this] {
+    objection_ = "its TLS ClientHello took too long";
+    if (limits_.end) limits_.end();
+  });
 }
 
 // How many of the bytes that are kept may pass; `text` is their end, which is new.
@@ -68,9 +106,10 @@ bool HelloFilter::hello_ends(std::string_view text) {
 
 // What was kept is of no use any more, and there may be thousands of connections.
 void HelloFilter::forget() {
-  if (kept_.capacity() == 0) return;
+  if (kept_.empty()) return;
   std::string().swap(kept_);
-  reader_ = {};
+  passed_ = 0;
+  held_.release();
 }
 
 std::string hello_objection(const ClientHello& hello, const HelloRules& rules) {

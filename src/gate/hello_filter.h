@@ -5,12 +5,17 @@
 // an allowed name would open every other site of the same server.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gate/budget.h"
+#include "gate/held_bytes.h"
 #include "gate/second_hello.h"
 #include "gate/tls_hello.h"
+#include "gate/watchdog.h"
 #include "link/relay.h"
 
 namespace caisson::gate {
@@ -26,15 +31,25 @@ struct HelloRules {
 // Why the connection is not let through, "" where it is.
 std::string hello_objection(const ClientHello& hello, const HelloRules& rules);
 
+// How much a hello that is not whole may cost.
+struct HelloLimits {
+  std::chrono::milliseconds time;        // from its first byte
+  std::shared_ptr<HeldBytes> held = {};  // may be null
+  std::function<void()> end = {};        // ends the connection from elsewhere than pass()
+};
+
 // Also counts the bytes in the sandbox's budget. One connection.
 class HelloFilter final : public link::RelayFilter {
  public:
-  HelloFilter(std::shared_ptr<void> keeps_alive, Budget& budget, HelloRules rules)
+  HelloFilter(std::shared_ptr<void> keeps_alive, Budget& budget, HelloRules rules, HelloLimits limits)
       : keeps_alive_(std::move(keeps_alive)),
         budget_(budget),
         rules_(std::move(rules)),
+        limits_(std::move(limits)),
+        held_(limits_.held),
         stage_(rules_.name.empty() ? Stage::kDecided : Stage::kFirst) {}
 
+  bool lets_by(link::Way way, size_t bytes) override;
   asio::awaitable<std::span<const uint8_t>> pass(link::Way way, std::span<const uint8_t> bytes) override;
 
   // Why the connection was ended by this filter, "" when it was not.
@@ -45,12 +60,17 @@ class HelloFilter final : public link::RelayFilter {
 
   size_t look(std::string_view text);
   bool hello_ends(std::string_view text);
+  void hold(size_t bytes);
+  void watch();
   void forget();
   void object(std::string why);
 
   std::shared_ptr<void> keeps_alive_;  // the owner of `budget`
   Budget& budget_;
   HelloRules rules_;
+  HelloLimits limits_;
+  Held held_;
+  std::optional<Watchdog> dog_;  // there while a hello is not whole
   ClientHelloReader reader_;
   SecondHelloScan scan_{false};
   std::string kept_;   // what arrived and has not passed, and what the last call has let pass

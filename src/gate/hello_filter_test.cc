@@ -28,19 +28,24 @@ const std::string kEarlyData = extension(42, "");
 class Filter : public testing::Test {
  protected:
   // What passes of these pieces, one after the other.
-  std::string pass(const std::vector<std::string>& pieces) {
+  std::string pass(const std::vector<std::string>& pieces) { return pass(pieces, filter); }
+  std::string pass(const std::vector<std::string>& pieces, HelloFilter& through) {
     std::string passed;
     for (const std::string& piece : pieces) {
       auto give = [&]() -> asio::awaitable<void> {
         const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(piece.data()), piece.size());
-        const std::span<const uint8_t> out = co_await filter.pass(link::Way::kFromStream, bytes);
+        const std::span<const uint8_t> out = co_await through.pass(link::Way::kFromStream, bytes);
         passed.append(reinterpret_cast<const char*>(out.data()), out.size());
       };
       try {
         std::exception_ptr failed;
-        asio::co_spawn(io, give(), [&](std::exception_ptr error) { failed = error; });
+        bool done = false;
+        asio::co_spawn(io, give(), [&](std::exception_ptr error) {
+          failed = error;
+          done = true;
+        });
         io.restart();
-        io.run();
+        while (!done) io.run_one();
         if (failed) std::rethrow_exception(failed);
       } catch (const base::Error&) {
         break;
@@ -56,7 +61,10 @@ class Filter : public testing::Test {
 
   asio::io_context io;
   Budget budget{io.get_executor(), 0, 0};
-  HelloFilter filter{nullptr, budget, {.name = "good.example"}};
+  std::shared_ptr<HeldBytes> account = std::make_shared<HeldBytes>(2000);
+  HelloLimits limits{.time = std::chrono::minutes(10), .held = account, .end = [this] { ended = true; }};
+  HelloFilter filter{nullptr, budget, {.name = "good.example"}, limits};
+  bool ended = false;
 };
 
 TEST_F(Filter, LetsTheNameByAndWhatFollows) {
@@ -105,6 +113,55 @@ TEST_F(Filter, LeavesEncryptedMessagesAlone) {
   const std::string more = record(message(server_name("bad.example")));
   EXPECT_EQ(pass({more}), more);
   EXPECT_EQ(filter.objection(), "");
+}
+
+TEST_F(Filter, EndsAHelloThatTakesTooLong) {
+  limits.time = std::chrono::milliseconds(1);
+  HelloFilter hasty(nullptr, budget, {.name = "good.example"}, limits);
+  const std::string begun = hello("good.example").substr(0, 10);
+  EXPECT_EQ(pass({begun}, hasty), "");
+  io.restart();
+  io.run();
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(hasty.objection(), "its TLS ClientHello took too long");
+}
+
+TEST_F(Filter, EndsASecondHelloThatTakesTooLong) {
+  limits.time = std::chrono::milliseconds(1);
+  HelloFilter hasty(nullptr, budget, {.name = "good.example"}, limits);
+  const std::string first = hello("good.example");
+  EXPECT_EQ(pass({first, first.substr(0, 20)}, hasty), first);
+  io.restart();
+  io.run();
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(Filter, LeavesTheTimeToWhatIsNoHello) {
+  limits.time = std::chrono::milliseconds(1);
+  HelloFilter hasty(nullptr, budget, {.name = "good.example"}, limits);
+  const std::string all = hello("good.example") + record("\1\2anything");
+  EXPECT_EQ(pass({all}, hasty), all);
+  io.restart();
+  EXPECT_EQ(io.run(), 0U);  // nothing waits
+  EXPECT_FALSE(ended);
+}
+
+TEST_F(Filter, HoldsNoMoreThanTheAccountOfAllConnectionsHas) {
+  const std::string long_hello = hello("good.example", extension(1, std::string(700, 'x')));
+  const std::string begun = long_hello.substr(0, 600);
+  EXPECT_EQ(pass({begun}), "");
+  EXPECT_EQ(account->held(), 1200U);
+  {
+    HelloFilter another(nullptr, budget, {.name = "good.example"}, limits);
+    EXPECT_EQ(pass({begun}, another), "");
+    EXPECT_THAT(another.objection(), HasSubstr("too much is held"));
+    EXPECT_EQ(account->held(), 1200U);
+  }
+  EXPECT_EQ(pass({long_hello.substr(600)}), long_hello);
+  EXPECT_EQ(filter.objection(), "");
+  const std::string data = record("data", 23);
+  EXPECT_EQ(pass({data, "more"}), data + "more");
+  EXPECT_EQ(account->held(), 0U);
 }
 
 TEST_F(Filter, LeavesWhatIsNoTlsAlone) {

@@ -237,6 +237,33 @@ TEST_F(Http1Proxy, EndsAHeadThatComesTooSlowly) {
   EXPECT_EQ(end.failure, "a request's head took too long");
 }
 
+TEST_F(Http1Proxy, HoldsNoMoreOfHeadsThanTheAccountOfAllConnectionsHas) {
+  options.held = std::make_shared<HeldBytes>(4096);
+  Held others(options.held);
+  others.set(4050);
+  run({[this]() -> link::Task {
+    co_await send(client, "GET /ok HTTP/1.1\r\nHost: a.com\r\nX: 0123456789");
+    client_got = co_await receive_all(client);
+  }});
+  EXPECT_EQ(client_got, "(broken)");
+  EXPECT_THAT(end.failure, HasSubstr("too much is held"));
+  EXPECT_EQ(options.held->held(), 4050U);
+}
+
+TEST_F(Http1Proxy, GivesBackWhatItHeldOfAHeadThatWasPassedOn) {
+  options.held = std::make_shared<HeldBytes>(4096);
+  size_t while_answering = 1;
+  run({[this] { return client_says(std::string(kHead) + "\r\n"); },
+       [&, this]() -> link::Task {
+         server_got = co_await receive_until(server, "\r\n\r\n");
+         while_answering = options.held->held();
+         co_await send(server, kOk);
+       }});
+  EXPECT_THAT(client_got, StartsWith(kOkPassed));
+  EXPECT_EQ(while_answering, 0U);
+  EXPECT_EQ(options.held->held(), 0U);
+}
+
 TEST_F(Http1Proxy, EndsAnAnswersHeadThatComesTooSlowly) {
   options.limits.head = std::chrono::milliseconds(20);
   run({[this] { return client_says(std::string(kHead) + "\r\n"); },

@@ -15,6 +15,8 @@ Http1Connection::Http1Connection(const asio::any_io_executor& executor, ByteStre
       options_(std::move(options)),
       from_client_(client_),
       from_server_(server_),
+      client_head_(options_.held),
+      server_head_(options_.held),
       client_dog_(executor),
       server_dog_(executor),
       changed_(executor),

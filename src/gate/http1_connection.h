@@ -13,6 +13,7 @@
 #include "gate/http1_body.h"
 #include "gate/http1_input.h"
 #include "gate/http1_proxy.h"
+#include "gate/http1_write.h"
 #include "gate/watchdog.h"
 #include "link/event.h"
 
@@ -47,6 +48,7 @@ class Http1Connection {
   asio::awaitable<bool> one_request();
   asio::awaitable<bool> handle(HttpHead head);
   asio::awaitable<bool> pass_on(HttpHead head, HttpRecord record);
+  asio::awaitable<void> pass_head(HttpHead head);
   asio::awaitable<std::string> pass_body(BodyFraming framing);
   asio::awaitable<void> spoilt(std::string problem);
   asio::awaitable<void> tunnel_to_server();
@@ -57,6 +59,7 @@ class Http1Connection {
   // http1_responses.cc
   asio::awaitable<bool> one_response();
   asio::awaitable<bool> final_response(HttpResponseHead head);
+  asio::awaitable<void> pass_answers_head(HttpResponseHead head, ResponseForm form);
   asio::awaitable<bool> pass_answer(BodyFraming framing);
   asio::awaitable<void> switch_protocols(HttpResponseHead head);
   asio::awaitable<void> server_failed(std::string problem);
@@ -77,6 +80,8 @@ class Http1Connection {
   HttpOptions options_;
   HttpInput from_client_;
   HttpInput from_server_;
+  Held client_head_;  // until it was passed on
+  Held server_head_;
   Watchdog client_dog_;
   Watchdog server_dog_;
   link::Event changed_;

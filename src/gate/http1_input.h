@@ -4,11 +4,15 @@
 #pragma once
 
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gate/byte_stream.h"
 
 namespace caisson::gate {
+
+// What a head that is being read costs: its bytes, and its fields.
+inline constexpr size_t kCopiesOfHead = 2;
 
 class HttpInput {
  public:
@@ -37,20 +41,29 @@ class HttpInput {
 };
 
 // Feeds a reader of heads until it needs no more. False: the stream ended first (also within the head: then the
-// reader has been fed). `begun` is called at the first byte. Uses up the bytes of the head only.
-template <typename Reader, typename Begun>
-asio::awaitable<bool> read_http_head(HttpInput& input, Reader& reader, Begun begun) {
+// reader has been fed). `arrived` is called before the reader is fed, with how many bytes it has had and how many more
+// it gets. Uses up the bytes of the head only.
+template <typename Reader, typename Arrived>
+asio::awaitable<bool> read_http_head(HttpInput& input, Reader& reader, Arrived arrived) {
   size_t fed = 0;
   while (reader.state() == Reader::State::kNeedMore) {
     const std::string_view bytes = co_await input.peek();
     if (bytes.empty()) co_return false;
-    if (fed == 0) begun();
+    arrived(fed, bytes.size());
     reader.feed(bytes);
     const bool whole = reader.state() == Reader::State::kHead;
     input.consume(whole ? reader.head().size - fed : bytes.size());
     fed += bytes.size();
   }
   co_return true;
+}
+
+// The head that was read. The reader's memory goes with it, which an assignment would keep. (A function of its own: g++
+// 12 makes the frame of a coroutine that does this too large for its own warnings.)
+template <typename Reader>
+[[gnu::noinline]] auto take_head(Reader& reader) {
+  const Reader read = std::exchange(reader, {});
+  return read.head();
 }
 
 }  // namespace caisson::gate

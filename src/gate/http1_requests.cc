@@ -30,13 +30,14 @@ asio::awaitable<void> Http1Connection::requests() {
 asio::awaitable<bool> Http1Connection::one_request() {
   bite_after(client_dog_, options_.limits.idle, "no request came for too long");
   bool any = false;
-  auto begun = [&] {
+  auto arrived = [&](size_t before, size_t more) {
     if (closing_) return;
-    any = true;
+    client_head_.set(kCopiesOfHead * (before + more));
+    if (std::exchange(any, true)) return;
     bite_after(client_dog_, options_.limits.head, "a request's head took too long");
   };
   HttpHeadReader reader;
-  const bool whole = co_await read_http_head(from_client_, reader, begun);
+  const bool whole = co_await read_http_head(from_client_, reader, arrived);
   if (closing_) co_return false;
   client_dog_.disarm();
   if (!whole) {
@@ -45,7 +46,7 @@ asio::awaitable<bool> Http1Connection::one_request() {
   }
   switch (reader.state()) {
     case HttpHeadReader::State::kHead: {
-      HttpHead head = reader.head();
+      HttpHead head = take_head(reader);
       co_return co_await handle(std::move(head));
     }
     case HttpHeadReader::State::kRefused: {
@@ -83,9 +84,8 @@ asio::awaitable<bool> Http1Connection::pass_on(HttpHead head, HttpRecord record)
   exchange_->last = head.minor_version == 0 || any_has_member(head.fields, "connection", "close");
   exchange_->upgrades = head.upgrade == "websocket" && head.method == "GET" && head.minor_version == 1 &&
                         framing.kind == BodyFraming::Kind::kNone;
-  const std::string text = write_request_head(
-      head, {.host = authority_of(options_), .upgrades = exchange_->upgrades, .last = exchange_->last});
-  co_await to_server(text);
+  co_await pass_head(std::move(head));
+  client_head_.release();
   std::string problem = co_await pass_body(framing);
   if (!problem.empty()) {
     co_await spoilt(std::move(problem));
@@ -99,6 +99,12 @@ asio::awaitable<bool> Http1Connection::pass_on(HttpHead head, HttpRecord record)
   if (tunnel) co_await tunnel_to_server();
   finish_exchange();
   co_return !tunnel;
+}
+
+asio::awaitable<void> Http1Connection::pass_head(HttpHead head) {
+  const std::string text = write_request_head(
+      head, {.host = authority_of(options_), .upgrades = exchange_->upgrades, .last = exchange_->last});
+  co_await to_server(text);
 }
 
 // Returns what is wrong with it.

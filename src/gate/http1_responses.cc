@@ -29,14 +29,17 @@ asio::awaitable<bool> Http1Connection::one_response() {
     co_await nothing_was_asked(first.empty());
     co_return false;
   }
-  auto begun = [this] { bite_after(server_dog_, options_.limits.head, "the head of an answer took too long"); };
+  auto arrived = [this](size_t before, size_t more) {
+    server_head_.set(kCopiesOfHead * (before + more));
+    if (before == 0) bite_after(server_dog_, options_.limits.head, "the head of an answer took too long");
+  };
   HttpResponseReader reader;
-  const bool whole = co_await read_http_head(from_server_, reader, begun);
+  const bool whole = co_await read_http_head(from_server_, reader, arrived);
   server_dog_.disarm();
   if (closing_) co_return false;
   if (!whole) throw base::Error("the server ended the connection before it answered");
   if (reader.state() != HttpResponseReader::State::kHead) throw base::Error(reader.problem());
-  HttpResponseHead head = reader.head();
+  HttpResponseHead head = take_head(reader);
   if (head.status >= 200) co_return co_await final_response(std::move(head));
   if (head.status == 101) {
     co_await switch_protocols(std::move(head));
@@ -44,9 +47,8 @@ asio::awaitable<bool> Http1Connection::one_response() {
   }
   // HTTP/1.0 knows no interim answers (RFC 9110, section 15.2).
   if (exchange_->minor_version == 1) {
-    const std::string text = write_response_head(head, ResponseForm());
     exchange_->answering = true;
-    co_await to_client(text);
+    co_await pass_answers_head(std::move(head), ResponseForm());
     if (exchange_) exchange_->answering = false;
   }
   co_return !closing_;
@@ -61,8 +63,7 @@ asio::awaitable<bool> Http1Connection::final_response(HttpResponseHead head) {
   form.last = exchange_->last || head.closes || server_gone_ || form.framing.kind == BodyFraming::Kind::kUntilClose;
   exchange_->begun = true;
   exchange_->record.status = head.status;
-  const std::string text = write_response_head(head, form);
-  co_await to_client(text);
+  co_await pass_answers_head(std::move(head), form);
   const bool whole = co_await pass_answer(form.framing);
   if (!whole) co_return false;
   // What is there beyond the answer was asked for by nobody. It must not become the answer to the next request.
@@ -72,6 +73,12 @@ asio::awaitable<bool> Http1Connection::final_response(HttpResponseHead head) {
   if (!more) co_await end_client();
   changed_.notify_all();
   co_return more;
+}
+
+asio::awaitable<void> Http1Connection::pass_answers_head(HttpResponseHead head, ResponseForm form) {
+  const std::string text = write_response_head(head, form);
+  co_await to_client(text);
+  server_head_.release();
 }
 
 // False: the connection is closing.
@@ -110,6 +117,7 @@ asio::awaitable<void> Http1Connection::switch_protocols(HttpResponseHead head) {
   exchange_->record.status = head.status;
   const std::string text = write_switch_head(head);
   co_await to_client(text);
+  server_head_.release();
   exchange_->answered = true;
   any_answered_ = true;
   changed_.notify_all();

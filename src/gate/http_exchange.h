@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "gate/held_bytes.h"
 #include "gate/http_head.h"
 #include "gate/policy.h"
 
@@ -46,6 +47,7 @@ struct HttpOptions {
   // Why no request can be passed on ("its certificate has expired"): those that are allowed are answered with it.
   std::string no_server = {};
   HttpLimits limits = {};
+  std::shared_ptr<HeldBytes> held = {};  // the account of heads that are not whole; may be null
 };
 
 struct HttpEnd {

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "gate/hello_filter.h"
+#include "gate/http1_input.h"
 #include "gate/watchdog.h"
 
 namespace caisson::gate {
@@ -65,7 +66,7 @@ HttpSession::HttpSession(StatePtr state, Target target, uint64_t id)
 
 asio::awaitable<link::RelayEnd> HttpSession::serve(link::StreamPtr stream, std::shared_ptr<link::Descriptor> socket) {
   guest_ = std::make_shared<GuestEnd>(std::move(stream), state_, state_->budget);
-  server_ = std::make_shared<SocketEnd>(socket);
+  server_ = std::make_shared<ServerEnd>(socket, guest_);
   try {
     co_await serve_ends(socket);
   } catch (const base::Error& error) {
@@ -103,7 +104,7 @@ asio::awaitable<void> HttpSession::serve_plain(Opening opening) {
       co_return;
     }
   }
-  ByteStreamPtr client = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_);
+  ByteStreamPtr client = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_, std::move(opening.held));
   co_await serve_requests(std::move(client), std::move(server), Scheme::kHttp);
 }
 
@@ -112,13 +113,14 @@ asio::awaitable<HttpSession::Opening> HttpSession::first_bytes() {
   const HttpLimits limits;
   Watchdog dog(state_->executor);
   dog.arm(limits.idle, [this] { abort(); });
-  Opening opening;
+  Opening opening{.bytes = {}, .hello = {}, .held = Held(state_->held)};
   std::vector<uint8_t> buffer(kFirstBytes);
   while (opening.hello.state() == ClientHelloReader::State::kNeedMore || may_become_preface(opening.bytes)) {
     const size_t got = co_await guest_->read_some(buffer);
     if (got == 0) break;
     if (!std::exchange(guest_spoke_, true)) dog.arm(limits.head, [this] { abort(); });
     const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), got);
+    opening.held.set(kCopiesOfHead * (opening.bytes.size() + got));
     opening.bytes += bytes;
     opening.hello.feed(bytes);
   }
@@ -216,7 +218,7 @@ asio::awaitable<ByteStreamPtr> HttpSession::meet_client(TlsTermination& tls, Ope
   take_protocols(*ssl, version == Version::k2 ? kAlpnHttp2 : kAlpnHttp1);
   const ClientHello& hello = opening.hello.hello();
   const bool common = hello.alpn.empty() || offers(hello, version == Version::k2 ? "h2" : "http/1.1");
-  ByteStreamPtr below = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_);
+  ByteStreamPtr below = std::make_shared<PrefixedStream>(std::move(opening.bytes), guest_, std::move(opening.held));
   const auto stream = std::make_shared<TlsStream>(state_->executor, std::move(below), std::move(ssl));
   try {
     co_await stream->handshake();
@@ -233,6 +235,7 @@ asio::awaitable<void> HttpSession::serve_requests(ByteStreamPtr client, Server s
   options.port = target_.port;
   options.usual_port = scheme == Scheme::kHttp ? kHttpPort : kHttpsPort;
   options.no_server = std::move(server.problem);
+  options.held = state_->held;
   const bool is_http2 = server.version == Version::k2;
   options.judge = [this, is_http2](std::string_view method, const CanonicalPath& path) {
     Verdict verdict = judge(state_->options.policy, method, path);

@@ -50,7 +50,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
  private:
   struct Opening {
     std::string bytes;
-    ClientHelloReader hello;
+    ClientHelloReader hello;  // has them, too
+    Held held;
   };
   enum class Scheme : uint8_t { kHttp, kHttps };
   enum class Version : uint8_t { k1, k2 };
@@ -89,7 +90,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   uint64_t id_;
   std::string host_;  // the target's name or address
   std::shared_ptr<GuestEnd> guest_;
-  std::shared_ptr<SocketEnd> server_;
+  std::shared_ptr<ServerEnd> server_;
   bool guest_spoke_ = false;
   std::optional<std::pair<std::string, CanonicalPath>> under_way_;  // the request of HTTP/1
   std::shared_ptr<Http2Connection> http2_;

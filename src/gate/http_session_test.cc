@@ -41,6 +41,16 @@ TEST_F(HttpSessions, JudgesPlainRequests) {
   EXPECT_EQ(state->refusals.count, 0U);
 }
 
+// Of HTTP/2's compressed heads a few bytes can stand for many at the other side.
+TEST_F(HttpSessions, CountTheBytesOfTheSideWithMore) {
+  target.port = 80;
+  const std::string terse = "GET /ok HTTP/1.1\r\nHost:a.com\r\nConnection:close\r\nA:1\r\nB:2\r\n\r\n";
+  run([&, this] { return guest_asks(terse); }, [this] { return server_answers(); });
+  ASSERT_GT(server_got.size(), terse.size());
+  ASSERT_GT(kAnswerPassed.size(), kAnswer.size());
+  EXPECT_EQ(state->budget.spent(), server_got.size() + kAnswerPassed.size());
+}
+
 TEST_F(HttpSessions, CountsRefusedRequestsWithTheRuleThatWouldAllowThem) {
   target.port = 8080;
   run([this] { return guest_asks("POST /no?secret HTTP/1.1\r\nHost: a.com:8080\r\n\r\n"); },

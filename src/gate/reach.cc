@@ -50,7 +50,7 @@ asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t 
   if (state->budget.used_up()) throw Refused::by_limit(state->budget.used_up_words());
   if (state->connections > state->options.limits.connections)
     throw Refused::by_limit("the limit of " + std::to_string(state->options.limits.connections) +
-                            " connections at a time is reached (--net-connections)");
+                            " connections at a time is reached (" + state->options.limits.connections_hint + ")");
   Allowed allowed = co_await judge(state, target);
   target.once = allowed.once;
   base::Json details = describe(target, allowed);

@@ -7,6 +7,7 @@
 
 #include "gate/budget.h"
 #include "gate/byte_stream.h"
+#include "gate/held_bytes.h"
 #include "link/descriptor.h"
 #include "link/session.h"
 
@@ -16,7 +17,7 @@ namespace caisson::gate {
 class GuestEnd final : public ByteStream {
  public:
   GuestEnd(link::StreamPtr stream, std::shared_ptr<void> keeps_alive, Budget& budget)
-      : stream_(std::move(stream)), keeps_alive_(std::move(keeps_alive)), budget_(budget) {}
+      : stream_(std::move(stream)), keeps_alive_(std::move(keeps_alive)), up_(budget), down_(budget) {}
 
   asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
   asio::awaitable<void> write(std::span<const uint8_t> from) override;
@@ -26,11 +27,14 @@ class GuestEnd final : public ByteStream {
 
   uint64_t from_guest_bytes() const { return from_guest_bytes_; }
   uint64_t to_guest_bytes() const { return to_guest_bytes_; }
+  Toll& up() { return up_; }
+  Toll& down() { return down_; }
 
  private:
   link::StreamPtr stream_;
-  std::shared_ptr<void> keeps_alive_;  // the owner of `budget`
-  Budget& budget_;
+  std::shared_ptr<void> keeps_alive_;  // the owner of the budget
+  Toll up_;
+  Toll down_;
   uint64_t from_guest_bytes_ = 0;
   uint64_t to_guest_bytes_ = 0;
 };
@@ -52,10 +56,29 @@ class SocketEnd final : public ByteStream {
   std::shared_ptr<link::Descriptor> socket_;
 };
 
+// The server's end of a guest's connection whose bytes are not passed on as they are.
+class ServerEnd final : public ByteStream {
+ public:
+  ServerEnd(std::shared_ptr<link::Descriptor> socket, std::shared_ptr<GuestEnd> guest)
+      : socket_(std::move(socket)), guest_(std::move(guest)) {}
+
+  asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
+  asio::awaitable<void> write(std::span<const uint8_t> from) override;
+  asio::awaitable<void> shutdown_write() override { return socket_.shutdown_write(); }
+  void abort() override { socket_.abort(); }
+  void close() override { socket_.close(); }
+
+ private:
+  SocketEnd socket_;
+  std::shared_ptr<GuestEnd> guest_;
+};
+
 // A stream from which some bytes were read already: they are read once more.
 class PrefixedStream final : public ByteStream {
  public:
-  PrefixedStream(std::string prefix, ByteStreamPtr rest) : prefix_(std::move(prefix)), rest_(std::move(rest)) {}
+  // `held`: what is counted for the prefix, until it was read.
+  PrefixedStream(std::string prefix, ByteStreamPtr rest, Held held)
+      : prefix_(std::move(prefix)), rest_(std::move(rest)), held_(std::move(held)) {}
 
   asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
   asio::awaitable<void> write(std::span<const uint8_t> from) override { return rest_->write(from); }
@@ -66,6 +89,7 @@ class PrefixedStream final : public ByteStream {
  private:
   std::string prefix_;
   ByteStreamPtr rest_;
+  Held held_;
 };
 
 }  // namespace caisson::gate

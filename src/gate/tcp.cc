@@ -23,7 +23,13 @@ struct Passed {
 };
 
 asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target target, Dialled dialled) {
-  const auto filter = std::make_shared<HelloFilter>(state, state->budget, hello_rules(*state, target));
+  HelloLimits limits{.time = state->options.limits.hello, .held = state->held};
+  limits.end = [stream, socket = dialled.socket] {
+    stream->reset();
+    link::abort_socket(*socket);
+  };
+  const auto filter =
+      std::make_shared<HelloFilter>(state, state->budget, hello_rules(*state, target), std::move(limits));
   Passed passed;
   passed.end = co_await link::relay(stream, dialled.socket, filter);
   passed.refusal = filter->objection();
