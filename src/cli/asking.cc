@@ -31,8 +31,8 @@ constexpr std::string_view kPrompt =
 
 }  // namespace
 
-Asking::Asking(int connection, std::string early_bytes, int input, int screen)
-    : connection_(connection), input_(input), screen_(screen), received_(std::move(early_bytes)) {
+Asking::Asking(int connection, std::string early_bytes, int input, int screen, std::function<Clock::time_point()> now)
+    : connection_(connection), input_(input), screen_(screen), now_(std::move(now)), received_(std::move(early_bytes)) {
   if (connection_ >= 0) base::set_nonblocking(connection_, true);
   read_lines();
 }
@@ -91,11 +91,23 @@ void Asking::show(bool raw) {
   }
   if (questions_.empty()) return;
   shown_ = questions_.front();
-  typed_.clear();
-  ::tcflush(input_, TCIFLUSH);
+  prompt_at_ = now_() + kReadBefore;
   print(std::string(kTakeScreen));
   print(fmt::format("\ncaisson: the sandbox wants to connect to {}, and no rule speaks of that ({} s to answer)\n",
                     base::in_quotes(shown_->target), shown_->seconds));
+}
+
+int Asking::patience_ms() const {
+  if (!shown_ || !prompt_at_) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*prompt_at_ - now_());
+  return static_cast<int>(std::max<int64_t>(0, left.count()));
+}
+
+void Asking::tick() {
+  if (patience_ms() != 0) return;
+  prompt_at_.reset();
+  typed_.clear();
+  ::tcflush(input_, TCIFLUSH);
   prompt();
 }
 
@@ -104,14 +116,21 @@ void Asking::prompt() const {
   print(fmt::format("{}: {}", base::in_quotes(shown_->target), kPrompt));
 }
 
-std::optional<Asking::Reply> Asking::finish(const char* answer) {
-  Reply reply{.id = shown_->id, .answer = answer};
-  print(
-      fmt::format("caisson: {} {}\n", reply.answer == "deny" ? "denied" : "allowed", base::in_quotes(shown_->target)));
-  answered_ = reply.id;
+Asking::Reply Asking::finish(const char* answer) {
+  Reply reply{.id = shown_->id, .target = shown_->target, .answer = answer};
   shown_.reset();
-  std::erase_if(questions_, [&](const Question& question) { return question.id == reply.id; });
   return reply;
+}
+
+void Asking::settle(const Reply& reply, const std::string& problem) {
+  const std::string target = base::in_quotes(reply.target);
+  if (!problem.empty()) {
+    print(fmt::format("caisson: the answer about {} does not count: {}\n", target, base::escaped(problem)));
+    return;
+  }
+  print(fmt::format("caisson: {} {}\n", reply.answer == "deny" ? "denied" : "allowed", target));
+  answered_ = reply.id;
+  std::erase_if(questions_, [&](const Question& question) { return question.id == reply.id; });
 }
 
 std::optional<Asking::Reply> Asking::take(std::string_view typed, bool& interrupted) {
@@ -121,6 +140,7 @@ std::optional<Asking::Reply> Asking::take(std::string_view typed, bool& interrup
       interrupted = c == kInterrupt;
       return finish("deny");
     }
+    if (prompt_at_) continue;  // meant for something else
     if (c == '\r' || c == '\n') {
       if (raw_) print("\n");
       const std::string line(base::trimmed(typed_));

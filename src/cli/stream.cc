@@ -51,7 +51,7 @@ class Loop {
         signals_({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT}),
         output_(options.output),
         error_(options.error),
-        asking_(options.questions, options.early_questions, options.input, options.error),
+        asking_(options.questions, options.early_questions, options.input, options.error, Asking::Clock::now),
         size_(options.size),
         input_open_(options.send_input) {
     base::set_nonblocking(options.connection, true);
@@ -79,7 +79,7 @@ class Loop {
     }};
     // A connection of which nothing is wanted would wake the loop with POLLHUP again and again.
     if (polled[1].events == 0) polled[1].fd = -1;
-    if (poll(polled.data(), polled.size(), -1) < 0) {
+    if (poll(polled.data(), polled.size(), asking_.patience_ms()) < 0) {
       if (errno == EINTR) return;
       throw base::system_error("cannot wait for", "the sandbox");
     }
@@ -92,6 +92,7 @@ class Loop {
       asking_.receive();
       ask();
     }
+    if (!end_) asking_.tick();
   }
 
   // --- questions about the network
@@ -113,13 +114,23 @@ class Loop {
     const std::string_view typed = count > 0 ? std::string_view(buffer.data(), static_cast<size_t>(count)) : "d\n";
     const std::optional<Asking::Reply> reply = asking_.take(typed, interrupted);
     if (!reply) return;
-    quietly([&] { control_.answer(reply->id, reply->answer); });
+    asking_.settle(*reply, answer(*reply));
     if (interrupted && input_open_) {
       append_frame(unsent_, ExecFrame::kStdin, "\x03");
       send_unsent();
     }
     asking_.show(raw_.has_value());
     if (!asking_.open()) give_back();
+  }
+
+  // What is wrong with it, "" when it was taken.
+  std::string answer(const Asking::Reply& reply) {
+    try {
+      control_.answer(reply.id, reply.answer);
+      return {};
+    } catch (const base::Error& error) {
+      return error.what();
+    }
   }
 
   // The question's lines have shifted what the command has drawn. A program that draws does it again when its window

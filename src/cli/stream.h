@@ -31,7 +31,7 @@ class CommandControl {
   virtual void started(const link::ExecStarted& started) = 0;
   virtual void signal(int number) = 0;
   virtual void resize(TerminalSize size) = 0;
-  // To a question about the network: "once", "sandbox" or "deny".
+  // To a question about the network: "once", "sandbox" or "deny". What it throws is told to the user.
   virtual void answer(uint64_t question, const std::string& answer) = 0;
 };
 
