@@ -7,6 +7,7 @@
 // sees such a moment; it deletes with the inner lock alone.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,17 @@
 
 namespace caisson::keeper {
 namespace {
+
+// A keeper that ends gives its lock back last, after what tells that it ends: there is no event for it. One that hangs
+// never does.
+std::optional<base::FileLock> lock_within(const std::string& path, std::chrono::milliseconds patience) {
+  constexpr int kTurnMs = 10;
+  for (auto left = patience.count();; left -= kTurnMs) {
+    std::optional<base::FileLock> lock = base::FileLock::try_acquire(path);
+    if (lock || left <= 0) return lock;
+    ::poll(nullptr, 0, kTurnMs);
+  }
+}
 
 base::Error unusable(const base::Error& error) {
   return base::Error("cannot make a sandbox: " + error.problem(), "set XDG_DATA_HOME to a folder that can be written",
@@ -179,10 +191,10 @@ void remove_sandbox(const Sandbox& sandbox) {
   delete_hidden(hidden, nullptr);
 }
 
-void discard_unstarted(const std::string& folder) {
+void discard_unstarted(const std::string& folder, std::chrono::milliseconds patience) {
   try {
-    const base::FileLock lock = base::FileLock::acquire(folder + "/lock");
-    discard_if_unstarted(folder);
+    const std::optional<base::FileLock> lock = lock_within(folder + "/lock", patience);
+    if (lock) discard_if_unstarted(folder);
   } catch (const base::Error&) {
     // Its keeper has removed it, or it cannot be read: `rm` says how that is mended.
   }

@@ -56,6 +56,13 @@ TEST(DiscardUnstarted, RemovesOnlyWhatNeverHadAMachine) {
   EXPECT_THAT(names_in_state_folder(), ElementsAre("kt-used"));
 }
 
+TEST(DiscardUnstarted, DoesNotWaitForAKeeperThatHangs) {
+  const StateFolder state;
+  const Claim claim = make_sandbox(spec_of("kt-hangs", {"true"}));  // holds the lock
+  discard_unstarted(claim.folder, std::chrono::milliseconds(1));
+  EXPECT_THAT(names_in_state_folder(), ElementsAre("kt-hangs"));
+}
+
 TEST(KeeperMain, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(keeper_main({}), 125);
   EXPECT_EQ(keeper_main({"--nonsense"}), 125);

@@ -131,8 +131,8 @@ Claim claim_sandbox(const Sandbox& sandbox);
 void remove_sandbox(const Sandbox& sandbox);
 
 // Removes a sandbox whose keeper ended before there was a machine: nothing of the user's is in it, and its name is
-// wanted for the next try. Waits for the keeper's end; leaves every other sandbox alone; never fails.
-void discard_unstarted(const std::string& folder);
+// wanted for the next try. Waits so long for the keeper's end; leaves every other sandbox alone; never fails.
+void discard_unstarted(const std::string& folder, std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 // Takes the folder out of sight by one rename; returns where it is now. The name is free after this.
 std::string hide_folder(const std::string& folder);
