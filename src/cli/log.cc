@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -28,33 +29,44 @@ bool is_of_network(std::string_view event) {
          event == "answer" || event == "more";
 }
 
-// The ledger's lines, one call each; what is no line of it (a part at a rotation's edge) is passed over.
+// The lines of the ledger's two files, in the order of their time; what is no line of it (a part at a rotation's edge)
+// is passed over.
 class LinePrinter {
  public:
   explicit LinePrinter(const LogOptions& options) : options_(options) {}
 
-  void operator()(std::string_view text) {
-    rest_ += text;
+  // `text`: the next of a file.
+  void read(std::string_view text, std::string& rest) {
+    rest += text;
     size_t end;
-    while ((end = rest_.find('\n')) != std::string::npos) {
-      print(rest_.substr(0, end));
-      rest_.erase(0, end + 1);
-    }
+    size_t at = 0;
+    for (; (end = rest.find('\n', at)) != std::string::npos; at = end + 1) add(rest.substr(at, end - at));
+    rest.erase(0, at);
+  }
+  // What was read since.
+  void print() {
+    std::stable_sort(lines_.begin(), lines_.end(), [](const Line& a, const Line& b) { return a.time < b.time; });
+    for (const Line& line : lines_) base::write_all(1, line.text, "stdout");
+    lines_.clear();
   }
 
  private:
-  void print(const std::string& line) const {
-    std::string shown;
+  struct Line {
+    int64_t time;
+    std::string text;
+  };
+
+  void add(const std::string& line) {
     try {
       base::Json entry = base::parse_json_object(line, "a line of the ledger");
       if (options_.network_only && !is_of_network(entry.value("event", ""))) return;
-      shown = text_of(entry);
+      const auto time = entry.value("time_unix_ms", int64_t{0});
+      lines_.push_back({.time = time, .text = text_of(entry)});
     } catch (const base::Error&) {
       return;
     } catch (const base::Json::exception&) {
       return;
     }
-    base::write_all(1, shown, "stdout");
   }
 
   std::string text_of(base::Json& entry) const {
@@ -64,17 +76,24 @@ class LinePrinter {
   }
 
   const LogOptions& options_;
-  std::string rest_;
+  std::vector<Line> lines_;
 };
 
 void show(const LogOptions& options) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(options.name);
   LinePrinter printer(options);
-  const LogSink sink = [&](std::string_view text) { printer(text); };
-  LogFile file(sandbox.folder + "/ledger.jsonl");
-  file.read(std::nullopt, sink);
+  LogFile ledger(sandbox.folder + "/ledger.jsonl");
+  LogFile allowed(sandbox.folder + "/allowed.jsonl");
+  std::string ledgers_rest;
+  std::string alloweds_rest;
+  const std::vector<FollowedLog> logs = {
+      {ledger, [&](std::string_view text) { printer.read(text, ledgers_rest); }},
+      {allowed, [&](std::string_view text) { printer.read(text, alloweds_rest); }},
+  };
+  for (const FollowedLog& log : logs) log.file.read(std::nullopt, log.sink);
+  printer.print();
   if (options.follow && sandbox.state.status == keeper::Status::kRunning && sandbox.state.keeper_pid > 0)
-    file.follow(static_cast<pid_t>(sandbox.state.keeper_pid), sink);
+    follow_logs(logs, static_cast<pid_t>(sandbox.state.keeper_pid), [&] { printer.print(); });
 }
 
 void declare(CLI::App& command, bool network_only) {
@@ -90,7 +109,7 @@ void declare(CLI::App& command, bool network_only) {
 
 void add_log_command(CLI::App& app) {
   declare(add_command(app, {"log", "[OPTIONS] NAME", "show what a sandbox did: commands, copies, connections, limits",
-                            "The ledger is a file of JSON lines in the sandbox's folder; the newest part is kept."}),
+                            "The ledger is two files of JSON lines in the sandbox's folder; the newest part is kept."}),
           false);
 }
 

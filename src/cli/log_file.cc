@@ -42,11 +42,16 @@ void LogFile::read(std::optional<size_t> lines, const LogSink& sink) {
 }
 
 void LogFile::follow(pid_t writer, const LogSink& sink) {
+  follow_logs({{*this, sink}}, writer, [] {});
+}
+
+void follow_logs(const std::vector<FollowedLog>& logs, pid_t writer, const std::function<void()>& round) {
+  const std::string& path = logs.front().file.path_;
   const base::Fd process(static_cast<int>(syscall(SYS_pidfd_open, writer, 0)));
   const base::Fd events(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!events) throw base::system_error("cannot watch", path_);
+  if (!events) throw base::system_error("cannot watch", path);
   // The folder, because a rotated file is followed by a new one of the same name.
-  const std::string folder = path_.substr(0, path_.rfind('/'));
+  const std::string folder = path.substr(0, path.rfind('/'));
   if (inotify_add_watch(events.get(), folder.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0 && errno != ENOENT) {
     throw base::system_error("cannot watch", folder);
   }
@@ -54,9 +59,10 @@ void LogFile::follow(pid_t writer, const LogSink& sink) {
     // A writer that ended before this wrote nothing after it, so one more reading is the whole.
     pollfd polled[] = {{process.get(), POLLIN, 0}, {events.get(), POLLIN, 0}};
     const bool ended = !process || (poll(polled, 1, 0) > 0);
-    read_new(sink);
+    for (const FollowedLog& log : logs) log.file.read_new(log.sink);
+    round();
     if (ended) return;
-    if (poll(polled, 2, -1) < 0 && errno != EINTR) throw base::system_error("cannot watch", path_);
+    if (poll(polled, 2, -1) < 0 && errno != EINTR) throw base::system_error("cannot watch", path);
     std::array<char, 4096> ignored{};
     while (::read(events.get(), ignored.data(), ignored.size()) > 0) {
     }

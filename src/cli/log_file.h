@@ -10,12 +10,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 
 namespace caisson::cli {
 
 using LogSink = std::function<void(std::string_view)>;
+struct FollowedLog;
 
 // Position in a log: what was read so far can be followed from there.
 class LogFile {
@@ -28,12 +30,20 @@ class LogFile {
   void follow(pid_t writer, const LogSink& sink);
 
  private:
+  friend void follow_logs(const std::vector<FollowedLog>& logs, pid_t writer, const std::function<void()>& round);
   void read_new(const LogSink& sink);
   bool was_rotated() const;
 
   std::string path_;
   base::Fd fd_;
 };
+
+// Several logs of one folder and writer. `round` is called when all have been looked at once more.
+struct FollowedLog {
+  LogFile& file;
+  LogSink sink;
+};
+void follow_logs(const std::vector<FollowedLog>& logs, pid_t writer, const std::function<void()>& round);
 
 // The part of `text` that is its last `lines` lines; a last line without its end counts.
 std::string_view last_lines(std::string_view text, size_t lines);

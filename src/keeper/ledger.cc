@@ -7,12 +7,19 @@
 namespace caisson::keeper {
 namespace {
 
-constexpr size_t kMaxBytes = 8U << 20;
 constexpr size_t kMaxLineBytes = 64U << 10;
+
+// Of the gate's events that a guest makes as it likes: what was allowed, and how it ended.
+bool is_allowed_traffic(std::string_view event, const base::Json& details) {
+  const std::string verdict = details.value("verdict", "");
+  if (event == "disconnect") return verdict.empty();
+  return verdict == "allowed" && (event == "connect" || event == "name" || event == "request");
+}
 
 }  // namespace
 
-Ledger::Ledger(const std::string& folder) : file_(folder + "/ledger.jsonl", kMaxBytes) {}
+Ledger::Ledger(const std::string& folder, size_t max_bytes)
+    : file_(folder + "/ledger.jsonl", max_bytes), allowed_(folder + "/allowed.jsonl", max_bytes) {}
 
 void Ledger::write(std::string_view event, const base::Json& details) {
   nlohmann::ordered_json entry{{"time_unix_ms", now().time_since_epoch().count()}, {"event", event}};
@@ -23,7 +30,7 @@ void Ledger::write(std::string_view event, const base::Json& details) {
   };
   std::string text = line(entry);
   if (text.size() > kMaxLineBytes) text = line(head);
-  file_.append(text);
+  (is_allowed_traffic(event, details) ? allowed_ : file_).append(text);
 }
 
 }  // namespace caisson::keeper

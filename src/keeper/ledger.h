@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// ledger.jsonl: what a sandbox did, one JSON object a line: {"time_unix_ms":N,"event":"exec",…}. Events: start, exec,
-// exit, copy, limit, stop, policy, answer, and the gate's: name, connect, disconnect, request, more.
+// What a sandbox did, one JSON object a line: {"time_unix_ms":N,"event":"exec",…}. Events: start, exec, exit, copy,
+// limit, stop, policy, answer, and the gate's: name, connect, disconnect, request, more.
+//
+// In two files, each bounded: allowed.jsonl has the traffic that was allowed, ledger.jsonl all else. So a guest that
+// may connect somewhere cannot push out of the ledger what it was refused.
 #pragma once
 
 #include "base/json_reader.h"
@@ -11,13 +14,16 @@ namespace caisson::keeper {
 
 class Ledger {
  public:
-  explicit Ledger(const std::string& folder);
+  static constexpr size_t kMaxBytes = 8U << 20;  // of a file; each has an older one beside it
+
+  explicit Ledger(const std::string& folder, size_t max_bytes = kMaxBytes);
   // `details` is an object; its keys come behind "time_unix_ms" and "event". A line longer than 64 KiB loses its
   // details.
   void write(std::string_view event, const base::Json& details);
 
  private:
   base::RotatedFile file_;
+  base::RotatedFile allowed_;
 };
 
 }  // namespace caisson::keeper

@@ -43,7 +43,7 @@ Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions o
       sandbox_(read_sandbox_folder(options_.folder)),
       first_start_(!sandbox_.state.started),
       ledger_(options_.folder),
-      repeats_([this](std::string_view event, const base::Json& details) { ledger_.write(event, details); }),
+      repeats_(executor_, [this](std::string_view event, const base::Json& details) { ledger_.write(event, details); }),
       ports_(executor),
       server_(executor, *this),
       main_(std::make_shared<MainCommand>(executor, options_.folder, [this](bool first) { client_gone(first); })),
@@ -186,7 +186,12 @@ void Life::open_gate() {
   const spec::Network& network = plan_.spec.network;
   gate::GateOptions options;
   options.policy = read_policy(options_.folder);
-  options.limits.connections = std::min<size_t>(network.connections, descriptors_for_connections());
+  options.limits.connections = network.connections;
+  if (const size_t most = descriptors_for_connections(); most < network.connections) {
+    options.limits.connections = most;
+    options.limits.connections_hint =
+        "more take a higher limit of open files: `ulimit -n`, before the sandbox is started";
+  }
   options.limits.bytes_per_second = network.bytes_per_second.count;
   options.limits.total_bytes = network.total.count;
   options.random = static_cast<uint32_t>(std::stoul(base::random_hex(4), nullptr, 16));

@@ -156,30 +156,70 @@ TEST(Ledger, ALineThatIsTooLongLosesItsDetails) {
   EXPECT_EQ(base::parse_json_object(text, "ledger")["event"], "exec");
 }
 
-TEST(Repeats, AreCountedAndNothingIsHidden) {
+struct RepeatsInAWindow : testing::Test {
+  // A window's end comes when `io` runs.
+  boost::asio::io_context io;
   std::vector<std::string> written;
-  Repeats repeats([&](std::string_view event, const base::Json& details) {
-    written.push_back(std::string(event) + " " + base::to_line(details));
-  });
-  const Repeats::Clock::time_point begin{};
+  Repeats repeats{io.get_executor(),
+                  [this](std::string_view event, const base::Json& details) {
+                    written.push_back(std::string(event) + " " + base::to_line(details));
+                  },
+                  std::chrono::milliseconds(1)};
+};
+
+TEST_F(RepeatsInAWindow, AreCountedAndTheirNumberIsTold) {
   const base::Json refused{{"verdict", "refused"}, {"name", "a.example"}};
   const base::Json allowed{{"verdict", "allowed"}, {"id", 1}};
-  for (int i = 0; i < 1000; ++i) repeats.record("connect", refused, begin);
-  repeats.record("connect", allowed, begin);
-  repeats.record("connect", allowed, begin);
-  repeats.record("name", refused, begin);
+  for (int i = 0; i < 1000; ++i) repeats.record("connect", refused);
+  repeats.record("connect", allowed);
+  repeats.record("connect", allowed);
+  repeats.record("name", refused);
   EXPECT_EQ(written.size(), 4U);
-  repeats.record("connect", refused, begin + Repeats::kWindow);
-  ASSERT_EQ(written.size(), 6U);
+  // Also where nothing happens any more.
+  io.run();
+  ASSERT_EQ(written.size(), 5U);
   EXPECT_EQ(written[4], R"(more {"count":999,"name":"a.example","of":"connect","verdict":"refused"})");
+  repeats.record("connect", refused);
+  EXPECT_EQ(written.size(), 6U);
   repeats.flush();
   EXPECT_EQ(written.size(), 6U);
+}
+
+TEST_F(RepeatsInAWindow, AFloodOfKindsDoesNotHideTheTargets) {
   for (size_t i = 0; i < Repeats::kMostLines + 500; ++i)
-    repeats.record("name", {{"verdict", "refused"}, {"name", std::to_string(i)}}, begin);
-  EXPECT_EQ(written.size(), 6U + Repeats::kMostLines);
+    repeats.record("name", {{"verdict", "refused"}, {"name", std::to_string(i)}});
+  for (int i = 0; i < 2; ++i)
+    repeats.record("connect", {{"verdict", "refused"}, {"name", "0.bad.example"}, {"port", 443}});
+  EXPECT_EQ(written.size(), Repeats::kMostLines);
   repeats.flush();
-  ASSERT_EQ(written.size(), 7U + Repeats::kMostLines);
-  EXPECT_NE(written.back().find(R"("count":500)"), std::string::npos) << written.back();
+  ASSERT_EQ(written.size(), 1U + Repeats::kMostLines);
+  EXPECT_NE(written.back().find(R"("count":502)"), std::string::npos) << written.back();
+  EXPECT_NE(written.back().find(R"("64","65",)"), std::string::npos) << written.back();
+  EXPECT_LT(written.back().size(), 16384U);
+}
+
+TEST_F(RepeatsInAWindow, NamesTheTargetThatHasNoLine) {
+  for (size_t i = 0; i < Repeats::kMostLines; ++i)
+    repeats.record("name", {{"verdict", "refused"}, {"name", std::to_string(i)}});
+  repeats.record("connect", {{"verdict", "refused"}, {"name", "bad.example"}, {"port", 443}});
+  repeats.record("connect", {{"verdict", "failed"}, {"address", std::string(1000, '1')}, {"port", 7}});
+  repeats.flush();
+  EXPECT_NE(written.back().find(R"("bad.example:443")"), std::string::npos) << written.back();
+  EXPECT_LT(written.back().size(), 400U);
+}
+
+TEST(Ledger, WhatIsAllowedDoesNotPushOutWhatIsRefused) {
+  const base::TempFolder folder;
+  Ledger ledger(folder.path(), 4096);
+  ledger.write("connect", base::Json{{"verdict", "refused"}, {"name", "bad.example"}});
+  for (int i = 0; i < 200; ++i) {
+    ledger.write("connect", base::Json{{"verdict", "allowed"}, {"name", "a.example"}, {"id", i}});
+    ledger.write("disconnect", base::Json{{"id", i}});
+  }
+  EXPECT_NE(base::read_file(folder / "ledger.jsonl").find("bad.example"), std::string::npos);
+  const std::string allowed = base::read_file(folder / "allowed.jsonl");
+  EXPECT_NE(allowed.find(R"("id":199)"), std::string::npos);
+  EXPECT_LE(allowed.size(), 4096U);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 //   lock           held (base::FileLock) by whoever makes, runs or removes the sandbox; a held lock is what "running"
 //   means,
 //                  so a sandbox whose keeper was killed reads as stopped
-//   output.log, output.log.1, console.log, ledger.jsonl, keeper.log, and the engine's files in vm/
+//   output.log, output.log.1, console.log, ledger.jsonl, allowed.jsonl, keeper.log, and the engine's files in vm/
 //
 // A folder appears under its name complete, by one rename, and goes the same way: sandboxes/.new-XXXXXX/NAME and
 // sandboxes/.gone-XXXXXX/NAME are what is being made and removed. What a crash leaves there is swept by the next

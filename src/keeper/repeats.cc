@@ -5,15 +5,27 @@
 namespace caisson::keeper {
 namespace {
 
+constexpr size_t kMaxTargetBytes = 128;  // so that the line with kMostNamed of them is one that the ledger takes
+
 bool may_repeat(const base::Json& details) {
   const auto verdict = details.find("verdict");
   return verdict != details.end() && (*verdict == "refused" || *verdict == "failed");
 }
 
+// "example.com:443", as far as it is known.
+std::string target_of(const base::Json& details) {
+  std::string text;
+  for (const char* key : {"name", "address"}) {
+    if (const auto found = details.find(key); text.empty() && found != details.end() && found->is_string())
+      text = *found;
+  }
+  if (const auto port = details.find("port"); port != details.end()) text += ":" + port->dump();
+  return text.substr(0, kMaxTargetBytes);
+}
+
 }  // namespace
 
-void Repeats::record(std::string_view event, const base::Json& details, Clock::time_point now) {
-  if (!kinds_.empty() && now - begin_ >= kWindow) flush();
+void Repeats::record(std::string_view event, const base::Json& details) {
   // The end of a connection is told with its number, which is like no other.
   if (!may_repeat(details) || event == "disconnect") return write_(event, details);
   base::Json kind = details;
@@ -24,25 +36,32 @@ void Repeats::record(std::string_view event, const base::Json& details, Clock::t
     ++known->second.more;
     return;
   }
-  if (kinds_.empty()) begin_ = now;
-  if (kinds_.size() >= kMostLines) {
-    ++others_;
-    return;
-  }
+  if (kinds_.empty()) over_.arm(window_, [this] { flush(); });
+  if (kinds_.size() >= kMostLines) return count_other(details);
   kinds_.emplace(key, Kind{.details = std::move(kind), .more = 0});
   write_(event, details);
 }
 
+void Repeats::count_other(const base::Json& details) {
+  ++others_;
+  if (other_targets_.size() < kMostNamed) other_targets_.insert(target_of(details));
+}
+
 void Repeats::flush() {
+  over_.disarm();
   for (auto& [key, kind] : kinds_) {
     if (kind.more == 0) continue;
     kind.details["count"] = kind.more;
     write_("more", kind.details);
   }
-  if (others_ != 0)
-    write_("more", base::Json{{"count", others_}, {"reason", "refused or failed, and too many to tell"}});
+  if (others_ != 0) {
+    write_("more",
+           base::Json{
+               {"count", others_}, {"reason", "refused or failed, and too many to tell"}, {"targets", other_targets_}});
+  }
   kinds_.clear();
   others_ = 0;
+  other_targets_.clear();
 }
 
 }  // namespace caisson::keeper
