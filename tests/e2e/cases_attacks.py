@@ -6,10 +6,11 @@ import os
 import resource
 import socket
 import struct
+import threading
 
 import testnet
 from cases_http import http_server
-from harness import case, equal
+from harness import case, equal, true
 from netprobe import detached, inside, log_of
 
 # The status of the answer to bytes as they are, "reset" or "end" where there is none.
@@ -108,6 +109,120 @@ print(*(ask(port) for port in {read!r}), ask({passed}, b"x"))
     host.caisson("run", *rules, "--allow", f"example.com:{passed}", "--", "python3", "-c", script).expect(out="reset reset reset\n")
 
 
+# A connection that begins so and goes on by a byte a second: how it ends.
+DRIBBLE = r'''
+import select, socket, threading
+def dribble(port, first):
+    with socket.create_connection(("example.com", port), 60) as one:
+        one.sendall(first)
+        for _ in range(150):
+            if select.select([one], [], [], 1)[0]:
+                try:
+                    return one.recv(12).decode() or "end"
+                except ConnectionResetError:
+                    return "reset"
+            try:
+                one.sendall(b"x")
+            except OSError:
+                return "reset"
+    return "goes on"
+def all_at_once(*those):
+    ends = [None] * len(those)
+    def run(at):
+        try:
+            ends[at] = dribble(*those[at])
+        except (OSError, ValueError) as error:
+            ends[at] = repr(error)
+    threads = [threading.Thread(target=run, args=(at,)) for at in range(len(those))]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return ends
+'''
+
+
+@case(image="base", network=True, timeout=600)
+def who_dribbles_is_ended(host):
+    """N9: a ClientHello, a request's head and an answer's head that come by a byte a second end; what is not read by the gate goes on."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    stopped = threading.Event()
+
+    def dribbling(connection):
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not stopped.wait(1):
+                connection.sendall(b"x")
+
+    # A server that spoke first would be no HTTP server.
+    judged, plain = (net.serve(lambda connection: stopped.wait(300)) for _ in range(2))
+    dribbles = net.serve(dribbling)
+    name = detached(host, "slow", "--allow", f"example.com:{judged} GET /", "--allow", f"example.com:{dribbles} GET /", "--allow",
+                    f"example.com:{plain}")
+    script = DRIBBLE + f'''
+hello = b"\\x16\\x03\\x01\\x40\\x00\\x01\\x00\\x3f\\xfc\\x03\\x03"
+whole = b"GET / HTTP/1.1\\r\\nHost: example.com:{dribbles}\\r\\n\\r\\n"
+print(*all_at_once(({plain}, hello), ({judged}, b"GET / HT"), ({judged}, hello), ({dribbles}, whole), ({plain}, b"GET / HT")))
+'''
+    ended = host.caisson("exec", name, "--", "python3", "-c", script, timeout=400).expect().out.split()
+    stopped.set()
+    equal(ended, ["reset", "reset", "reset", "reset", "goes", "on"], "how they ended")
+    reasons = {entry.get("reason") for entry in log_of(host, name, "disconnect", "request")}
+    for reason in ("its TLS ClientHello took too long", "a request's head took too long", "the head of an answer took too long"):
+        true(reason in reasons, f"'{reason}' is not among {reasons}")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", network=True, timeout=600)
+def what_is_held_unjudged_is_bounded(host):
+    """N9: of hundreds of heads that do not end, the keeper holds so much and no more; those that are too many end."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    port, _ = net.serve_http("body")
+    name = detached(host, "held", "--allow", f"example.com:{port} GET /")
+    inside(host, name, f'print(probe("example.com", {port}, data=b"GET /no HTTP/1.1\\r\\nHost: example.com:{port}\\r\\n\\r\\n")[:12])').expect(
+        out="HTTP/1.1 403\n")
+
+    def resident_bytes():
+        with open(f"/proc/{host.inspect(name)['keeper_pid']}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+
+    before = resident_bytes()
+    holding = host.start("exec", name, "--", "python3", "-c", f'''
+import selectors, socket
+head = b"GET / HTTP/1.1\\r\\nX: " + b"x" * 60000
+held, ended = [], 0
+for _ in range(600):
+    one = socket.create_connection(("example.com", {port}), 60)
+    try:
+        one.sendall(head)
+    except OSError:
+        pass
+    held.append(one)
+waiting = selectors.DefaultSelector()
+for one in held:
+    waiting.register(one, selectors.EVENT_READ)
+while ended <= 200 and (events := waiting.select(60)):
+    for key, _ in events:
+        try:
+            ended += key.fileobj.recv(1) == b""
+        except OSError:
+            ended += 1
+        waiting.unregister(key.fileobj)
+print("some ended, some did not" if 200 < ended < 500 else ended, flush=True)
+input()
+''')
+    equal(holding.stdout.readline(), b"some ended, some did not\n", "what became of them")
+    grown = resident_bytes() - before
+    true(grown < 150 << 20, f"the keeper has grown by {grown} bytes")
+    holding.communicate(b"\n", timeout=60)
+    reasons = {entry.get("reason") for entry in log_of(host, name, "disconnect")}
+    true(any("too much is held" in (reason or "") for reason in reasons), f"reasons in the ledger: {reasons}")
+    host.caisson("rm", "-f", name).expect()
+
+
 @case(image="base", network=True)
 def a_keeper_with_few_descriptors_keeps_some_for_its_owner(host):
     """N9: connections end where the descriptors that are meant for them end; they are refused, and everything else goes on."""
@@ -133,7 +248,8 @@ input()
     host.caisson("exec", name, "--", "echo", "still here").expect(out="still here\n")
     host.caisson("cp", "-", f"{name}:/tmp", stdin=b"\0" * 10240).expect()
     reasons = {entry["reason"] for entry in log_of(host, name, "connect") if entry["verdict"] == "refused"}
-    equal(reasons, {"the limit of 128 connections at a time is reached (--net-connections)"}, "reasons in the ledger")
+    equal(reasons, {"the limit of 128 connections at a time is reached (more take a higher limit of open files: `ulimit -n`, before the "
+                    "sandbox is started)"}, "reasons in the ledger")
     holding.communicate(b"\n", timeout=60)
     inside(host, name, f'print(probe("example.com", {port}))').expect(out="x\n")
     host.caisson("rm", "-f", name).expect()
