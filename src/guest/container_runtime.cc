@@ -16,6 +16,7 @@
 #include "base/json_reader.h"
 #include "guest/container_trust.h"
 #include "guest/environment.h"
+#include "guest/java_store.h"
 #include "guest/trust.h"
 
 namespace caisson::guest {
@@ -54,11 +55,12 @@ bool has_authority() {
 
 void add_trust(const RuntimeCall& call) {
   base::Json json = base::parse_json_object(base::read_file(call.path, kConfigurationBytes), call.path);
-  const std::string bundle = certificate_bundle();
+  ContainerTrust trust{.bundle = certificate_bundle()};
+  trust.java = java_is_told() && refresh_java_store(trust.bundle, kJavaStore);
   if (call.reads == RuntimeCall::Reads::kContainer) {
-    add_trust_to_container(json, bundle);
+    add_trust_to_container(json, trust);
   } else {
-    add_trust_to_process(json, bundle);
+    add_trust_to_process(json, trust);
   }
   struct stat info {};
   const mode_t mode = ::stat(call.path.c_str(), &info) == 0 ? info.st_mode & 0777 : 0600;

@@ -53,7 +53,7 @@ TEST(ContainerTrust, AddsMountsAndVariables) {
   Json configuration = {{"process", {{"env", {"PATH=/bin", "SSL_CERT_DIRECTORY=x"}}}},
                         {"mounts", Json::array({{{"destination", "/dev"}, {"type", "tmpfs"}}})},
                         {"hostname", "kept"}};
-  add_trust_to_container(configuration, "/bundle.crt");
+  add_trust_to_container(configuration, {.bundle = "/bundle.crt"});
   const Json& environment = configuration["process"]["env"];
   EXPECT_EQ(environment.at(0), "PATH=/bin");
   EXPECT_THAT(environment, Contains("SSL_CERT_DIR=/etc/ssl/certs:/etc/pki/tls/certs:/dev/caisson/certs"));
@@ -71,10 +71,28 @@ TEST(ContainerTrust, AddsMountsAndVariables) {
 
 TEST(ContainerTrust, LeavesWhatTheContainerHasSet) {
   Json process = {{"env", {"NODE_EXTRA_CA_CERTS=/mine.crt", "APT_CONFIG="}}};
-  add_trust_to_process(process, "");
+  add_trust_to_process(process, {});
   EXPECT_THAT(process["env"], ElementsAre("NODE_EXTRA_CA_CERTS=/mine.crt", "APT_CONFIG=",
                                           "SSL_CERT_DIR=/etc/ssl/certs:/etc/pki/tls/certs:/dev/caisson/certs",
                                           "GIT_SSL_CAPATH=/dev/caisson/certs"));
+}
+
+TEST(ContainerTrust, TellsJavaWhereItIsAsked) {
+  const std::string option = "-Djavax.net.ssl.trustStore=/dev/caisson/java.jks";
+  const auto told = [](Json environment) {
+    Json process = {{"env", std::move(environment)}};
+    add_trust_to_process(process, {.java = true});
+    return process["env"].get<std::vector<std::string>>();
+  };
+  EXPECT_THAT(told(Json::array()), Contains("JAVA_TOOL_OPTIONS=" + option));
+  EXPECT_THAT(told({"A=B"}), Contains("JAVA_TOOL_OPTIONS=" + option));
+  EXPECT_EQ(told({"JAVA_TOOL_OPTIONS=-Xmx64m", "A=B"}).at(0), "JAVA_TOOL_OPTIONS=-Xmx64m " + option);
+  EXPECT_EQ(told({"JAVA_TOOL_OPTIONS="}).at(0), "JAVA_TOOL_OPTIONS=" + option);
+  const std::string own = "JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=/own.p12";
+  EXPECT_EQ(told({own}).at(0), own);
+  Json process = {{"env", {"A=B"}}};
+  add_trust_to_process(process, {.bundle = "/bundle.crt"});
+  for (const Json& variable : process["env"]) EXPECT_FALSE(variable.get<std::string>().starts_with("JAVA"));
 }
 
 TEST(ContainerTrust, LeavesWhatIsNoConfiguration) {
@@ -82,7 +100,7 @@ TEST(ContainerTrust, LeavesWhatIsNoConfiguration) {
        {"{}", "[]", R"({"process":null})", R"({"process":{"env":{"A":"B"}},"mounts":"none"})", "3"}) {
     Json json = Json::parse(text);
     const Json before = json;
-    add_trust_to_container(json, "/bundle.crt");
+    add_trust_to_container(json, {.bundle = "/bundle.crt", .java = true});
     EXPECT_EQ(json, before) << text;
   }
 }

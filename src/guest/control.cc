@@ -39,7 +39,7 @@ void configure(Guest& guest, link::Configure configuration) {
   if (guest.owns_machine && !take_identity(configuration) && guest.was_frozen)
     throw base::Error("cannot write the sandbox's identity to /etc/hostname, /etc/machine-id and /etc/hosts");
   if (guest.owns_machine) {
-    const std::vector<std::string>& trusting = guest.trust.take(configuration.authorities);
+    const std::vector<std::string>& trusting = guest.trust.take(configuration);
     configuration.environment = merge_environment({trusting, configuration.environment});
   }
   guest.cgroups.limit_processes(configuration.pids_max);

@@ -102,6 +102,8 @@ off_t beginning_of_place(int bundle, off_t size) {
   return found == std::string::npos ? size : from + static_cast<off_t>(found);
 }
 
+constexpr const char* kJavaIsTold = "/run/caisson/trust/java-is-told";
+
 // apt(8) reads this before its own settings.
 std::string apt_settings() {
   return "Acquire::https::CAInfo \"/dev/caisson/ca-bundle.crt\";\n";
@@ -124,6 +126,7 @@ std::vector<std::string> write_authorities(const std::vector<link::Authority>& a
   if (in_bundle) {
     environment.push_back("REQUESTS_CA_BUNDLE=" + bundle);
     environment.push_back("SSL_CERT_FILE=" + bundle);
+    environment.push_back("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=" + bundle);
   }
   return environment;
 }
@@ -146,16 +149,27 @@ void prepare_trust() {
   try_link(kTrustCertificates, kFedoraAnchor);
   if (is_folder("/etc/sudoers.d"))
     replace_content("/etc/sudoers.d/caisson-trust",
-                    "Defaults env_keep += \"NODE_EXTRA_CA_CERTS REQUESTS_CA_BUNDLE SSL_CERT_FILE\"\n");
+                    "Defaults env_keep += \"NODE_EXTRA_CA_CERTS REQUESTS_CA_BUNDLE SSL_CERT_FILE "
+                    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH\"\n");
 }
 
-const std::vector<std::string>& Trust::take(const std::vector<link::Authority>& authorities) {
+const std::vector<std::string>& Trust::take(const link::Configure& configuration) {
+  const std::vector<link::Authority>& authorities = configuration.authorities;
+  // The first is the gate's own, which only shows where requests are judged.
+  const bool java_is_told = configuration.requests_judged || authorities.size() > 1;
+  if (!has_taken_ || java_is_told != java_is_told_) replace_content(kJavaIsTold, java_is_told ? "1" : "");
+  java_is_told_ = java_is_told;
   if (has_taken_ && are_equal(authorities_, authorities)) return environment_;
   forget_authorities(authorities_.size());
   environment_ = write_authorities(authorities);
   authorities_ = authorities;
   has_taken_ = true;
   return environment_;
+}
+
+bool java_is_told() {
+  struct stat info {};
+  return ::stat(kJavaIsTold, &info) == 0 && info.st_size > 0;
 }
 
 std::string certificate_bundle() {

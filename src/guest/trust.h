@@ -3,7 +3,9 @@
 // The authority as which the gate answers where the requests inside TLS are judged, and those that the machine's
 // administrator added to its system's: known to what runs in the sandbox, beside the authorities that the image trusts.
 // OpenSSL, GnuTLS, Go and what is built on them read the system's files (a bundle, a folder); Node and Python's
-// requests have lists of their own and are told by variables.
+// requests have lists of their own and are told by variables. Java in containers says on stderr that it was told of
+// something, so it is told only where it matters: where a rule judges requests, or the machine has authorities of its
+// administrator's.
 //
 // What is linked from the root file system is in /run/caisson: a stopped sandbox's disk knows no authority until the
 // next start says which. A template is made with those of its machine, and a thaw writes only where they are others by
@@ -30,15 +32,19 @@ void prepare_trust();
 // What is trusted now.
 class Trust {
  public:
-  // Puts the authorities in the place of those before, at every start and thaw; none leaves the place empty. Returns
-  // the variables that every command needs for them. What the image has no place for is left out.
-  const std::vector<std::string>& take(const std::vector<link::Authority>& authorities);
+  // Puts the configuration's authorities in the place of those before, at every start and thaw; none leaves the place
+  // empty. Returns the variables that every command needs for them. What the image has no place for is left out.
+  const std::vector<std::string>& take(const link::Configure& configuration);
 
  private:
   bool has_taken_ = false;
+  bool java_is_told_ = false;
   std::vector<link::Authority> authorities_;
   std::vector<std::string> environment_;
 };
+
+// Whether Java in containers is to be told.
+bool java_is_told();
 
 // The image's bundle of certificates, "" when it has none.
 std::string certificate_bundle();

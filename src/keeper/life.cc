@@ -81,9 +81,12 @@ asio::awaitable<void> Life::start() {
   server_.listen(sandbox_.socket);
   start_engine();
   authority_ = std::make_shared<gate::LocalAuthority>(gate::LocalAuthority::folder_of_this_machine());
-  std::vector<link::Authority> trusted = gate::authorities_for_guests(*authority_);
-  co_await configure(std::move(trusted));
-  open_gate();
+  gate::Policy policy = read_policy(options_.folder);
+  link::Configure configuration;
+  configuration.authorities = gate::authorities_for_guests(*authority_);
+  configuration.requests_judged = judges_requests(policy);
+  co_await configure(std::move(configuration));
+  open_gate(std::move(policy));
   ports_.serve(*guest_);
   // From here on, and not from the command's start, which is the guest's word.
   if (plan_.spec.timeout) beside(enforce_timeout());
@@ -140,7 +143,7 @@ void Life::start_engine() {
   ledger_.write("start", base::Json{{"engine", sandbox_.engine}, {"accelerator", state.accelerator}});
 }
 
-asio::awaitable<void> Life::configure(std::vector<link::Authority> trusted) {
+asio::awaitable<void> Life::configure(link::Configure configuration) {
   // Shared with the timer's handler, which may be due already when this ends.
   enum class Phase { kWaiting, kDone, kTooSlow };
   const auto phase = std::make_shared<Phase>(Phase::kWaiting);
@@ -155,13 +158,11 @@ asio::awaitable<void> Life::configure(std::vector<link::Authority> trusted) {
   try {
     co_await guest_->hello();
     note("hello");
-    link::Configure configuration;
     configuration.hostname = sandbox_.name;
     configuration.machine_id = base::random_hex(16);
     configuration.entropy = base::random_hex(64);
     configuration.pids_max = plan_.spec.pids;
     configuration.environment = plan_.spec.environment;
-    configuration.authorities = std::move(trusted);
     timespec realtime{};
     ::clock_gettime(CLOCK_REALTIME, &realtime);
     configuration.realtime_ns = realtime.tv_sec * 1'000'000'000LL + realtime.tv_nsec;
@@ -182,10 +183,10 @@ asio::awaitable<void> Life::configure(std::vector<link::Authority> trusted) {
 }
 
 // From here on the guest has a network. What it asked for before waits.
-void Life::open_gate() {
+void Life::open_gate(gate::Policy policy) {
   const spec::Network& network = plan_.spec.network;
   gate::GateOptions options;
-  options.policy = read_policy(options_.folder);
+  options.policy = std::move(policy);
   options.limits.connections = network.connections;
   if (const size_t most = descriptors_for_connections(); most < network.connections) {
     options.limits.connections = most;

@@ -94,8 +94,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> start();
   void bind_ports();
   void start_engine();
-  asio::awaitable<void> configure(std::vector<link::Authority> trusted);
-  void open_gate();
+  asio::awaitable<void> configure(link::Configure configuration);
+  void open_gate(gate::Policy policy);
   asio::awaitable<void> start_main();
   asio::awaitable<void> until_end();
   asio::awaitable<void> bring_down();

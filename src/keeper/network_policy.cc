@@ -57,6 +57,11 @@ void write_policy(const std::string& folder, const gate::Policy& policy) {
   base::write_file_atomic(path_of(folder), base::to_line(to_json(policy)) + "\n");
 }
 
+bool judges_requests(const gate::Policy& policy) {
+  return std::any_of(policy.entries().begin(), policy.entries().end(),
+                     [](const gate::Entry& entry) { return entry.rule.request.has_value(); });
+}
+
 Json to_json(const PolicyChange& change) {
   Json add = Json::array();
   for (const PolicyChange::NewEntry& entry : change.add)

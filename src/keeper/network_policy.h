@@ -19,6 +19,9 @@ namespace caisson::keeper {
 gate::Policy read_policy(const std::string& folder);
 void write_policy(const std::string& folder, const gate::Policy& policy);
 
+// Whether a rule speaks of methods and paths, so that the gate may have to answer as a server inside TLS.
+bool judges_requests(const gate::Policy& policy);
+
 // POST /v1/policy: what is removed, then what is added.
 struct PolicyChange {
   struct NewEntry {

@@ -96,6 +96,15 @@ TEST(RefusalNotes, AreWordsOfAShellThatUsersCanCopy) {
   EXPECT_THAT(refusal_notes(refusals),
               ElementsAre("the network refused 3 requests: a.com:443, b (to allow: --allow a.com:443 "
                           "--allow 'a.com:443 GET /x'\\''y&id&$(id)')"));
+  EXPECT_THAT(rules_for_refused(refusals), ElementsAre("a.com:443", "a.com:443 GET /x'y&id&$(id)"));
+}
+
+TEST(NetworkPolicy, JudgesRequestsWhereARuleSpeaksOfThem) {
+  gate::Policy policy;
+  policy.add(gate::parse_rule("a.com:443"), true, "");
+  EXPECT_FALSE(judges_requests(policy));
+  policy.add(gate::parse_rule("a.com:443 GET /x"), true, "");
+  EXPECT_TRUE(judges_requests(policy));
 }
 
 TEST(KeeperExit, CodesAreTheShells) {

@@ -216,6 +216,7 @@ Json to_json(const Configure& configure) {
             {"environment", configure.environment}};
   for (const Authority& authority : configure.authorities)
     json["authorities"].push_back({{"certificate", authority.certificate}, {"subject_hash", authority.subject_hash}});
+  if (configure.requests_judged) json["requests_judged"] = true;
   return json;
 }
 
@@ -239,6 +240,7 @@ Configure from_json(const Json& json) {
       fields.fail("authorities", "is not an array of at most " + std::to_string(kMostAuthorities));
     for (const Json& authority : authorities) configure.authorities.push_back(read_authority(authority));
   }
+  configure.requests_judged = fields.reader().optional("requests_judged", false);
   fields.finish();
   return configure;
 }

@@ -91,6 +91,8 @@ struct Configure {
   // The one as which the gate answers where the requests inside TLS are judged, and what this machine trusts besides
   // its system's; at most kMostAuthorities.
   std::vector<Authority> authorities = {};
+  // Whether a rule judges requests: then also those are told of the authorities who hear of it (trust.h).
+  bool requests_judged = false;
 };
 
 // Other control operations (ControlRequest), answered by {"ok":true, …} or {"ok":false,"error":"…"}:

@@ -160,6 +160,16 @@ TEST(Services, ConfigureMayHaveAuthorities) {
   EXPECT_EQ(complaint<Configure>(with(good, "authorities", Json(kMostAuthorities + 1, authority))), bound);
 }
 
+TEST(Services, ConfigureMaySayThatRequestsAreJudged) {
+  Configure configure = configuration();
+  EXPECT_FALSE(to_json(configure).contains("requests_judged"));
+  EXPECT_FALSE(from_json<Configure>(to_json(configure)).requests_judged);
+  configure.requests_judged = true;
+  const Json good = to_json(configure);
+  EXPECT_EQ(to_json(from_json<Configure>(good)), good);
+  EXPECT_NE(complaint<Configure>(with(good, "requests_judged", 1)).find("'requests_judged'"), std::string::npos);
+}
+
 TEST(Services, ConfigureIsStrict) {
   const Json good = to_json(configuration());
   EXPECT_EQ(to_json(from_json<Configure>(good)), good);

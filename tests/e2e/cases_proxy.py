@@ -71,5 +71,6 @@ def a_proxy_that_cannot_be_used_says_so(host):
     true("example.com" in wrong.err, f"the end of the run does not name the target: {wrong.err!r}")
     host.caisson(*run, env={"ALL_PROXY": "http://127.0.0.1:9"}).expect(code=7, err_has="proxy: cannot connect to '127.0.0.1:9'")
     host.caisson(*run, env={"ALL_PROXY": "socks5://joe:s3cret@127.0.0.1:9"}).error(125, "ALL_PROXY", "no HTTP proxy")
+    host.caisson(*run, env={"HTTPS_PROXY": "https://joe:s3cret@127.0.0.1:9"}).error(125, "HTTPS_PROXY is reached by TLS (https://)")
     # Where nothing is allowed anyway, no proxy is needed.
     host.caisson("run", "--", "true", env={"ALL_PROXY": "socks5://127.0.0.1:9"}).expect()
