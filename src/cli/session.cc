@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/registry_hint.h"
 #include "keeper/record.h"
 
 namespace caisson::cli {
@@ -74,6 +75,7 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   switch (end.kind) {
     case StreamEnd::Kind::kExited:
       for (const std::string& note : end.result.notes) warn(base::escaped(note));
+      if (const std::string hint = registry_hint(end.result.allow); !hint.empty()) warn(hint);
       return end.result.code;
     case StreamEnd::Kind::kDetached:
       leave_running(options);

@@ -14,7 +14,9 @@ std::string times(uint64_t count) {
 }  // namespace
 
 base::Json to_json(const KeeperExit& exit) {
-  return base::Json{{"code", exit.code}, {"signal", exit.signal}, {"notes", exit.notes}, {"stages_us", exit.stages_us}};
+  base::Json json{{"code", exit.code}, {"signal", exit.signal}, {"notes", exit.notes}, {"stages_us", exit.stages_us}};
+  if (!exit.allow.empty()) json["allow"] = exit.allow;
+  return json;
 }
 
 KeeperExit exit_from_json(const base::Json& json) {
@@ -24,6 +26,7 @@ KeeperExit exit_from_json(const base::Json& json) {
   exit.signal = reader.required<int>("signal");
   exit.notes = reader.required<std::vector<std::string>>("notes");
   exit.stages_us = reader.required<Stages>("stages_us");
+  exit.allow = reader.optional<std::vector<std::string>>("allow", {});
   reader.finish();
   if (exit.code < 0 || exit.code > 255)
     throw base::Error("the end of a command: the key 'code' has a wrong type or range");

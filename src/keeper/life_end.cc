@@ -118,7 +118,9 @@ Life::Ending Life::decide_exit() const {
   if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
     exit.notes.push_back("output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost");
   if (gate_) {
-    for (std::string& line : refusal_notes(gate_->refusals())) exit.notes.push_back(std::move(line));
+    const gate::Refusals refusals = gate_->refusals();
+    for (std::string& line : refusal_notes(refusals)) exit.notes.push_back(std::move(line));
+    exit.allow = rules_for_refused(refusals);
     for (std::string& line : failures_.notes()) exit.notes.push_back(std::move(line));
   }
   return Ending{exit, {}, reason};

@@ -160,14 +160,24 @@ std::string for_shell(const std::string& word) {
   return quoted + "'";
 }
 
+std::vector<std::string> rules_for_refused(const gate::Refusals& refusals) {
+  std::vector<std::string> rules;
+  size_t shown = 0;
+  for (const auto& [name, target] : refusals.targets) {
+    if (shown++ == kMostShown) break;
+    if (!target.allow.empty()) rules.push_back(target.allow);
+  }
+  return rules;
+}
+
 std::vector<std::string> refusal_notes(const gate::Refusals& refusals) {
   std::vector<std::string> shown;
-  std::string flags;
   for (const auto& [name, target] : refusals.targets) {
     if (shown.size() == kMostShown) break;
     shown.push_back(base::escaped(name));
-    if (!target.allow.empty()) flags += " --allow " + for_shell(base::escaped(target.allow));
   }
+  std::string flags;
+  for (const std::string& rule : rules_for_refused(refusals)) flags += " --allow " + for_shell(base::escaped(rule));
   std::vector<std::string> notes(refusals.limits.begin(), refusals.limits.end());
   const uint64_t refused = refusals.count;
   if (refused == 0) return notes;

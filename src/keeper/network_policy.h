@@ -58,5 +58,7 @@ gate::Refusals refusals_from_json(const base::Json& json);
 // For the end of a run, a line each: how many requests were refused, to which targets, and what would allow them; and
 // each limit that was hit.
 std::vector<std::string> refusal_notes(const gate::Refusals& refusals);
+// The rules that those lines give as options.
+std::vector<std::string> rules_for_refused(const gate::Refusals& refusals);
 
 }  // namespace caisson::keeper

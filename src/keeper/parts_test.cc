@@ -133,6 +133,8 @@ TEST(KeeperExit, IsReadAsItWasWritten) {
   exit.code = 124;
   exit.notes = {"n"};
   exit.stages_us = {{"gone", 1}};
+  EXPECT_EQ(exit_from_json(to_json(exit)).allow, std::vector<std::string>());
+  exit.allow = {"a.com"};
   EXPECT_EQ(to_json(exit_from_json(to_json(exit))), to_json(exit));
   base::Json wrong = to_json(exit);
   wrong["code"] = 256;
