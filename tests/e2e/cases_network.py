@@ -5,10 +5,9 @@ import contextlib
 import json
 import socket
 import struct
-import subprocess
 
 import testnet
-from harness import Skipped, case, equal, fail, true, wait_until
+from harness import case, equal, fail, true, wait_until
 from netprobe import detached, inside, log_of, python
 
 
@@ -340,16 +339,6 @@ def a_mirror_at_a_private_address_is_reached_as_a_registry(host):
         file.write(f"registry=http://mirror.corp.example:{port}/\n@x:registry=http://metadata.corp.example:{port}/\n")
     script = f'print(probe("mirror.corp.example", {port}), probe("metadata.corp.example", {port}), probe("{testnet.PRIVATE}", {port + 1}))'
     python(host, script, "--allow", "@registries").expect(out="package ECONNREFUSED ECONNREFUSED\n")
-
-
-@case(image="base", timeout=1200, processors=2, may_skip="no package registry is reachable")
-def apt_installs_through_the_gate(host):
-    """From this machine's own package registry, which no file of the project names."""
-    if subprocess.run(["apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"], capture_output=True, check=False).returncode != 0:
-        raise Skipped("apt reaches no package registry here")
-    script = "apt-get update -q >/dev/null; apt-get install -qy hello >/dev/null 2>&1; hello"
-    host.caisson("run", "--allow", "@registries", "-u", "root", "--", "sh", "-ec", script, timeout=1000).expect(
-        out="Hello, world!\n", err_lacks="refused")
 
 
 @case(image=None)

@@ -162,7 +162,7 @@ def with_own_authority(host):
     return name, place, plain, seen
 
 
-@case(image="base", network=True)
+@case(image="base", network=True, timeout=900)
 def containers_trust_the_gates_authority(host):
     """N20: in a container and in `docker exec`; the container goes on trusting its own authorities."""
     name, place, plain, seen = with_own_authority(host)
@@ -183,7 +183,7 @@ docker run -d --name stays clients:1 /bin/sh -c 'read x < /dev/zero' >/dev/null
 docker exec stays curl -fsS https://{place}/ok/exec; echo
 docker rm -f stays >/dev/null
 '''
-    host.caisson("exec", "-u", "root", name, "--", "bash", "-c", script).expect(out="body\nbody\nbody\nbody\n")
+    host.caisson("exec", "-u", "root", name, "--", "bash", "-c", script, timeout=600).expect(out="body\nbody\nbody\nbody\n")
     assert any(line.startswith("GET /ok/git/info/refs") for line in seen), seen
     host.caisson("rm", "-f", name).expect()
 

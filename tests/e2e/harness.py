@@ -46,18 +46,20 @@ class Case:
     labels: tuple
     network: bool = False
     may_skip: str = ""
+    fetch: object = None
 
 
-def case(image="tiny", own_cache=False, timeout=300, processors=1, labels=(), network=False, may_skip=""):
+def case(image="tiny", own_cache=False, timeout=300, processors=1, labels=(), network=False, may_skip="", fetch=None):
     """image: "tiny" (busybox), "base" (Debian with Docker) or None: what has to be in the shared cache before.
     network: it runs in a network namespace of its own, with an Internet in it (host.network, testnet.py); needs root.
-    may_skip: why the continuous integration may do without the case; it takes every other skip for a failure."""
+    may_skip: why the continuous integration may do without the case; it takes every other skip for a failure.
+    fetch: fetch(cache) runs on the machine's network before the case has its own; its value is host.fetched."""
 
     def register(function):
         if function.__name__ in CASES:
             raise SystemExit(f"two cases are named {function.__name__}")
         CASES[function.__name__] = Case(function.__name__, function, image, own_cache, timeout, processors, tuple(labels), network,
-                                         may_skip)
+                                         may_skip, fetch)
         return function
 
     return register
@@ -162,6 +164,7 @@ class Host:
             "XDG_RUNTIME_DIR": self.runtime, "TMPDIR": "/tmp",
         }
         self.started = []
+        self.fetched = None
 
     def name(self, label):
         """A sandbox name that no other test uses, so that what is left of it can be told from theirs."""
@@ -328,8 +331,11 @@ def run_case(the_case, binary, shared_cache):
 
 
 def _run_case(the_case, binary, shared_cache):
-    host = Host(the_case, binary, shared_cache)
+    host = None
     try:
+        fetched = the_case.fetch(shared_cache) if the_case.fetch else None
+        host = Host(the_case, binary, shared_cache)
+        host.fetched = fetched
         the_case.function(host)
         host.kill_all()
         host.check_nothing_left()
@@ -342,12 +348,18 @@ def _run_case(the_case, binary, shared_cache):
         return 77
     except Failed as failed:
         print(f"FAILED {the_case.name}: {failed}", file=sys.stderr)
-        leftovers.print_logs(host.data)
+        _print_logs(host)
         return 1
     except Exception:
         traceback.print_exc()
-        leftovers.print_logs(host.data)
+        _print_logs(host)
         return 1
     finally:
-        host.kill_all()
-        host.remove()
+        if host:
+            host.kill_all()
+            host.remove()
+
+
+def _print_logs(host):
+    if host:
+        leftovers.print_logs(host.data)
