@@ -351,7 +351,7 @@ def a_full_cache_disk_is_explained(host):
         images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache)
         fill(64 << 20)
         told = ("no space left for a template in '", f"{host.cache}/caisson/templates/", "free some disk space")
-        host.caisson(*options, "--", "true").error(125, *told)
+        host.caisson(*options, "--", "true").error(125, *told, after=["preparing the template's files"])
         os.remove(f"{host.cache}/filler")
 
         process = host.start(*options, "--", "true")

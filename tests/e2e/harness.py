@@ -134,14 +134,16 @@ class Result:
             self._fail(f"did not expect {err_lacks!r} in stderr")
         return self
 
-    def error(self, code, *texts):
-        """One of our own errors: that exit code, nothing on stdout, one line `caisson: …` with all the texts in it."""
+    def error(self, code, *texts, after=()):
+        """One of our own errors: that exit code, nothing on stdout, one line `caisson: …` with all the texts in it, behind the lines
+        of progress `after`."""
         self.expect(code=code, out="")
         lines = [line for line in self.err.splitlines() if line.startswith("caisson: ")]
-        if len(lines) != 1:
-            self._fail("expected one line that begins with 'caisson: '")
+        steps = [f"caisson: {step}" for step in after]
+        if lines[:-1] != steps:
+            self._fail(f"expected one line that begins with 'caisson: ' behind {steps}")
         for text in texts:
-            if text not in lines[0]:
+            if text not in lines[-1]:
                 self._fail(f"expected {text!r} in the error")
         return self
 
