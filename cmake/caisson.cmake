@@ -20,8 +20,8 @@ endif()
 if(CMAKE_CXX_FLAGS_RELEASE STREQUAL "-O3 -DNDEBUG")
   set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "flags of the build type Release" FORCE)
 endif()
-# Build type "Sanitize": quick to compile, fast enough, with line numbers.
-set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1" CACHE STRING "flags of the build type Sanitize")
+# Build type "Sanitize": quick to compile, with line numbers. -O1 takes twice the time to compile.
+set(CMAKE_CXX_FLAGS_SANITIZE "-O0 -g1" CACHE STRING "flags of the build type Sanitize")
 if(CAISSON_SANITIZE)
   target_compile_options(caisson_flags INTERFACE -fsanitize=${CAISSON_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(caisson_flags INTERFACE -fsanitize=${CAISSON_SANITIZE})
@@ -55,6 +55,8 @@ function(caisson_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  # Half the time to compile. What they test keeps its own flags, but for what is inline in headers.
+  target_compile_options(${name} PRIVATE -O0 -U_FORTIFY_SOURCE)
   gtest_discover_tests(${name} TEST_PREFIX "${caisson_test_kind}.${name}." DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS "${caisson_test_kind}" TIMEOUT 600)
   add_dependencies(test_programs ${name})

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <cmath>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -22,8 +22,7 @@ Error bad_size(std::string_view text) {
 }  // namespace
 
 Bytes parse_bytes(std::string_view text) {
-  std::string lower;
-  for (char c : text) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string lower = ascii_lower(text);
   size_t end = lower.find_first_not_of("0123456789.");
   if (end == std::string::npos) end = lower.size();
   const std::string_view suffix = std::string_view(lower).substr(end);

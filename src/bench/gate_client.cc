@@ -26,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::minutes kLimit{1};
 constexpr uint16_t kNamePort = 53;
-constexpr size_t kPieceBytes = 256U << 10;
+constexpr size_t kBufferBytes = 256U << 10;
 
 size_t index_of(Service service) {
   return static_cast<size_t>(service);
@@ -41,9 +41,9 @@ link::ConnectRequest to(link::ConnectRequest::Protocol protocol, std::string add
 }
 
 asio::awaitable<void> read_bytes(gate::ByteStreamPtr from, uint64_t count) {
-  std::vector<uint8_t> buffer(kPieceBytes);
+  std::vector<uint8_t> buffer(kBufferBytes);
   while (count > 0) {
-    const std::span<uint8_t> room = std::span(buffer).first(std::min<uint64_t>(count, kPieceBytes));
+    const std::span<uint8_t> room = std::span(buffer).first(std::min<uint64_t>(count, kBufferBytes));
     const size_t got = co_await from->read_some(room);
     if (got == 0) throw base::Error("the connection ended " + std::to_string(count) + " bytes early");
     count -= got;
@@ -51,9 +51,9 @@ asio::awaitable<void> read_bytes(gate::ByteStreamPtr from, uint64_t count) {
 }
 
 asio::awaitable<void> write_bytes(gate::ByteStreamPtr into, uint64_t count) {
-  const std::vector<uint8_t> buffer(kPieceBytes, 'x');
+  const std::vector<uint8_t> buffer(kBufferBytes, 'x');
   while (count > 0) {
-    const std::span<const uint8_t> part = std::span(buffer).first(std::min<uint64_t>(count, kPieceBytes));
+    const std::span<const uint8_t> part = std::span(buffer).first(std::min<uint64_t>(count, kBufferBytes));
     co_await into->write(part);
     count -= part.size();
   }

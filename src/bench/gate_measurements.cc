@@ -12,12 +12,12 @@
 #include "bench/gate_client.h"
 #include "bench/gate_processes.h"
 #include "bench/host_processes.h"
+#include "bench/statistics.h"
 
 namespace caisson::bench {
 namespace {
 
 constexpr double kMicroseconds = 1e6;
-constexpr double kBytesInMb = 1e6;
 constexpr double kBytesInKb = 1e3;
 constexpr int kAtOnce = 16;
 constexpr int kHeld = 1000;

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "bench/host_processes.h"
+#include "bench/statistics.h"
 #include "bench/steps.h"
 
 namespace caisson::bench {
@@ -21,7 +22,6 @@ namespace {
 
 const Argv kTrue{"true"};
 const Argv kNoNetwork{"--network", "none"};
-constexpr double kBytesInMb = 1e6;
 // The first start makes a base image, which can take minutes.
 constexpr std::chrono::minutes kPreparationLimit{30};
 // Each takes twice the time of rest and more.

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "bench/share_mount.h"
+#include "bench/statistics.h"
 
 namespace caisson::bench {
 namespace {
@@ -22,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kFilesInFolder = 20;
-constexpr double kBytesInMb = 1e6;
 constexpr size_t kBlockBytes = 1 << 20;
 constexpr size_t kSmallBytes = 4096;
 constexpr int kSmallReads = 20'000;
@@ -71,9 +71,9 @@ void drop_caches() {
 }
 
 // The same on both sides, in turn; and how many times as long it takes there, or as much gets through.
-class Contest {
+class ShareContest {
  public:
-  Contest(const std::string& key, const std::string& name, const std::string& unit)
+  ShareContest(const std::string& key, const std::string& name, const std::string& unit)
       : native_{.key = key + ".native", .name = name + ", in the folder itself", .unit = unit},
         shared_{.key = key, .name = name + ", in the share", .unit = unit},
         ratio_{.key = key + ".ratio", .name = "share / folder", .unit = "×"} {}
@@ -123,9 +123,9 @@ Section measure_status(const Runner& runner, const ShareSettings& settings, cons
     const auto status = [&](const std::string& folder) {
       return runner.run(git(folder, {"status", "--porcelain"})).milliseconds();
     };
-    Contest writable(key + ".rw.warm", name + ", warm, mode rw", "ms");
-    Contest warm(key + ".warm", name + ", warm, as below an overlay", "ms");
-    Contest cold(key + ".cold", name + ", cold, as below an overlay", "ms");
+    ShareContest writable(key + ".rw.warm", name + ", warm, mode rw", "ms");
+    ShareContest warm(key + ".warm", name + ", warm, as below an overlay", "ms");
+    ShareContest cold(key + ".cold", name + ", cold, as below an overlay", "ms");
     {
       const auto share = work.mount(other, "rw");
       // The first one has git note what it finds there in its index.
@@ -140,7 +140,7 @@ Section measure_status(const Runner& runner, const ShareSettings& settings, cons
         drop_caches();
         return status(folder);
       });
-    for (const Contest* contest : {&warm, &cold, &writable}) contest->add_to(section);
+    for (const ShareContest* contest : {&warm, &cold, &writable}) contest->add_to(section);
   }
   return section;
 }
@@ -154,7 +154,7 @@ Section measure_untar(const Runner& runner, const ShareSettings& settings, const
   runner.run({"tar", "-cf", archive, "-C", source, "."});
   const std::string native = work.make("untar-native");
   const auto share = work.mount(work.make("untar-shared"), "rw");
-  Contest untar("share.untar", "tar -x of " + std::to_string(files) + " files", "ms");
+  ShareContest untar("share.untar", "tar -x of " + std::to_string(files) + " files", "ms");
   for (int i = 0; i < settings.rounds; ++i)
     untar.round(native, share->path(), [&](const std::string& folder) {
       const std::string target = folder + "/" + std::to_string(i);
@@ -210,10 +210,10 @@ Section measure_content(const ShareSettings& settings, const WorkFolder& work) {
   const std::string other = work.make("content-shared");
   const auto share = work.mount(other, "rw");
   const std::string size = std::to_string(settings.file_bytes >> 20) + " MiB";
-  Contest written("share.write", "writing " + size + " by 1 MiB", "MB/s");
-  Contest read("share.read", "reading " + size + " by 1 MiB, not kept on this side", "MB/s");
-  Contest small_reads("share.read4k", "4 KiB at random places, read, warm", "1/ms");
-  Contest small_writes("share.write4k", "4 KiB at random places, written", "1/ms");
+  ShareContest written("share.write", "writing " + size + " by 1 MiB", "MB/s");
+  ShareContest read("share.read", "reading " + size + " by 1 MiB, not kept on this side", "MB/s");
+  ShareContest small_reads("share.read4k", "4 KiB at random places, read, warm", "1/ms");
+  ShareContest small_writes("share.write4k", "4 KiB at random places, written", "1/ms");
   for (int i = 0; i < settings.rounds; ++i) {
     written.round(native, share->path(),
                   [&](const std::string& folder) { return write_in_blocks(folder + "/file", settings.file_bytes); });
@@ -230,7 +230,7 @@ Section measure_content(const ShareSettings& settings, const WorkFolder& work) {
       return small_at_random(folder + "/file", settings.file_bytes, true);
     });
   }
-  for (const Contest* contest : {&written, &read, &small_reads, &small_writes}) contest->add_to(section);
+  for (const ShareContest* contest : {&written, &read, &small_reads, &small_writes}) contest->add_to(section);
   return section;
 }
 
@@ -257,8 +257,8 @@ Section measure_walk(const ShareSettings& settings, const WorkFolder& work) {
   make_files(native, settings.walk_files);
   const auto share = work.mount(native, "ro");
   const std::string name = "a walk over " + std::to_string(settings.walk_files) + " files";
-  Contest first("share.walk.first", name + ", the first", "ms");
-  Contest warm("share.walk.warm", name + ", warm", "ms");
+  ShareContest first("share.walk.first", name + ", the first", "ms");
+  ShareContest warm("share.walk.warm", name + ", warm", "ms");
   first.round(native, share->path(), walk);
   for (int i = 0; i < settings.rounds; ++i) warm.round(native, share->path(), walk);
   first.add_to(section);

@@ -8,6 +8,8 @@
 
 namespace caisson::bench {
 
+inline constexpr double kBytesInMb = 1e6;
+
 struct Summary {
   double median = 0;
   double p95 = 0;

@@ -22,7 +22,7 @@ namespace {
 
 using base::Error;
 
-constexpr size_t kPartBytes = 64U << 10;
+constexpr size_t kGitPartBytes = 64U << 10;
 
 class Repository {
  public:
@@ -130,7 +130,7 @@ class Import {
     if (!file || ::fstat(file.get(), &info) != 0) return;
     uint64_t left = static_cast<uint64_t>(info.st_size);
     header(path, mode, left);
-    std::string part(kPartBytes, '\0');
+    std::string part(kGitPartBytes, '\0');
     while (left > 0) {
       const size_t want = std::min<uint64_t>(left, part.size());
       const ssize_t got = ::read(file.get(), part.data(), want);
@@ -212,7 +212,7 @@ void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const
   diff.descriptors = {{output.second.get(), 1}, {said.get(), 2}};
   base::Child differ = base::spawn(diff);
   output.second.reset();
-  std::string buffer(kPartBytes, '\0');
+  std::string buffer(kGitPartBytes, '\0');
   while (true) {
     const ssize_t got = ::read(output.first.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;

@@ -14,7 +14,7 @@
 namespace caisson::changes {
 namespace {
 
-constexpr size_t kPartBytes = 256U << 10;
+constexpr size_t kRecordPartBytes = 256U << 10;
 
 bool is_zero(std::span<const char> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char byte) { return byte == 0; });
@@ -59,7 +59,7 @@ Received Received::read(int from, std::string_view early, const std::string& fol
   Received received;
   received.file_ = base::open_file(folder, O_TMPFILE | O_RDWR);
   link::ChangeDecoder decoder = received.decoder();
-  std::vector<char> buffer(kPartBytes);
+  std::vector<char> buffer(kRecordPartBytes);
   std::span<const char> bytes(early);
   while (true) {
     if (!bytes.empty()) {
@@ -84,7 +84,7 @@ Received Received::open(const std::string& path) {
   Received received;
   received.file_ = base::open_file(path, O_RDONLY);
   link::ChangeDecoder decoder = received.decoder();
-  std::vector<char> buffer(kPartBytes);
+  std::vector<char> buffer(kRecordPartBytes);
   while (true) {
     const ssize_t got = ::read(received.file_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
@@ -97,7 +97,7 @@ Received Received::open(const std::string& path) {
 }
 
 void Received::content(const ReceivedRecord& record, const std::function<bool(std::span<const char>)>& part) const {
-  std::vector<char> buffer(std::min<uint64_t>(kPartBytes, std::max<uint64_t>(record.record.size, 1)));
+  std::vector<char> buffer(std::min<uint64_t>(kRecordPartBytes, std::max<uint64_t>(record.record.size, 1)));
   uint64_t done = 0;
   while (done < record.record.size) {
     const size_t want = std::min<uint64_t>(buffer.size(), record.record.size - done);

@@ -13,7 +13,7 @@
 namespace caisson::cli {
 namespace {
 
-constexpr const char* kDetails =
+constexpr const char* kAttachDetails =
     "What the command wrote before is in 'caisson logs'. On a terminal, ctrl-p ctrl-q leaves it running; the exit code "
     "is\n"
     "the command's.";
@@ -41,7 +41,7 @@ int attach(const std::string& name) {
 }  // namespace
 
 void add_attach_command(CLI::App& app) {
-  CLI::App& command = add_command(app, {"attach", "NAME", "go back to a sandbox's main command", kDetails});
+  CLI::App& command = add_command(app, {"attach", "NAME", "go back to a sandbox's main command", kAttachDetails});
   const auto name = std::make_shared<std::string>();
   command.add_option("name", *name, "the sandbox")->required();
   command.callback([name] { throw Exit{attach(*name)}; });

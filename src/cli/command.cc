@@ -60,6 +60,20 @@ const std::vector<CommandEntry>& all_commands() {
   return kCommands;
 }
 
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const CommandEntry& entry : all_commands()) names.emplace_back(entry.name);
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
 std::string command_list(const CLI::App& app) {
   std::string out = "Commands:\n";
   for (const CLI::App* command : app.get_subcommands(nullptr)) {

@@ -69,6 +69,10 @@ struct CommandEntry {
 // In the order in which help shows them.
 const std::vector<CommandEntry>& all_commands();
 
+std::vector<std::string> command_names();
+// The long options of `command`, each with its "--".
+std::vector<std::string> option_names(const CLI::App& command);
+
 // Prints `caisson: …` on stderr, as one line.
 void warn(std::string_view line);
 

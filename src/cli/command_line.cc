@@ -72,21 +72,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-std::vector<std::string> option_names(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
-}
-
-std::vector<std::string> command_names() {
-  std::vector<std::string> names;
-  for (const CommandEntry& entry : all_commands()) names.emplace_back(entry.name);
-  return names;
-}
-
-std::vector<std::string> command_names(const CLI::App& app) {
+std::vector<std::string> sub_command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
   return names;
@@ -134,7 +120,7 @@ base::Error explain(const CLI::App& root, const CLI::ParseError& error) {
                          meant(habit_of_flag(command.get_name(), flag), flag, option_names(command)) + see);
     }
     if (!has_commands) return base::Error("unexpected argument " + in_quotes(word), see);
-    return base::Error("unknown command " + in_quotes(word), meant({}, word, command_names(command)) + see);
+    return base::Error("unknown command " + in_quotes(word), meant({}, word, sub_command_names(command)) + see);
   }
   if (has_commands) return base::Error("which one of its commands is missing", see);
   if (const std::string missing = missing_argument(command); !missing.empty())

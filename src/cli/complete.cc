@@ -20,20 +20,6 @@ using Words = std::vector<std::string>;
 
 const Words kFiles = {":files"};
 
-Words command_names() {
-  Words names;
-  for (const CommandEntry& entry : all_commands()) names.emplace_back(entry.name);
-  return names;
-}
-
-Words option_names(const CLI::App& command) {
-  Words names;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
-}
-
 bool takes_value(const CLI::App& command, const std::string& word) {
   if (word.size() < 2 || word[0] != '-') return false;
   const CLI::Option* option = command.get_option_no_throw(word);

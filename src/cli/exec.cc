@@ -15,7 +15,7 @@
 namespace caisson::cli {
 namespace {
 
-constexpr const char* kDetails =
+constexpr const char* kExecDetails =
     "The exit code is the command's; 125 when caisson failed, 126 when the command cannot be executed, 127 when it is\n"
     "not found, 128 + N when signal N ended it.\n"
     "\n"
@@ -66,8 +66,8 @@ int exec(const ExecOptions& options, const Tail& tail) {
 }  // namespace
 
 void add_exec_command(CLI::App& app, Tail& tail) {
-  CLI::App& command =
-      add_command(app, {"exec", "[OPTIONS] NAME COMMAND [ARGUMENT…]", "run a command in a running sandbox", kDetails});
+  CLI::App& command = add_command(
+      app, {"exec", "[OPTIONS] NAME COMMAND [ARGUMENT…]", "run a command in a running sandbox", kExecDetails});
   const auto options = std::make_shared<ExecOptions>();
   command.add_option("name", options->name, "the sandbox")->required();
   command.add_option("--env,-e", options->environment, "environment: KEY=VALUE, or KEY to pass it on")

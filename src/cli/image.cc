@@ -112,24 +112,24 @@ void add_import(CLI::App& image) {
               "  oci-archive:FILE[:TAG], docker-archive:FILE\n"
               "  docker://REFERENCE   an image of a registry (by skopeo); of one on 127.0.0.1 without TLS too\n\n"
               "Example:\n  caisson image import tools ./rootfs.tar.zst"});
-  struct Words {
+  struct ImageWords {
     std::string name;
     std::string source;
   };
-  const auto words = std::make_shared<Words>();
+  const auto words = std::make_shared<ImageWords>();
   command.add_option("name", words->name, "its name")->required()->group("");
   command.add_option("source", words->source, "where it is")->required()->group("");
   command.callback([words] { import(words->name, words->source); });
 }
 
-void add_ls(CLI::App& image) {
+void add_image_ls(CLI::App& image) {
   CLI::App& command = add_command(image, {"image ls", "[OPTIONS]", "list the images", ""});
   const auto json = std::make_shared<bool>(false);
   command.add_flag("--json", *json, "everything, as JSON");
   command.callback([json] { list(*json); });
 }
 
-void add_rm(CLI::App& image) {
+void add_image_rm(CLI::App& image) {
   CLI::App& command =
       add_command(image, {"image rm", "NAME…", "remove images, by name or by the beginning of the digest",
                           "An image that a sandbox uses is kept. Templates made from a removed image go, too."});
@@ -155,8 +155,8 @@ void add_image_command(CLI::App& app) {
   image.require_subcommand(1);
   add_build(image);
   add_import(image);
-  add_ls(image);
-  add_rm(image);
+  add_image_ls(image);
+  add_image_rm(image);
   add_prune(image);
   add_image_verify_command(image);
 }

@@ -93,20 +93,20 @@ int check(const std::string& name, const std::string& target, bool json) {
   return verdict.allowed ? 0 : 1;
 }
 
-struct Words {
+struct PolicyWords {
   std::string name;
   std::vector<std::string> rest;
   bool json = false;
 };
 
-std::shared_ptr<Words> add_words(CLI::App& command, const char* rest, const char* description) {
-  auto words = std::make_shared<Words>();
+std::shared_ptr<PolicyWords> add_words(CLI::App& command, const char* rest, const char* description) {
+  auto words = std::make_shared<PolicyWords>();
   command.add_option("name", words->name, "the sandbox")->required();
   if (rest != nullptr) command.add_option(rest, words->rest, description)->required();
   return words;
 }
 
-void add_ls(CLI::App& policy) {
+void add_policy_ls(CLI::App& policy) {
   CLI::App& command = add_command(policy, {"policy ls", "[OPTIONS] NAME", "list a sandbox's rules", ""});
   const auto words = add_words(command, nullptr, nullptr);
   command.add_flag("--json", words->json, "as JSON");
@@ -127,7 +127,7 @@ void add_change(CLI::App& policy, bool allow) {
   command.callback([words, allow] { add_rules(words->name, words->rest, allow); });
 }
 
-void add_rm(CLI::App& policy) {
+void add_policy_rm(CLI::App& policy) {
   CLI::App& command = add_command(policy, {"policy rm", "NAME NUMBER…", "remove rules, by the numbers of 'policy ls'",
                                            "Open connections that nothing allows any more are ended."});
   const auto words = add_words(command, "rules", "their numbers");
@@ -154,10 +154,10 @@ void add_policy_command(CLI::App& app, Tail& tail) {
   CLI::App& policy =
       add_command(app, {"policy", "COMMAND", "show, change and check what a sandbox's network may reach", ""});
   policy.require_subcommand(1);
-  add_ls(policy);
+  add_policy_ls(policy);
   add_change(policy, true);
   add_change(policy, false);
-  add_rm(policy);
+  add_policy_rm(policy);
   add_check(policy);
   add_policy_log_command(policy);
   add_policy_learn_command(policy, tail);

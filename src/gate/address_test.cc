@@ -4,16 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include "gate/test_address.h"
+
 namespace caisson::gate {
 namespace {
 
 using enum AddressKind;
-
-IpAddress ip(std::string_view text) {
-  const auto address = IpAddress::parse(text);
-  EXPECT_TRUE(address) << text;
-  return address.value_or(IpAddress());
-}
 
 Cidr net(std::string_view text) {
   const auto network = Cidr::parse(text);

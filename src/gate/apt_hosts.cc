@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <map>
 #include <sstream>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "gate/registry_search.h"
 
@@ -20,12 +20,6 @@ std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
   for (std::string word; stream >> word;) words.push_back(word);
   return words;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 class AptReader {
@@ -58,7 +52,7 @@ class AptReader {
       } else if (line[0] == ' ' || line[0] == '\t') {
         if (!last.empty()) fields[last] += " " + line;
       } else if (const size_t colon = line.find(':'); colon != std::string::npos) {
-        last = lower(base::trimmed(std::string_view(line).substr(0, colon)));
+        last = base::ascii_lower(base::trimmed(std::string_view(line).substr(0, colon)));
         fields[last] = line.substr(colon + 1);
       }
     }
@@ -66,7 +60,7 @@ class AptReader {
 
  private:
   void add_stanza(std::map<std::string, std::string>& fields) {
-    const std::string enabled = lower(base::trimmed(fields["enabled"]));
+    const std::string enabled = base::ascii_lower(base::trimmed(fields["enabled"]));
     if (enabled == "no" || enabled == "false" || enabled == "0" || enabled == "off" || enabled == "without") return;
     for (const std::string& uri : words_of(fields["uris"])) add(uri);
   }

@@ -13,7 +13,7 @@ namespace caisson::gate {
 namespace {
 
 // False: it names no mirror.
-bool read_file(RegistrySearch& search, const std::string& path) {
+bool read_docker_settings(RegistrySearch& search, const std::string& path) {
   const auto text = search.read(path);
   if (!text) return false;
   bool any = false;
@@ -39,7 +39,7 @@ void find_docker(RegistrySearch& search) {
   bool any = false;
   for (const std::string& path :
        {search.of_system("/etc/docker/daemon.json"), search.of_user_config("docker/daemon.json")}) {
-    any |= read_file(search, path);
+    any |= read_docker_settings(search, path);
   }
   if (!any) search.note("docker has no registry mirror configured, and its built-in registry is known to it alone");
 }

@@ -4,6 +4,7 @@
 
 #include <cctype>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "gate/git_remotes.h"
 
@@ -14,11 +15,7 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r';
 }
 
-char lower(char c) {
-  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-}
-
-struct Malformed {};
+struct BrokenConfig {};
 
 class ConfigReader {
  public:
@@ -59,8 +56,8 @@ class ConfigReader {
     ++at_;
     std::string section;
     while (peek() != ']' && !is_blank(peek())) {
-      if (peek() == '\n') throw Malformed();
-      section += lower(next());
+      if (peek() == '\n') throw BrokenConfig();
+      section += base::ascii_lower(next());
     }
     while (is_blank(peek())) ++at_;
     bool has_name = false;
@@ -69,21 +66,21 @@ class ConfigReader {
       ++at_;
       for (char c = next(); c != '"'; c = next()) {
         if (c == '\\') c = next();
-        if (c == '\n') throw Malformed();
+        if (c == '\n') throw BrokenConfig();
       }
     }
-    if (next() != ']') throw Malformed();
+    if (next() != ']') throw BrokenConfig();
     in_remote_ = section == "remote" && has_name;
   }
 
   void read_key() {
     std::string key;
-    while (std::isalnum(static_cast<unsigned char>(peek())) != 0 || peek() == '-') key += lower(next());
-    if (key.empty()) throw Malformed();
+    while (std::isalnum(static_cast<unsigned char>(peek())) != 0 || peek() == '-') key += base::ascii_lower(next());
+    if (key.empty()) throw BrokenConfig();
     while (is_blank(peek())) ++at_;
     const char c = peek();
     if (c == '\n' || c == '#' || c == ';') return;  // a key alone is "true"
-    if (next() != '=') throw Malformed();
+    if (next() != '=') throw BrokenConfig();
     const std::string value = read_value();
     if (in_remote_ && (key == "url" || key == "pushurl")) urls_.push_back(value);
   }
@@ -114,7 +111,7 @@ class ConfigReader {
         value += c;
       }
     }
-    if (quoted) throw Malformed();
+    if (quoted) throw BrokenConfig();
     value.resize(kept);
     return value;
   }
@@ -129,7 +126,7 @@ class ConfigReader {
     } else if (c == 'n' || c == 't' || c == 'b') {
       value += ' ';  // no URL has these; a blank makes it none
     } else {
-      throw Malformed();
+      throw BrokenConfig();
     }
   }
 
@@ -144,7 +141,7 @@ class ConfigReader {
 std::optional<std::vector<std::string>> remote_urls(std::string_view config) {
   try {
     return ConfigReader(config).remotes();
-  } catch (const Malformed&) {
+  } catch (const BrokenConfig&) {
     return std::nullopt;
   }
 }

@@ -7,13 +7,14 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/text.h"
 
 namespace caisson::gate {
 namespace {
 
-constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kDecimal = "0123456789";
 
 bool is_name_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -22,7 +23,7 @@ bool is_name_byte(char c) {
 // "7", "0x7f", "0x": what inet_aton reads as a number.
 bool is_number(std::string_view label) {
   if (label.starts_with("0x")) return label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos;
-  return label.find_first_not_of(kDigits) == std::string_view::npos;
+  return label.find_first_not_of(kDecimal) == std::string_view::npos;
 }
 
 struct Problem {
@@ -59,11 +60,7 @@ std::optional<Problem> name_problem(std::string_view name) {
 
 std::string lowered(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
-  std::string name(text);
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return name;
+  return base::ascii_lower(text);
 }
 
 }  // namespace

@@ -7,39 +7,40 @@
 namespace caisson::gate {
 namespace {
 
-using Kind = BodyFraming::Kind;
+using BodyKind = BodyFraming::Kind;
 
 BodyFraming framing_of(const HttpLength& length, BodyFraming otherwise) {
-  if (length.chunked) return {.kind = Kind::kChunked};
-  if (length.content_length) return {.kind = Kind::kLength, .length = *length.content_length};
+  if (length.chunked) return {.kind = BodyKind::kChunked};
+  if (length.content_length) return {.kind = BodyKind::kLength, .length = *length.content_length};
   return otherwise;
 }
 
 }  // namespace
 
 BodyFraming request_framing(const HttpHead& head) {
-  return framing_of({.content_length = head.content_length, .chunked = head.chunked}, {.kind = Kind::kNone});
+  return framing_of({.content_length = head.content_length, .chunked = head.chunked}, {.kind = BodyKind::kNone});
 }
 
 BodyFraming response_framing(const HttpResponseHead& head, std::string_view method) {
-  if (method == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304) return {.kind = Kind::kNone};
-  return framing_of(head.length, {.kind = Kind::kUntilClose});
+  if (method == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304)
+    return {.kind = BodyKind::kNone};
+  return framing_of(head.length, {.kind = BodyKind::kUntilClose});
 }
 
 BodyReader::BodyReader(BodyFraming framing) : framing_(framing), left_(framing.length) {}
 
 BodyPiece BodyReader::read(std::string_view bytes) {
   switch (framing_.kind) {
-    case Kind::kChunked:
+    case BodyKind::kChunked:
       return chunks_.read(bytes);
-    case Kind::kUntilClose:
+    case BodyKind::kUntilClose:
       return {.used = bytes.size(), .data = bytes};
-    case Kind::kLength: {
+    case BodyKind::kLength: {
       const std::string_view data = bytes.substr(0, std::min<uint64_t>(left_, bytes.size()));
       left_ -= data.size();
       return {.used = data.size(), .data = data};
     }
-    case Kind::kNone:
+    case BodyKind::kNone:
       break;
   }
   return {};
@@ -47,13 +48,13 @@ BodyPiece BodyReader::read(std::string_view bytes) {
 
 bool BodyReader::done() const {
   switch (framing_.kind) {
-    case Kind::kChunked:
+    case BodyKind::kChunked:
       return chunks_.done();
-    case Kind::kUntilClose:
+    case BodyKind::kUntilClose:
       return ended_;
-    case Kind::kLength:
+    case BodyKind::kLength:
       return left_ == 0;
-    case Kind::kNone:
+    case BodyKind::kNone:
       break;
   }
   return true;

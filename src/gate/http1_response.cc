@@ -2,6 +2,7 @@
 
 #include "gate/http1_response.h"
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace caisson::gate {
@@ -43,7 +44,7 @@ HttpResponseHead read_head(std::string_view text) {
   head.length = read_length(head.fields, head.minor_version);
   head.closes = head.minor_version == 0 || any_has_member(head.fields, "connection", "close");
   if (const auto upgrade = only_field(head.fields, "upgrade", "it has several Upgrade"))
-    head.upgrade = ascii_lower(*upgrade);
+    head.upgrade = base::ascii_lower(*upgrade);
   return head;
 }
 

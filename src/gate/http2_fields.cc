@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "gate/http_authority.h"
 
@@ -32,7 +33,7 @@ std::optional<std::string_view> only(const Http2Fields& fields, std::string_view
 // A server behind this one may speak HTTP/1, where a line's end or a field of the connection would be a second request.
 void check_field(const Http2Field& field) {
   const std::string_view name = is_pseudo(field) ? std::string_view(field.name).substr(1) : field.name;
-  if (!is_http_token(name) || ascii_lower(name) != name)
+  if (!is_http_token(name) || base::ascii_lower(name) != name)
     throw HttpProblem("it has a field whose name is not allowed in HTTP/2");
   if (has_control_byte(field.value)) throw HttpProblem("it has a field with a control byte");
   constexpr std::array<std::string_view, 5> kOfConnection = {"connection", "keep-alive", "proxy-connection",
@@ -110,7 +111,7 @@ HttpHead read_http2_request(const Http2Fields& fields, std::string_view scheme) 
   check_target_bytes(head.target);
   read_host(fields, head);
   if (const auto expect = only(fields, "expect", "it has several Expect")) {
-    if (ascii_lower(*expect) != "100-continue") throw HttpProblem("it expects something other than 100-continue");
+    if (base::ascii_lower(*expect) != "100-continue") throw HttpProblem("it expects something other than 100-continue");
     head.expects_continue = true;
   }
   return head;
@@ -158,7 +159,7 @@ Http2Fields trailers_to_send(const Http2Fields& fields) {
 
 bool is_grpc(const Http2Fields& request) {
   return std::any_of(request.begin(), request.end(), [](const Http2Field& field) {
-    return field.name == "content-type" && ascii_lower(field.value).starts_with("application/grpc");
+    return field.name == "content-type" && base::ascii_lower(field.value).starts_with("application/grpc");
   });
 }
 

@@ -12,13 +12,13 @@
 namespace caisson::gate {
 namespace {
 
-constexpr uint16_t kHttpsPort = 443;
+constexpr uint16_t kTlsPort = 443;
 
 }  // namespace
 
 Http2Streams::Http2Streams(HttpOptions options, bool has_server)
     : options_(std::move(options)),
-      scheme_(options_.usual_port == kHttpsPort ? "https" : "http"),
+      scheme_(options_.usual_port == kTlsPort ? "https" : "http"),
       client_(Http2Session::Role::kServer, from_client_),
       server_(Http2Session::Role::kClient, from_server_),
       calm_(Http2Calm::Clock::now()),

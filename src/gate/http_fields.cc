@@ -6,14 +6,11 @@
 #include <array>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace caisson::gate {
 namespace {
-
-char lowered(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 bool is_control(char c) {
   return (static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7F;
@@ -21,15 +18,9 @@ bool is_control(char c) {
 
 }  // namespace
 
-std::string ascii_lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), lowered);
-  return lower;
-}
-
 bool is_http_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    const char lower = lowered(c);
+    const char lower = base::ascii_lower(c);
     return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
            (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
   });
@@ -40,7 +31,7 @@ bool has_control_byte(std::string_view value) {
 }
 
 bool has_member(std::string_view value, std::string_view member) {
-  const std::vector<std::string> members = base::split(ascii_lower(value), ',');
+  const std::vector<std::string> members = base::split(base::ascii_lower(value), ',');
   return std::any_of(members.begin(), members.end(),
                      [&](const std::string& one) { return base::trimmed(one) == member; });
 }
@@ -72,7 +63,7 @@ void append_field(HttpFields& fields, std::string_view line) {
   const std::string_view value = line.substr(colon + 1);
   if (has_control_byte(value)) throw HttpProblem("it has a field with a control byte");
   if (fields.size() >= kMaxHttpFields) throw HttpProblem("it has more than 256 fields");
-  fields.emplace_back(ascii_lower(line.substr(0, colon)), base::trimmed(value));
+  fields.emplace_back(base::ascii_lower(line.substr(0, colon)), base::trimmed(value));
 }
 
 std::optional<std::string_view> only_field(const HttpFields& fields, std::string_view name, const char* twice) {
@@ -95,7 +86,7 @@ HttpLength read_length(const HttpFields& fields, int minor_version) {
     if (!read.content_length) throw HttpProblem("its Content-Length is no number");
   }
   if (coding) {
-    if (ascii_lower(*coding) != "chunked") throw HttpProblem("its Transfer-Encoding is not 'chunked'");
+    if (base::ascii_lower(*coding) != "chunked") throw HttpProblem("its Transfer-Encoding is not 'chunked'");
     if (minor_version == 0) throw HttpProblem("it has a Transfer-Encoding in HTTP/1.0");
     read.chunked = true;
   }

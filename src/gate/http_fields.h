@@ -29,7 +29,6 @@ class HttpProblem : public base::Error {
 // RFC 9110, section 5.6.2.
 bool is_http_token(std::string_view text);
 bool has_control_byte(std::string_view value);
-std::string ascii_lower(std::string_view text);
 // Whether it is one of the comma-separated members of a field's value, in any case. `member` is in lower case.
 bool has_member(std::string_view value, std::string_view member);
 bool any_has_member(const HttpFields& fields, std::string_view name, std::string_view member);

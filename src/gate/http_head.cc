@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "gate/http_authority.h"
 
@@ -11,7 +12,7 @@ namespace caisson::gate {
 namespace {
 
 constexpr size_t kMaxMethodBytes = 32;
-constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::string_view kHeadLineEnd = "\r\n";
 
 // Could these first bytes be a request line's? Tells other protocols before they have sent a line's end.
 bool may_be_request(std::string_view bytes) {
@@ -43,7 +44,7 @@ std::optional<Authority> read_target(std::string_view target, HttpHead& head) {
     return std::nullopt;
   }
   constexpr std::string_view kScheme = "http://";
-  if (ascii_lower(target.substr(0, kScheme.size())) != kScheme) throw HttpProblem("its target is no path");
+  if (base::ascii_lower(target.substr(0, kScheme.size())) != kScheme) throw HttpProblem("its target is no path");
   const std::string_view rest = target.substr(kScheme.size());
   const size_t end = std::min(rest.find_first_of("/?"), rest.size());
   head.target = rest.substr(end);
@@ -62,9 +63,9 @@ void read_connection(HttpHead& head) {
     upgrades = upgrades || has_member(value, "upgrade");
   }
   const auto upgrade = only_field(head.fields, "upgrade", "it has several Upgrade");
-  if (upgrades && upgrade) head.upgrade = ascii_lower(*upgrade);
+  if (upgrades && upgrade) head.upgrade = base::ascii_lower(*upgrade);
   if (const auto expect = only_field(head.fields, "expect", "it has several Expect")) {
-    if (ascii_lower(*expect) != "100-continue") throw HttpProblem("it expects something other than 100-continue");
+    if (base::ascii_lower(*expect) != "100-continue") throw HttpProblem("it expects something other than 100-continue");
     head.expects_continue = true;
   }
 }
@@ -86,9 +87,9 @@ HttpHead read_head(const RequestLine& line, std::string_view fields) {
   check_method(head.method);
   const auto target_authority = read_target(line.target, head);
   while (!fields.empty()) {
-    const size_t end = fields.find(kLineEnd);
+    const size_t end = fields.find(kHeadLineEnd);
     append_field(head.fields, fields.substr(0, end));
-    fields.remove_prefix(end + kLineEnd.size());
+    fields.remove_prefix(end + kHeadLineEnd.size());
   }
   read_host(target_authority, head);
   const HttpLength length = read_length(head.fields, head.minor_version);
@@ -135,8 +136,8 @@ void HttpHeadReader::find_end(size_t from) {
 
 void HttpHeadReader::finish(size_t size) {
   const std::string_view text(seen_);
-  const std::string_view line = text.substr(0, line_bytes_ - kLineEnd.size());
-  const std::string_view fields = text.substr(line_bytes_, size - kLineEnd.size() - line_bytes_);
+  const std::string_view line = text.substr(0, line_bytes_ - kHeadLineEnd.size());
+  const std::string_view fields = text.substr(line_bytes_, size - kHeadLineEnd.size() - line_bytes_);
   try {
     head_ = read_head(split_request_line(line).value(), fields);
     head_.size = size;

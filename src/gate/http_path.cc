@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -200,14 +201,6 @@ class Glob {
   std::array<std::optional<Positions>, 256> literals_;
 };
 
-std::string lowered(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 bool matches(std::string_view pattern, std::string_view path, bool takes_escaped) {
   // Most rules are told apart by what stands before their first star.
   const size_t star = std::min(pattern.find('*'), pattern.size());
@@ -276,8 +269,8 @@ bool path_matches(std::string_view pattern, std::string_view canonical) {
 }
 
 bool path_resembles(std::string_view pattern, std::string_view canonical) {
-  const std::string lower_pattern = lowered(folded(pattern));
-  const std::string path = lowered(folded(canonical));
+  const std::string lower_pattern = base::ascii_lower(folded(pattern));
+  const std::string path = base::ascii_lower(folded(canonical));
   return resembles(lower_pattern, path) || resembles(with_slashes(lower_pattern), with_slashes(path));
 }
 

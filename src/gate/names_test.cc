@@ -6,12 +6,10 @@
 
 #include <set>
 
+#include "gate/test_address.h"
+
 namespace caisson::gate {
 namespace {
-
-IpAddress ip(std::string_view text) {
-  return IpAddress::parse(text).value();
-}
 
 TEST(NameTable, GivesANameItsAddressAndBack) {
   NameTable table(0);

@@ -6,19 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "gate/registry_search.h"
 
 namespace caisson::gate {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 class NpmReader {
  public:
@@ -27,7 +21,7 @@ class NpmReader {
   void read_variables() {
     constexpr std::string_view kPrefix = "npm_config_";
     for (const auto& [name, value] : search_.sources().environment) {
-      const std::string key = lower(name);
+      const std::string key = base::ascii_lower(name);
       if (key.starts_with(kPrefix) && !in_script_) add(std::string_view(key).substr(kPrefix.size()), value, name);
     }
     if (in_script_) search_.note("started by an npm script: its variables npm_config_… may be the project's, not read");

@@ -28,7 +28,7 @@ bool add_urls(RegistrySearch& search, const std::string& value, const std::strin
 }
 
 // False: it names no index.
-bool read_file(RegistrySearch& search, const std::string& path) {
+bool read_pip_settings(RegistrySearch& search, const std::string& path) {
   const auto text = search.read(path);
   if (!text) return false;
   bool any = false;
@@ -63,7 +63,7 @@ void find_pip(RegistrySearch& search) {
   for (const std::string& path :
        {search.of_system("/etc/xdg/pip/pip.conf"), search.of_system("/etc/pip.conf"), search.of_user(".pip/pip.conf"),
         search.of_user_config("pip/pip.conf"), search.path_variable("PIP_CONFIG_FILE", {})}) {
-    any |= read_file(search, path);
+    any |= read_pip_settings(search, path);
   }
   search.note(any ? "pip's index may name files on other hosts; those are not known from its settings"
                   : "pip has no index configured (set index-url in pip.conf, or --allow its hosts)");

@@ -14,15 +14,13 @@
 namespace caisson::gate {
 namespace {
 
-using Kind = HostPattern::Kind;
-
 constexpr std::string_view kOwnDomain = "caisson.internal";
 
 // Names that may mean something on the host's own network only, or are the gate's: neither a default nor a pattern is
 // meant to open them.
 bool is_by_exact_rule_only(std::string_view name) {
   return name.find('.') == std::string_view::npos || name == kOwnDomain ||
-         matches_name({.kind = Kind::kAnyDepth, .name = std::string(kOwnDomain)}, name);
+         matches_name({.kind = HostPattern::Kind::kAnyDepth, .name = std::string(kOwnDomain)}, name);
 }
 
 // Does this rule's network name the address? A special one is named by a network inside its block or by itself, so that
@@ -63,15 +61,15 @@ bool Policy::remove(uint64_t id) {
 
 Policy::Positions& Policy::bucket(const HostPattern& host) {
   switch (host.kind) {
-    case Kind::kName:
+    case HostPattern::Kind::kName:
       return exact_[host.name];
-    case Kind::kOneLabel:
+    case HostPattern::Kind::kOneLabel:
       return one_label_[host.name];
-    case Kind::kAnyDepth:
+    case HostPattern::Kind::kAnyDepth:
       return any_depth_[host.name];
-    case Kind::kAnyName:
+    case HostPattern::Kind::kAnyName:
       return any_name_;
-    case Kind::kNetwork:
+    case HostPattern::Kind::kNetwork:
       break;
   }
   return networks_;
@@ -92,7 +90,8 @@ Policy::Matches Policy::matching(std::string_view name) const {
   }
   for (const size_t position : any_name_) found.push_back(&entries_[position]);
   if (is_by_exact_rule_only(name)) {
-    std::erase_if(found, [](const Entry* entry) { return entry->allow && entry->rule.host.kind != Kind::kName; });
+    std::erase_if(found,
+                  [](const Entry* entry) { return entry->allow && entry->rule.host.kind != HostPattern::Kind::kName; });
   }
   return found;
 }

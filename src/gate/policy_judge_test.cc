@@ -4,17 +4,12 @@
 
 #include "gate/dns.h"
 #include "gate/policy.h"
+#include "gate/test_address.h"
 
 namespace caisson::gate {
 namespace {
 
 using enum Protocol;
-
-IpAddress ip(std::string_view text) {
-  const auto address = IpAddress::parse(text);
-  EXPECT_TRUE(address) << text;
-  return address.value_or(IpAddress());
-}
 
 // Rules that begin with '!' deny.
 Policy policy_of(const std::vector<const char*>& rules, Default fallback = Default::kDeny) {

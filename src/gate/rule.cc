@@ -18,7 +18,8 @@ namespace {
 using base::Error;
 using base::in_quotes;
 
-constexpr const char* kForm = "write [tcp:|udp:]HOST[:PORT[-PORT]][ METHOD[,METHOD] PATH], for example example.com:443";
+constexpr const char* kRuleForm =
+    "write [tcp:|udp:]HOST[:PORT[-PORT]][ METHOD[,METHOD] PATH], for example example.com:443";
 constexpr const char* kBrackets = "write an IPv6 address in brackets where a port follows: [2001:db8::7]:443";
 constexpr std::array<std::string_view, 2> kGroups = {"registries", "git"};
 
@@ -134,7 +135,7 @@ Rule read_rule(std::string_view text) {
   if (text.size() > kMaxRuleBytes) throw Error("it has more than 2048 bytes");
   std::vector<std::string> words = base::split(text, ' ');
   std::erase(words, "");
-  if (words.size() != 1 && words.size() != 3) throw Error("it is not one word or three", kForm);
+  if (words.size() != 1 && words.size() != 3) throw Error("it is not one word or three", kRuleForm);
   Rule rule;
   std::string_view place = words[0];
   if (place.starts_with("tcp:")) {

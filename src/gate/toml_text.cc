@@ -13,7 +13,7 @@
 namespace caisson::gate {
 namespace {
 
-constexpr const char* kForm = "the form is TOML's, see toml.io";
+constexpr const char* kTomlForm = "the form is TOML's, see toml.io";
 
 // Where the string or comment that begins at `at` ends; `at` + 1 where none begins. Exact for TOML; what is no TOML is
 // refused by the parser at the first byte on which the two could differ.
@@ -111,9 +111,10 @@ toml::table parse_toml(std::string_view text) {
   try {
     return toml::parse(std::string_view(safe));
   } catch (const toml::parse_error& error) {
-    throw base::Error(fmt::format("line {}: {}", error.source().begin.line, base::escaped(error.description())), kForm);
+    throw base::Error(fmt::format("line {}: {}", error.source().begin.line, base::escaped(error.description())),
+                      kTomlForm);
   } catch (const TomlBroken&) {
-    throw base::Error(fmt::format("line {}: it is not TOML", broken_line(safe)), kForm);
+    throw base::Error(fmt::format("line {}: it is not TOML", broken_line(safe)), kTomlForm);
   }
 }
 

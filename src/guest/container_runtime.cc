@@ -23,7 +23,7 @@ namespace caisson::guest {
 namespace {
 
 constexpr size_t kConfigurationBytes = 16U << 20;
-constexpr int kNotFound = 127;
+constexpr int kNoRuntime = 127;
 constexpr const char* kUsualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // runc's own options in front of the command that take a value as the next argument.
@@ -100,7 +100,7 @@ int run_container_runtime(std::span<char*> arguments) {
     if (candidate != std::string(kRuntimeFolder) + "/runc") ::execv(candidate.c_str(), arguments.data());
   }
   std::fprintf(stderr, "caisson: cannot execute runc: there is none in %s\n", path.c_str());
-  return kNotFound;
+  return kNoRuntime;
 }
 
 }  // namespace caisson::guest

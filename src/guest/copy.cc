@@ -47,7 +47,7 @@ struct Helper {
 };
 
 // The helper's ends of its streams.
-struct ItsStreams {
+struct HelperStreams {
   base::Fd in;
   base::Fd out;
   base::Fd err;
@@ -65,7 +65,7 @@ asio::awaitable<Helper> start_helper(Guest& guest, const link::CopyRequest& requ
   base::FdPair error = base::make_pipe();
   Helper helper;
   helper.error = std::move(error.first);
-  ItsStreams its;
+  HelperStreams its;
   its.err = std::move(error.second);
   if (request.put) {
     base::FdPair word = base::make_pipe();
@@ -79,7 +79,7 @@ asio::awaitable<Helper> start_helper(Guest& guest, const link::CopyRequest& requ
     helper.data = std::make_shared<Descriptor>(guest.executor, std::move(data.first));
     helper.word = helper.data;
   }
-  const auto theirs = std::make_shared<const ItsStreams>(std::move(its));
+  const auto theirs = std::make_shared<const HelperStreams>(std::move(its));
   std::function<bool(Birth&)> make = [&anchors = guest.anchors, theirs, argv = arguments_of(request)](Birth& birth) {
     SpawnPlan plan;
     plan.argv = argv;

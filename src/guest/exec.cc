@@ -46,7 +46,7 @@ struct Streams {
 };
 
 // The command's ends, closed here once it has them.
-struct ItsStreams {
+struct CommandStreams {
   base::Fd in;
   base::Fd out;
   base::Fd err;
@@ -81,8 +81,8 @@ void give_to(const base::Fd& fd, uid_t uid) {
     throw base::system_error("cannot give away", "pipe");
 }
 
-ItsStreams make_pipes(const Anchors& anchors, bool with_input, uid_t uid, Streams& ours) {
-  ItsStreams its;
+CommandStreams make_pipes(const Anchors& anchors, bool with_input, uid_t uid, Streams& ours) {
+  CommandStreams its;
   if (with_input) {
     base::FdPair in = base::make_pipe();
     its.in = std::move(in.first);
@@ -105,11 +105,11 @@ ItsStreams make_pipes(const Anchors& anchors, bool with_input, uid_t uid, Stream
   return its;
 }
 
-ItsStreams make_terminal(const Anchors& anchors, link::TtySize size, uid_t uid, Streams& ours) {
+CommandStreams make_terminal(const Anchors& anchors, link::TtySize size, uid_t uid, Streams& ours) {
   Pty pty = open_pty(anchors, size, uid);
   ours.input = pty.master.duplicate();
   ours.output = std::move(pty.master);
-  ItsStreams its;
+  CommandStreams its;
   its.out = pty.slave.duplicate();
   its.err = pty.slave.duplicate();
   its.in = std::move(pty.slave);
@@ -135,8 +135,8 @@ Streams start_command(const Order& order, Birth& birth) {
   plan.terminal = request.tty.has_value();
 
   Streams ours;
-  const ItsStreams its = request.tty ? make_terminal(order.anchors, *request.tty, user.uid, ours)
-                                     : make_pipes(order.anchors, request.keep_stdin, user.uid, ours);
+  const CommandStreams its = request.tty ? make_terminal(order.anchors, *request.tty, user.uid, ours)
+                                         : make_pipes(order.anchors, request.keep_stdin, user.uid, ours);
   plan.in = its.in.get();
   plan.out = its.out.get();
   plan.err = its.err.get();

@@ -30,7 +30,7 @@ constexpr const char* kLoopback = "lo";
 constexpr const char* kAddress4 = "100.64.0.2";    // RFC 6598: nobody's host and no container network
 constexpr const char* kAddress6 = "fd43:5341::2";  // RFC 4193
 constexpr const char* kResolver = "198.18.0.1";    // RFC 2544; not a loopback address, or Docker would replace it
-constexpr uint8_t kTable = 100;
+constexpr uint8_t kRouteTable = 100;
 constexpr uint32_t kRulePriority = 100;
 
 struct Address {
@@ -92,7 +92,7 @@ void add_default_route(Netlink& netlink, const Address& source) {
 void deliver_allowed_here(Netlink& netlink, uint8_t family) {
   fib_rule_hdr rule{};
   rule.family = family;
-  rule.table = kTable;
+  rule.table = kRouteTable;
   rule.action = FR_ACT_TO_TBL;
   NetlinkRequest mark(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
   mark.u32(FRA_PRIORITY, kRulePriority);
@@ -101,7 +101,7 @@ void deliver_allowed_here(Netlink& netlink, uint8_t family) {
 
   rtmsg route{};
   route.rtm_family = family;
-  route.rtm_table = kTable;
+  route.rtm_table = kRouteTable;
   route.rtm_protocol = RTPROT_BOOT;
   route.rtm_scope = RT_SCOPE_HOST;
   route.rtm_type = RTN_LOCAL;

@@ -54,14 +54,14 @@
 namespace caisson::guest {
 namespace {
 
-constexpr const char* kTable = "caisson";
+constexpr const char* kFilterTable = "caisson";
 constexpr uint32_t kMangle = static_cast<uint32_t>(-150);
 constexpr uint32_t kAfterMangle = static_cast<uint32_t>(-149);
 constexpr uint32_t kDestinationNat = static_cast<uint32_t>(-100);
 constexpr uint32_t kBeforeFilter = static_cast<uint32_t>(-10);
 constexpr uint8_t kOriginalDirection = 0;  // IP_CT_DIR_ORIGINAL
 
-uint16_t message_type(int message) {
+uint16_t tables_message(int message) {
   return static_cast<uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | message);
 }
 
@@ -72,8 +72,8 @@ nfgenmsg of_inet() {
 // One rule, expression by expression; all of them work on register 1.
 class Rule {
  public:
-  explicit Rule(const char* chain) : request_(message_type(NFT_MSG_NEWRULE), NLM_F_CREATE | NLM_F_APPEND, of_inet()) {
-    request_.text(NFTA_RULE_TABLE, kTable);
+  explicit Rule(const char* chain) : request_(tables_message(NFT_MSG_NEWRULE), NLM_F_CREATE | NLM_F_APPEND, of_inet()) {
+    request_.text(NFTA_RULE_TABLE, kFilterTable);
     request_.text(NFTA_RULE_CHAIN, chain);
     list_ = request_.begin_nest(NFTA_RULE_EXPRESSIONS);
   }
@@ -228,14 +228,14 @@ constexpr Chain kRefuseOwn{"refuse_own", "filter", NF_INET_LOCAL_OUT, kBeforeFil
 constexpr Chain kRefuseContainers{"refuse_containers", "filter", NF_INET_FORWARD, kBeforeFilter};
 
 NetlinkRequest new_table() {
-  NetlinkRequest request(message_type(NFT_MSG_NEWTABLE), NLM_F_CREATE, of_inet());
-  request.text(NFTA_TABLE_NAME, kTable);
+  NetlinkRequest request(tables_message(NFT_MSG_NEWTABLE), NLM_F_CREATE, of_inet());
+  request.text(NFTA_TABLE_NAME, kFilterTable);
   return request;
 }
 
 NetlinkRequest new_chain(const Chain& chain) {
-  NetlinkRequest request(message_type(NFT_MSG_NEWCHAIN), NLM_F_CREATE, of_inet());
-  request.text(NFTA_CHAIN_TABLE, kTable);
+  NetlinkRequest request(tables_message(NFT_MSG_NEWCHAIN), NLM_F_CREATE, of_inet());
+  request.text(NFTA_CHAIN_TABLE, kFilterTable);
   request.text(NFTA_CHAIN_NAME, chain.name);
   const size_t hook = request.begin_nest(NFTA_CHAIN_HOOK);
   request.be32(NFTA_HOOK_HOOKNUM, chain.hook);

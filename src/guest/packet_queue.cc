@@ -26,7 +26,7 @@ nfgenmsg of_queue(uint16_t number) {
   return {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(number)};
 }
 
-uint16_t message_type(int message) {
+uint16_t queue_message(int message) {
   return static_cast<uint16_t>((NFNL_SUBSYS_QUEUE << 8) | message);
 }
 
@@ -34,14 +34,14 @@ base::Fd bind_queue(uint16_t number) {
   Netlink netlink(NETLINK_NETFILTER);
   nfqnl_msg_config_cmd command{};
   command.command = NFQNL_CFG_CMD_BIND;
-  NetlinkRequest bind(message_type(NFQNL_MSG_CONFIG), 0, of_queue(number));
+  NetlinkRequest bind(queue_message(NFQNL_MSG_CONFIG), 0, of_queue(number));
   bind.attribute(NFQA_CFG_CMD, &command, sizeof command);
   netlink.run(std::move(bind), "packet queue");
 
   nfqnl_msg_config_params parameters{};
   parameters.copy_range = htonl(kCopiedBytes);
   parameters.copy_mode = NFQNL_COPY_PACKET;
-  NetlinkRequest configure(message_type(NFQNL_MSG_CONFIG), 0, of_queue(number));
+  NetlinkRequest configure(queue_message(NFQNL_MSG_CONFIG), 0, of_queue(number));
   configure.attribute(NFQA_CFG_PARAMS, &parameters, sizeof parameters);
   configure.be32(NFQA_CFG_QUEUE_MAXLEN, kMostHeld);
   netlink.run(std::move(configure), "packet queue");
@@ -62,7 +62,7 @@ PacketQueue::PacketQueue(const asio::any_io_executor& executor, uint16_t number)
 asio::awaitable<void> PacketQueue::run(std::function<void(uint32_t id, const FlowKey& flow)> on_packet) {
   alignas(nlmsghdr) static uint8_t buffer[64U << 10];
   auto judge = [&](const NetlinkMessage& message) {
-    if (message.header->nlmsg_type != message_type(NFQNL_MSG_PACKET)) return true;
+    if (message.header->nlmsg_type != queue_message(NFQNL_MSG_PACKET)) return true;
     const std::optional<HeldPacket> held = parse_held_packet(message.payload);
     if (!held) return true;
     const std::optional<Packet> packet = parse_packet(held->payload);
@@ -87,7 +87,7 @@ void PacketQueue::decide(uint32_t id, PacketFate fate) {
   nfqnl_msg_verdict_hdr verdict{};
   verdict.verdict = htonl(fate == PacketFate::kDrop ? NF_DROP : NF_ACCEPT);
   verdict.id = htonl(id);
-  NetlinkRequest request(message_type(NFQNL_MSG_VERDICT), 0, of_queue(number_));
+  NetlinkRequest request(queue_message(NFQNL_MSG_VERDICT), 0, of_queue(number_));
   request.attribute(NFQA_VERDICT_HDR, &verdict, sizeof verdict);
   request.be32(NFQA_MARK, fate == PacketFate::kAllow ? kAllowedMark : kRefusedMark);
   const std::string bytes = std::move(request).finish(0);

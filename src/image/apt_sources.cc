@@ -3,11 +3,11 @@
 #include "image/apt_sources.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <map>
 #include <sstream>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
@@ -64,20 +64,13 @@ std::string entry(const std::string& options, const std::string& uri, const std:
 
 using Fields = std::map<std::string, std::string>;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 void add_stanza(const Fields& fields, std::string_view suite, std::vector<std::string>& found) {
   const auto field = [&](const char* name) {
     const auto at = fields.find(name);
     return at == fields.end() ? std::string() : at->second;
   };
   const std::vector<std::string> types = words_of(field("types"));
-  const std::string enabled = lower(base::trimmed(field("enabled")));
+  const std::string enabled = base::ascii_lower(base::trimmed(field("enabled")));
   const std::vector<std::string> components = words_of(field("components"));
   if (std::find(types.begin(), types.end(), "deb") == types.end() || enabled == "no" || enabled == "false" ||
       enabled == "0" || !has_main(components))
@@ -128,7 +121,7 @@ std::vector<std::string> parse_deb822_sources(std::string_view text, std::string
     } else if (line[0] == ' ' || line[0] == '\t') {
       if (!last.empty()) fields[last] += " " + line;
     } else if (const size_t colon = line.find(':'); colon != std::string::npos) {
-      last = lower(base::trimmed(std::string_view(line).substr(0, colon)));
+      last = base::ascii_lower(base::trimmed(std::string_view(line).substr(0, colon)));
       fields[last] = line.substr(colon + 1);
     }
   }

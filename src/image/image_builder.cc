@@ -18,8 +18,8 @@
 namespace caisson::image {
 namespace {
 
-constexpr int kIdleMilliseconds = 400;
-constexpr size_t kMaxLine = 64U << 10;
+constexpr int kIdleUnpackMilliseconds = 400;
+constexpr size_t kMaxReportBytes = 64U << 10;
 
 // Takes the helper's lines apart and keeps the last word.
 class Reports {
@@ -39,7 +39,7 @@ class Reports {
       take_line(pending_.substr(0, end));
       pending_.erase(0, end + 1);
     }
-    if (pending_.size() > kMaxLine) throw base::Error("caisson-unpack reports too much");
+    if (pending_.size() > kMaxReportBytes) throw base::Error("caisson-unpack reports too much");
     return true;
   }
 
@@ -121,7 +121,7 @@ void follow(int report_fd, Reports& reports, const RunOptions& options) {
   pollfd waits[2] = {{.fd = report_fd, .events = POLLIN, .revents = 0},
                      {.fd = options.watch.fd, .events = POLLIN, .revents = 0}};
   while (waits[0].fd >= 0 || waits[1].fd >= 0) {
-    const int ready = ::poll(waits, 2, kIdleMilliseconds);
+    const int ready = ::poll(waits, 2, kIdleUnpackMilliseconds);
     if (ready < 0 && errno != EINTR) throw base::system_error("cannot wait for", "caisson-unpack");
     if (ready <= 0) {
       if (options.idle) options.idle();

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view kSuffix = ".erofs";
 constexpr size_t kMinPrefix = 6;
-constexpr int kFormat = 1;
+constexpr int kRecordFormat = 1;
 
 // A name's file: '/' and ':' are legal in names ("team/tools:1") and are spelt "%2F" and "%3A" there.
 std::string file_name(std::string_view name) {
@@ -40,7 +40,7 @@ std::string file_name(std::string_view name) {
 
 ImageRecord record_from_json(const base::Json& json, const std::string& path) {
   base::JsonReader reader(json, path);
-  if (reader.required<int>("format") != kFormat)
+  if (reader.required<int>("format") != kRecordFormat)
     throw base::Error("the image record " + base::in_quotes(path) + " has a format that this version does not know",
                       "remove it, or use the version of caisson that wrote it");
   ImageRecord record;
@@ -63,7 +63,7 @@ void sync_folder(const std::string& path) {
   if (::fsync(folder.get()) != 0) throw base::system_error("cannot sync", path);
 }
 
-std::optional<base::Bytes> size_of(const std::string& path) {
+std::optional<base::Bytes> size_of_file(const std::string& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
   return base::Bytes{static_cast<uint64_t>(info.st_size)};
@@ -72,14 +72,10 @@ std::optional<base::Bytes> size_of(const std::string& path) {
 }  // namespace
 
 base::Json to_json(const ImageRecord& record) {
-  return {{"format", kFormat},
-          {"name", record.name},
-          {"digest", record.digest},
-          {"size_bytes", record.size.count},
-          {"created", record.created},
-          {"source", record.source},
-          {"recipe", record.recipe},
-          {"has_dockerd", record.has_dockerd},
+  return {{"format", kRecordFormat},         {"name", record.name},
+          {"digest", record.digest},         {"size_bytes", record.size.count},
+          {"created", record.created},       {"source", record.source},
+          {"recipe", record.recipe},         {"has_dockerd", record.has_dockerd},
           {"config", to_json(record.config)}};
 }
 
@@ -147,7 +143,7 @@ std::vector<ImageRecord> ImageStore::list() const {
     ImageRecord record;
     record.digest = file.substr(0, file.size() - kSuffix.size());
     if (!is_digest(record.digest) || named.contains(record.digest)) continue;
-    const auto size = size_of(entry.path());
+    const auto size = size_of_file(entry.path());
     if (!size) continue;
     record.size = *size;
     nameless.push_back(std::move(record));
@@ -158,7 +154,7 @@ std::vector<ImageRecord> ImageStore::list() const {
 }
 
 std::optional<ImageRecord> ImageStore::find(std::string_view name_or_digest) const {
-  const auto usable = [&](const ImageRecord& record) { return size_of(path_of(record.digest)).has_value(); };
+  const auto usable = [&](const ImageRecord& record) { return size_of_file(path_of(record.digest)).has_value(); };
   std::string_view prefix = name_or_digest;
   const bool digest_only = prefix.starts_with("sha256:");
   if (digest_only) {

@@ -16,7 +16,7 @@ namespace caisson::image {
 namespace {
 
 // Raised when the meaning of a template's files changes: older templates are then made again.
-constexpr int kFormat = 2;
+constexpr int kManifestFormat = 2;
 constexpr size_t kMaxStateBytes = 64U << 20;
 
 int64_t nanoseconds(const timespec& time) {
@@ -58,7 +58,7 @@ base::Json to_json(const TemplateInputs& inputs) {
 }
 
 std::string template_key(const TemplateInputs& inputs) {
-  const base::Json all = {{"format", kFormat}, {"inputs", to_json(inputs)}};
+  const base::Json all = {{"format", kManifestFormat}, {"inputs", to_json(inputs)}};
   return sha256(base::to_line(all));
 }
 
@@ -91,14 +91,15 @@ base::Json to_json(const TemplateManifest& manifest) {
                    {"ctime_ns", record.ctime_ns},
                    {"digest", record.digest}};
   }
-  return {{"format", kFormat},         {"key", manifest.key},         {"created", manifest.created},
+  return {{"format", kManifestFormat}, {"key", manifest.key},         {"created", manifest.created},
           {"inputs", manifest.inputs}, {"details", manifest.details}, {"files", std::move(files)}};
 }
 
 TemplateManifest parse_manifest(std::string_view text) {
   const base::Json json = base::parse_json_object(text, "the template's manifest");
   base::JsonReader reader(json, "the template's manifest");
-  if (reader.required<int>("format") != kFormat) throw base::Error("the template's manifest has another format");
+  if (reader.required<int>("format") != kManifestFormat)
+    throw base::Error("the template's manifest has another format");
   TemplateManifest manifest;
   manifest.key = reader.required<std::string>("key");
   manifest.created = reader.required<std::string>("created");

@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace caisson::keeper {
@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Deadline = std::optional<Clock::time_point>;
 
-constexpr size_t kMaxHeaderBytes = 64U << 10;
+constexpr size_t kMaxAnswerHeaderBytes = 64U << 10;
 constexpr size_t kMaxAnswerBytes = 16U << 20;
 
 ApiError broken(const std::string& problem, const std::string& hint = {}) {
@@ -32,9 +32,8 @@ ApiError keeper_ended() {
 }
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return base::ascii_lower(x) == base::ascii_lower(y); });
 }
 
 // -1 for none, else what poll(2) wants.
@@ -106,7 +105,7 @@ bool Client::fill(Deadline deadline) {
 Client::Answer Client::receive(Deadline deadline) {
   size_t header_end = std::string::npos;
   while ((header_end = received_.find("\r\n\r\n")) == std::string::npos) {
-    if (received_.size() > kMaxHeaderBytes) throw broken("the sandbox's keeper sent no HTTP answer");
+    if (received_.size() > kMaxAnswerHeaderBytes) throw broken("the sandbox's keeper sent no HTTP answer");
     if (!fill(deadline)) throw keeper_ended();
   }
   Answer answer;

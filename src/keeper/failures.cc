@@ -7,7 +7,7 @@
 namespace caisson::keeper {
 namespace {
 
-constexpr size_t kMostShown = 4;
+constexpr size_t kMostFailuresShown = 4;
 
 std::string target_of(const base::Json& details) {
   const std::string host = details.contains("name") ? details.value("name", "") : details.value("address", "");
@@ -28,7 +28,7 @@ std::vector<std::string> Failures::notes() const {
   if (count_ == 0) return {};
   std::vector<std::string> shown;
   for (const auto& [target, reason] : reasons_) {
-    if (shown.size() == kMostShown) break;
+    if (shown.size() == kMostFailuresShown) break;
     shown.push_back(base::escaped(target) + " (" + base::escaped(reason) + ")");
   }
   std::string line =

@@ -20,7 +20,6 @@
 namespace caisson::keeper {
 namespace {
 
-constexpr std::chrono::seconds kPowerOffLimit{10};
 constexpr std::chrono::seconds kTermGrace{2};
 
 link::ExecRequest main_request(const spec::Command& command) {

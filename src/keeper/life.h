@@ -48,6 +48,9 @@ struct LifeOptions {
   link::Patience patience = {};
 };
 
+// How long a guest has to write its disks out and power off, where no request says otherwise.
+inline constexpr std::chrono::seconds kPowerOffLimit{10};
+
 class Life final : public Control, public std::enable_shared_from_this<Life> {
  public:
   // `engine` must outlive it. Throws when the record cannot be read.

@@ -18,7 +18,6 @@
 namespace caisson::keeper {
 namespace {
 
-constexpr std::chrono::seconds kPowerOffLimit{10};
 // After the link has ended: time for the engine's process to end by itself, which tells more than the link does. The
 // same for the link when the process has ended: the command's result may still be in it.
 constexpr std::chrono::seconds kGrace{1};

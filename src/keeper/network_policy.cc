@@ -18,7 +18,7 @@ using base::Json;
 using base::JsonReader;
 
 constexpr size_t kMostChanges = 4096;
-constexpr size_t kMostShown = 4;
+constexpr size_t kMostRefusalsShown = 4;
 // In the order of QuestionAnswer::What.
 constexpr std::array<std::string_view, 3> kAnswers = {"once", "sandbox", "deny"};
 constexpr size_t kMaxOriginBytes = 4096;
@@ -173,7 +173,7 @@ std::vector<std::string> rules_for_refused(const gate::Refusals& refusals) {
 std::vector<std::string> refusal_notes(const gate::Refusals& refusals) {
   std::vector<std::string> shown;
   for (const auto& [name, target] : refusals.targets) {
-    if (shown.size() == kMostShown) break;
+    if (shown.size() == kMostRefusalsShown) break;
     shown.push_back(base::escaped(name));
   }
   std::string flags;

@@ -29,7 +29,7 @@ namespace {
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr size_t kMaxConnections = 4096;
+constexpr size_t kMaxPortConnections = 4096;
 constexpr int kBacklog = 256;
 
 std::string text_of(const spec::PortPublish& port) {
@@ -123,7 +123,7 @@ struct Listener {
 
 struct Ports::State {
   explicit State(asio::any_io_executor on)
-      : executor(std::move(on)), fewer(executor), limit(std::min(kMaxConnections, descriptors_for_connections())) {}
+      : executor(std::move(on)), fewer(executor), limit(std::min(kMaxPortConnections, descriptors_for_connections())) {}
 
   asio::any_io_executor executor;
   std::vector<std::shared_ptr<Listener>> listeners;

@@ -28,7 +28,7 @@ namespace {
 using asio::local::stream_protocol;
 using boost::system::error_code;
 
-constexpr size_t kMaxConnections = 64;
+constexpr size_t kMaxApiConnections = 64;
 
 // The folder may be a leftover; only one that is ours and closed to others is used.
 void make_private_folder(const std::string& folder) {
@@ -54,7 +54,7 @@ base::Fd bind_socket(const std::string& path) {
   short_path.copy(address.sun_path, short_path.size());
   base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(socket.get(), kMaxConnections) != 0)
+      ::listen(socket.get(), kMaxApiConnections) != 0)
     throw base::system_error("cannot listen on", path);
   return socket;
 }
@@ -101,7 +101,7 @@ void nothing() {}
 template <typename State>
 asio::awaitable<void> accept_loop(std::shared_ptr<State> state) {
   while (state->acceptor.is_open()) {
-    while (state->traffic.connections >= kMaxConnections) co_await state->traffic.changed.wait();
+    while (state->traffic.connections >= kMaxApiConnections) co_await state->traffic.changed.wait();
     error_code error;
     try {
       stream_protocol::socket socket(state->executor);

@@ -16,15 +16,15 @@ namespace caisson::share {
 namespace {
 
 constexpr size_t kMaxListBytes = 65536;
-constexpr size_t kMaxValueBytes = 65536;
-constexpr std::string_view kUserPrefix = "user.";
+constexpr size_t kMaxAttributeBytes = 65536;
+constexpr std::string_view kUserAttributes = "user.";
 
 // The names that a guest may see, each with its NUL.
 std::string user_names(std::string_view all) {
   std::string shown;
   while (!all.empty()) {
     const size_t end = std::min(all.find('\0'), all.size() - 1);
-    if (all.starts_with(kUserPrefix)) shown += all.substr(0, end + 1);
+    if (all.starts_with(kUserAttributes)) shown += all.substr(0, end + 1);
     all.remove_prefix(end + 1);
   }
   return shown;
@@ -47,14 +47,14 @@ int get_xattr(Share& share, const Request& request, Output& output) {
   Body body(request.body);
   const auto in = body.take<fuse_getxattr_in>();
   const std::string name = body.text(kMaxNameBytes);
-  if (!name.starts_with(kUserPrefix)) return EOPNOTSUPP;
+  if (!name.starts_with(kUserAttributes)) return EOPNOTSUPP;
   const OpenNode file = open_node(share, request.header.nodeid);
   if (file.errnum != 0) return file.errnum;
   if (!file.node.is_regular() && !file.node.is_folder()) return ENODATA;
   int errnum = 0;
   const base::Fd opened = reopen(file, O_RDONLY, errnum);
   if (!opened) return errnum;
-  std::string value(kMaxValueBytes, '\0');
+  std::string value(kMaxAttributeBytes, '\0');
   const ssize_t got = ::fgetxattr(opened.get(), name.c_str(), value.data(), value.size());
   if (got < 0) return errno;
   return answer(in.size, {value.data(), static_cast<size_t>(got)}, output);

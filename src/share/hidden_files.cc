@@ -26,19 +26,19 @@ constexpr size_t kMaxWalkedEntries = 20'000'000;
 // A change time is taken from a clock that ticks with the timer, a little behind the one that is asked for here.
 constexpr int64_t kClockTickNs = 20'000'000;
 
-struct Looked {
+struct Facts {
   FileId file;
   uint32_t type;
   uint32_t links;
   int64_t born_ns;  // 0 where the file system does not say
 };
 
-std::optional<Looked> look(int folder, const std::string& name) {
+std::optional<Facts> facts_of(int folder, const std::string& name) {
   struct statx facts {};
   const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (name.empty() ? AT_EMPTY_PATH : 0);
   if (::statx(folder, name.c_str(), flags, STATX_BASIC_STATS | STATX_BTIME, &facts) != 0) return std::nullopt;
   const bool born = (facts.stx_mask & STATX_BTIME) != 0;
-  return Looked{
+  return Facts{
       .file = {.device = makedev(facts.stx_dev_major, facts.stx_dev_minor), .inode = facts.stx_ino},
       .type = static_cast<uint32_t>(facts.stx_mode & S_IFMT),
       .links = facts.stx_nlink,
@@ -88,7 +88,7 @@ void HiddenFiles::remember(const FileId& file, Known known) {
 }
 
 void HiddenFiles::met(int folder, const std::string& name) {
-  const auto looked = look(folder, name);
+  const auto looked = facts_of(folder, name);
   // Of other kinds of files there are no second names that matter: a folder has none, and a link is only its target.
   if (!looked || looked->type != S_IFREG) return;
   {
@@ -115,7 +115,7 @@ bool HiddenFiles::hides(int file, const struct stat& status, const std::string& 
   const auto at = known_.find(id_of(status));
   if (at == known_.end()) return false;
   if (at->second.held) return true;
-  const auto looked = look(file, name);
+  const auto looked = facts_of(file, name);
   return !looked || looked->born_ns == at->second.born_ns;
 }
 
@@ -143,7 +143,7 @@ size_t HiddenFiles::size() {
 }
 
 void HiddenFiles::walked_over(int folder, const std::string& name) {
-  const auto looked = look(folder, name);
+  const auto looked = facts_of(folder, name);
   if (!looked || looked->type != S_IFREG || looked->links < 2) return;
   met(folder, name);
   if (size() >= kMaxKnown) complete_ = false;

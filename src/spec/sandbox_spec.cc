@@ -21,7 +21,7 @@ namespace {
 using base::Error;
 using base::in_quotes;
 
-constexpr size_t kMaxNameBytes = 63;
+constexpr size_t kMaxSandboxNameBytes = 63;
 constexpr size_t kMaxStringBytes = 128U << 10;  // MAX_ARG_STRLEN of Linux: execve(2) refuses a longer one
 constexpr size_t kMaxArguments = 4096;
 constexpr size_t kMaxEnvironment = 1024;
@@ -170,7 +170,7 @@ size_t text_bytes(const SandboxSpec& spec) {
 void validate_name(std::string_view name) {
   auto alphanumeric = [](unsigned char c) { return c < 0x80 && std::isalnum(c) != 0; };
   auto allowed = [&](unsigned char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; };
-  const bool good = !name.empty() && name.size() <= kMaxNameBytes &&
+  const bool good = !name.empty() && name.size() <= kMaxSandboxNameBytes &&
                     alphanumeric(static_cast<unsigned char>(name[0])) && std::all_of(name.begin(), name.end(), allowed);
   if (good) return;
   throw Error("not a sandbox name: " + in_quotes(name.substr(0, 80)),

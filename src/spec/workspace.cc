@@ -17,7 +17,7 @@ using base::Error;
 using base::in_quotes;
 
 constexpr size_t kMaxPathBytes = 4095;  // PATH_MAX with its NUL
-constexpr size_t kMaxNameBytes = 255;   // NAME_MAX
+constexpr size_t kMaxPartBytes = 255;   // NAME_MAX
 
 struct ModeName {
   WorkspaceMode mode;
@@ -46,9 +46,9 @@ void check_path(const Workspace& workspace, const std::string& path, std::string
                 fmt::format("a path has at most {}", kMaxPathBytes));
   if (clean_path(path) != path) throw Error(fmt::format("the workspace's path {} is not a plain one: {}", whose, name));
   for (const std::string& part : base::split(path, '/')) {
-    if (part.size() > kMaxNameBytes)
+    if (part.size() > kMaxPartBytes)
       throw Error(fmt::format("the workspace's path {} has a name of {} bytes", whose, part.size()),
-                  fmt::format("a name has at most {}", kMaxNameBytes));
+                  fmt::format("a name has at most {}", kMaxPartBytes));
   }
   if (workspace.id == 0 || workspace.id > kMostWorkspaces)
     throw Error(fmt::format("the workspace {} has the number {}", name, workspace.id),
@@ -132,7 +132,7 @@ void validate_masks(std::string_view option, const std::vector<std::string>& pat
                 fmt::format("at most {} are possible", kMostMasks));
   for (const std::string& pattern : patterns) {
     const bool is_path = pattern.find('/') != std::string::npos;
-    if (pattern.empty() || pattern.size() > (is_path ? kMaxPathBytes : kMaxNameBytes))
+    if (pattern.empty() || pattern.size() > (is_path ? kMaxPathBytes : kMaxPartBytes))
       throw Error(fmt::format("{} is {} bytes long", option, pattern.size()), "it is the pattern of a file's name");
     if (pattern == "." || pattern == ".." || pattern.find('\0') != std::string::npos)
       throw Error(fmt::format("{}: no file can be called {}", option, in_quotes(pattern)));

@@ -26,7 +26,7 @@ scmp_filter_ctx filter_of(void* context) {
   return static_cast<scmp_filter_ctx>(context);
 }
 
-void check(int returned, const char* call) {
+void check_filter(int returned, const char* call) {
   if (returned != 0) throw base::system_error("cannot make the system call filter, at", call, -returned);
 }
 
@@ -50,9 +50,10 @@ bool send_answer(int listener, seccomp_notif_resp answer) {
 FilterBuilder::FilterBuilder() : context_(::seccomp_init(SCMP_ACT_ERRNO(ENOSYS))) {
   if (context_ == nullptr) throw base::Error("cannot make a system call filter");
   // Calls by another architecture's numbers (32-bit, x32) end the process.
-  check(::seccomp_attr_set(filter_of(context_), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "bad architecture");
+  check_filter(::seccomp_attr_set(filter_of(context_), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
+               "bad architecture");
   // A binary tree: about 7 comparisons for a call instead of one for each rule before it.
-  check(::seccomp_attr_set(filter_of(context_), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
+  check_filter(::seccomp_attr_set(filter_of(context_), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
 }
 
 FilterBuilder::~FilterBuilder() {
@@ -66,9 +67,9 @@ void FilterBuilder::add(uint32_t action, const char* call, const std::vector<Com
   for (const Compare& compare : when)
     comparisons.push_back(
         {.arg = compare.argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = compare.mask, .datum_b = compare.value});
-  check(::seccomp_rule_add_array(filter_of(context_), action, number, static_cast<unsigned>(comparisons.size()),
-                                 comparisons.data()),
-        call);
+  check_filter(::seccomp_rule_add_array(filter_of(context_), action, number, static_cast<unsigned>(comparisons.size()),
+                                        comparisons.data()),
+               call);
 }
 
 void FilterBuilder::allow(const char* call, std::vector<Compare> when) {
@@ -83,14 +84,14 @@ void FilterBuilder::allow_or_pretend(const char* call, unsigned argument, uint64
   const int number = ::seccomp_syscall_resolve_name(call);
   const scmp_arg_cmp same{.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
   const scmp_arg_cmp other{.arg = argument, .op = SCMP_CMP_NE, .datum_a = value, .datum_b = 0};
-  check(::seccomp_rule_add_array(filter_of(context_), SCMP_ACT_ERRNO(0), number, 1, &same), call);
-  check(::seccomp_rule_add_array(filter_of(context_), SCMP_ACT_ALLOW, number, 1, &other), call);
+  check_filter(::seccomp_rule_add_array(filter_of(context_), SCMP_ACT_ERRNO(0), number, 1, &same), call);
+  check_filter(::seccomp_rule_add_array(filter_of(context_), SCMP_ACT_ALLOW, number, 1, &other), call);
 }
 
 FilterProgram FilterBuilder::build() const {
   const base::Fd file(::memfd_create("filter", MFD_CLOEXEC));
   if (!file) throw base::system_error("cannot make a", "memory file");
-  check(::seccomp_export_bpf(filter_of(context_), file.get()), "export");
+  check_filter(::seccomp_export_bpf(filter_of(context_), file.get()), "export");
   if (::lseek(file.get(), 0, SEEK_SET) != 0) throw base::system_error("cannot rewind a", "memory file");
   const std::string bytes = base::read_all(file.get(), BPF_MAXINSNS * sizeof(sock_filter), "the system call filter");
   FilterProgram program(bytes.size() / sizeof(sock_filter));
