@@ -20,7 +20,7 @@
 namespace caisson::guest {
 namespace {
 
-constexpr const char* kWhy = "a cgroup is frozen, or a file system does not answer";
+constexpr const char* kWhy = "a cgroup is frozen, a file system does not answer, or the machine is too busy";
 
 }  // namespace
 

@@ -4,10 +4,8 @@
 // while the command runs.
 #pragma once
 
-#include <deque>
-#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "link/event.h"
 

@@ -14,7 +14,7 @@ import tarfile
 from harness import case, equal, true, wait_until
 
 PAYLOADS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "payloads")
-WHY = "(a cgroup is frozen, or a file system does not answer)"
+WHY = "(a cgroup is frozen, a file system does not answer, or the machine is too busy)"
 SILENT = "the sandbox's init does not answer (`caisson stop` and `caisson rm -f` work all the same)"
 
 
