@@ -34,10 +34,6 @@ struct ExecOptions {
   bool tty = false;
 };
 
-const char* variable(const char* name) {
-  return getenv(name);
-}
-
 int exec(const ExecOptions& options, const Tail& tail) {
   if (tail.words.empty()) throw base::Error("no command was given", "caisson exec NAME COMMAND");
   const bool piped = !is_terminal(0);
@@ -45,7 +41,7 @@ int exec(const ExecOptions& options, const Tail& tail) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(options.name);
   link::ExecRequest request;
   request.argv = tail.words;
-  request.environment = read_environment(options.environment_files, options.environment, variable);
+  request.environment = read_environment(options.environment_files, options.environment, own_variable);
   request.user = options.user.empty() ? sandbox.spec.command.user : options.user;
   request.folder = options.folder.empty() ? sandbox.spec.command.folder : options.folder;
   request.keep_stdin = options.interactive || piped;

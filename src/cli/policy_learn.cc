@@ -34,7 +34,7 @@ using base::Error;
 constexpr std::chrono::seconds kStopLimit{10};
 constexpr const char* kDefaultFile = "caisson-policy.toml";
 
-constexpr const char* kDetails =
+constexpr const char* kLearnDetails =
     "The command runs in a new sandbox with the network 'open': everything public. At its end a policy file is "
     "written\n"
     "that allows the hosts and ports it connected to, and no others. Look it over, then use it with 'run --net FILE'.\n"
@@ -154,7 +154,7 @@ int learn(const LearnOptions& options, const Tail& tail) {
 
 void add_policy_learn_command(CLI::App& policy, Tail& tail) {
   CLI::App& command = add_command(policy, {"policy learn", "[OPTIONS] -- COMMAND [ARGUMENT…]",
-                                           "run a command and write down what its network needs", kDetails});
+                                           "run a command and write down what its network needs", kLearnDetails});
   const auto options = std::make_shared<LearnOptions>();
   command.add_option("--output,-o", options->output, "the file to write (default: caisson-policy.toml); -: stdout")
       ->type_name("FILE");

@@ -64,14 +64,11 @@ std::vector<link::Authority> machine_authorities() {
   return gate::authorities_for_guests(gate::LocalAuthority(gate::LocalAuthority::folder_of_this_machine()));
 }
 
-const char* variable(const char* name) {
-  return getenv(name);
-}
-
 }  // namespace
 
 Wished wished(const RunOptions& options, const Tail& tail) {
-  const Surroundings surroundings{.stdin_is_terminal = is_terminal(0), .variable = variable, .random = random_bits()};
+  const Surroundings surroundings{
+      .stdin_is_terminal = is_terminal(0), .variable = own_variable, .random = random_bits()};
   Wished wished{.spec = make_spec(options, tail, surroundings), .network = {}};
   const TerminalSize size = own_terminal_size();
   wished.spec.command.rows = size.rows;

@@ -19,7 +19,7 @@
 namespace caisson::cli {
 namespace {
 
-constexpr const char* kDetails =
+constexpr const char* kRunDetails =
     "The sandbox goes away with its command, unless --keep or -d is given. The exit code is the command's; 124 when\n"
     "--timeout ended it, 125 when caisson failed, 126 when the command cannot be executed, 127 when it is not found,\n"
     "128 + N when signal N ended it. With -i on a terminal, ctrl-p ctrl-q leaves it running.\n"
@@ -93,7 +93,7 @@ int run(const RunOptions& options, const Tail& tail) {
 
 void add_run_command(CLI::App& app, Tail& tail) {
   CLI::App& command =
-      add_command(app, {"run", "[OPTIONS] -- COMMAND [ARGUMENT…]", "run a command in a new sandbox", kDetails});
+      add_command(app, {"run", "[OPTIONS] -- COMMAND [ARGUMENT…]", "run a command in a new sandbox", kRunDetails});
   const auto options = std::make_shared<RunOptions>();
   declare_run_options(command, *options);
   command.callback([options, &tail] { throw Exit{run(*options, tail)}; });

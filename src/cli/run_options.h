@@ -58,6 +58,9 @@ gate::BuiltPolicy make_policy(const RunOptions& options);
 // The policy file's limits where the options are silent.
 void apply_network(spec::SandboxSpec& spec, const gate::BuiltPolicy& built);
 
+// getenv(3) of this process, as a pointer of that type.
+const char* own_variable(const char* name);
+
 // "K=V" entries from files and options, in this order; of several values for one key the last counts.
 std::vector<std::string> read_environment(const std::vector<std::string>& files,
                                           const std::vector<std::string>& entries,

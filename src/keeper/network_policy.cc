@@ -164,7 +164,7 @@ std::vector<std::string> rules_for_refused(const gate::Refusals& refusals) {
   std::vector<std::string> rules;
   size_t shown = 0;
   for (const auto& [name, target] : refusals.targets) {
-    if (shown++ == kMostShown) break;
+    if (shown++ == kMostRefusalsShown) break;
     if (!target.allow.empty()) rules.push_back(target.allow);
   }
   return rules;

@@ -13,7 +13,7 @@ bool may_repeat(const base::Json& details) {
 }
 
 // "example.com:443", as far as it is known.
-std::string target_of(const base::Json& details) {
+std::string target_text(const base::Json& details) {
   std::string text;
   for (const char* key : {"name", "address"}) {
     if (const auto found = details.find(key); text.empty() && found != details.end() && found->is_string())
@@ -44,7 +44,7 @@ void Repeats::record(std::string_view event, const base::Json& details) {
 
 void Repeats::count_other(const base::Json& details) {
   ++others_;
-  if (other_targets_.size() < kMostNamed) other_targets_.insert(target_of(details));
+  if (other_targets_.size() < kMostNamed) other_targets_.insert(target_text(details));
 }
 
 void Repeats::flush() {
