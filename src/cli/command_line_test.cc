@@ -48,7 +48,12 @@ const char* variable(const char* name) {
 
 spec::SandboxSpec spec_of(Words words, bool terminal = true) {
   const Parsed parsed = parse_run(std::move(words));
-  return make_spec(parsed.options, parsed.tail, {.stdin_is_terminal = terminal, .variable = variable, .random = 5});
+  static const base::TempFolder kFolder;
+  return make_spec(parsed.options, parsed.tail,
+                   {.stdin_is_terminal = terminal,
+                    .variable = variable,
+                    .random = 5,
+                    .standing = {.folder = kFolder.path(), .home = "/home/nobody-here"}});
 }
 
 std::string refusal(Words words, bool terminal = true) {
@@ -135,8 +140,7 @@ TEST(RunCommandLine, MistakesAreOneLineWithARemedy) {
 }
 
 TEST(RunCommandLine, DockersHabitsAreAnswered) {
-  const std::string copy =
-      "(no folder is shared with this machine yet: caisson cp copies files in and out; see 'caisson run --help')";
+  const std::string copy = "(-w HOST[:GUEST][:overlay|ro|rw] shares a folder or file; see 'caisson run --help')";
   const std::vector<std::pair<Words, std::string>> habits = {
       {{"ps", "-a"}, "unknown command 'ps' (caisson ls lists the sandboxes; see 'caisson --help')"},
       {{"rmi", "x"}, "unknown command 'rmi' (caisson image rm NAME removes an image; see 'caisson --help')"},
@@ -209,6 +213,24 @@ TEST(RunOptions, DefaultsMakeAGoodSpec) {
   EXPECT_TRUE(spec.remove_at_end);
   EXPECT_FALSE(spec.command.keep_stdin);
   EXPECT_FALSE(spec.command.tty);
+  ASSERT_EQ(spec.workspaces.size(), 1U);
+  EXPECT_EQ(spec.workspaces[0].mode, spec::WorkspaceMode::kOverlay);
+  EXPECT_EQ(spec.command.folder, spec.workspaces[0].guest);
+  EXPECT_EQ(spec.masks, spec::default_masks());
+}
+
+TEST(RunOptions, WorkspacesAndMasks) {
+  const spec::SandboxSpec none = spec_of({"-w", "none", "--", "true"});
+  EXPECT_TRUE(none.workspaces.empty());
+  EXPECT_EQ(none.command.folder, "");
+  const spec::SandboxSpec two = spec_of({"-w", "/usr/share:/mnt/share:ro", "-w.:rw", "--mask", "*.secret", "--unmask",
+                                         ".env*", "--workdir", "/srv", "--", "true"});
+  ASSERT_EQ(two.workspaces.size(), 2U);
+  EXPECT_EQ(two.workspaces[0].guest, "/mnt/share");
+  EXPECT_EQ(two.workspaces[1].mode, spec::WorkspaceMode::kReadWrite);
+  EXPECT_EQ(two.masks.back(), "*.secret");
+  EXPECT_EQ(two.unmasks.back(), ".env*");
+  EXPECT_EQ(two.command.folder, "/srv");
 }
 
 TEST(RunOptions, EachReachesTheSpec) {
@@ -216,7 +238,7 @@ TEST(RunOptions, EachReachesTheSpec) {
       spec_of({"--name=web", "--image", "node",   "--engine", "microvm",   "--cpus", "4",       "-m",  "3G",
                "--disk",     "1T",      "--pids", "0",        "--timeout", "1h30m",  "-e",      "A=1", "-e",
                "LANG",       "-e",      "UNSET",  "-p",       "80",        "-p",     "8080:81", "-u",  "root",
-               "-w",         "/srv",    "-it",    "--keep",   "--",        "sh"});
+               "--workdir",  "/srv",    "-it",    "--keep",   "-w",        "none",   "--",      "sh"});
   EXPECT_EQ(spec.name, "web");
   EXPECT_EQ(spec.image, "node");
   EXPECT_EQ(spec.engine, "microvm");

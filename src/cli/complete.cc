@@ -29,7 +29,9 @@ bool takes_value(const CLI::App& command, const std::string& word) {
 Words values_of(const std::string& option, const CompletionNames& names) {
   if (option == "--image") return names.images();
   if (option == "--engine") return names.engines();
-  if (option == "--env-file") return kFiles;
+  for (const char* of_files : {"--env-file", "--workspace", "-w"}) {
+    if (option == of_files) return kFiles;
+  }
   return {};
 }
 

@@ -34,6 +34,12 @@ struct ExecOptions {
   bool tty = false;
 };
 
+// Where the user is, when that is in a workspace of the sandbox's.
+std::string folder_of(const ExecOptions& options, const spec::SandboxSpec& spec) {
+  if (!options.folder.empty()) return options.folder;
+  return spec::place_in_guest(spec.workspaces, own_standing().folder).value_or(spec.command.folder);
+}
+
 int exec(const ExecOptions& options, const Tail& tail) {
   if (tail.words.empty()) throw base::Error("no command was given", "caisson exec NAME COMMAND");
   const bool piped = !is_terminal(0);
@@ -43,7 +49,7 @@ int exec(const ExecOptions& options, const Tail& tail) {
   request.argv = tail.words;
   request.environment = read_environment(options.environment_files, options.environment, own_variable);
   request.user = options.user.empty() ? sandbox.spec.command.user : options.user;
-  request.folder = options.folder.empty() ? sandbox.spec.command.folder : options.folder;
+  request.folder = folder_of(options, sandbox.spec);
   request.keep_stdin = options.interactive || piped;
   const TerminalSize size = own_terminal_size();
   if (options.tty) request.tty = link::TtySize{size.rows, size.columns};
@@ -75,7 +81,10 @@ void add_exec_command(CLI::App& app, Tail& tail) {
       ->expected(1)
       ->take_all();
   command.add_option("--user,-u", options->user, "user or uid[:gid] inside (default: as in run)")->type_name("USER");
-  command.add_option("--workdir,-w", options->folder, "folder inside (default: as in run)")->type_name("PATH");
+  command
+      .add_option("--workdir,-w", options->folder,
+                  "folder inside (default: where you are in its workspace, else as in run)")
+      ->type_name("PATH");
   command.add_flag("--interactive,-i", options->interactive, "pass on what is typed");
   command.add_flag("--tty,-t", options->tty, "give the command a terminal");
   command.callback([options, &tail] { throw Exit{exec(*options, tail)}; });

@@ -21,13 +21,12 @@ constexpr Habit kCommands[] = {{"ps", "caisson ls lists the sandboxes"},
                                {"rename", "a sandbox keeps its name; run --name gives one"},
                                {"pull", "caisson image import NAME docker://REFERENCE fetches an image"}};
 
-constexpr std::string_view kNoSharedFolders =
-    "no folder is shared with this machine yet: caisson cp copies files in and out";
+constexpr std::string_view kShareFolders = "-w HOST[:GUEST][:overlay|ro|rw] shares a folder or file";
 
 constexpr Habit kRunFlags[] = {{"--rm", "a sandbox is removed at its end without being asked; --keep keeps it"},
-                               {"-v", kNoSharedFolders},
-                               {"--volume", kNoSharedFolders},
-                               {"--mount", kNoSharedFolders},
+                               {"-v", kShareFolders},
+                               {"--volume", kShareFolders},
+                               {"--mount", kShareFolders},
                                {"--network", "--net says what it may reach: none, locked, balanced, open or a file"},
                                {"--privileged", "root inside may do everything already: -u root"}};
 

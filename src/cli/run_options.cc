@@ -3,7 +3,6 @@
 #include "cli/run_options.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -85,6 +84,16 @@ void set_network(spec::Network& network, const RunOptions& options) {
   if (!options.net_connections.empty()) network.connections = parse_count("--net-connections", options.net_connections);
 }
 
+void set_workspaces(spec::SandboxSpec& spec, const RunOptions& options, const Standing& standing) {
+  spec.workspaces = make_workspaces(options.workspaces, standing);
+  if (spec.workspaces.empty()) return;
+  spec.masks = spec::default_masks();
+  spec.masks.insert(spec.masks.end(), options.masks.begin(), options.masks.end());
+  spec.unmasks = spec::default_unmasks();
+  spec.unmasks.insert(spec.unmasks.end(), options.unmasks.begin(), options.unmasks.end());
+  if (spec.command.folder.empty()) spec.command.folder = begin_folder(spec.workspaces, standing);
+}
+
 gate::GroupRules registries() {
   return gate::with_own_addresses(gate::registry_rules(gate::registry_sources_of_process("")), gate::resolve_on_host,
                                   kResolverPatience);
@@ -134,8 +143,25 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--net-total", options.net_total, "bytes in all, both ways together")->type_name("SIZE");
   command.add_option("--net-connections", options.net_connections, "connections at a time (default: 4096)")
       ->type_name("N");
+  command
+      .add_option("--workspace,-w", options.workspaces,
+                  "share a folder or file with it: HOST[:GUEST][:overlay|ro|rw], or none (default: this folder)")
+      ->type_name("FOLDER")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--mask", options.masks, "names that it never sees there, besides .env*, *.pem and their like")
+      ->type_name("GLOB")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--unmask", options.unmasks, "names that it sees all the same")
+      ->type_name("GLOB")
+      ->expected(1)
+      ->take_all();
   command.add_option("--user,-u", options.user, "user or uid[:gid] inside (default: the image's)")->type_name("USER");
-  command.add_option("--workdir,-w", options.folder, "folder inside (default: the user's home)")->type_name("PATH");
+  command
+      .add_option("--workdir", options.folder,
+                  "folder inside (default: where you are in the workspace, else the user's home)")
+      ->type_name("PATH");
   command.add_flag("--interactive,-i", options.interactive, "pass on what is typed");
   command.add_flag("--tty,-t", options.tty, "give the command a terminal");
   command.add_flag("--detach,-d", options.detach, "leave it running, print its name");
@@ -152,12 +178,13 @@ spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const S
   for (const std::string& port : options.ports) spec.ports.push_back(spec::parse_port(port));
   set_network(spec.network, options);
   spec.command = make_command(options, tail, surroundings);
+  set_workspaces(spec, options, surroundings.standing);
   spec.remove_at_end = !options.keep && !options.detach;
   spec::validate(spec);
   return spec;
 }
 
-gate::BuiltPolicy make_policy(const RunOptions& options) {
+gate::BuiltPolicy make_policy(const RunOptions& options, const std::string& repository) {
   gate::PolicyWish wish;
   // A preset has a plain name; everything else names a file.
   const bool is_file = options.net.find('/') != std::string::npos || options.net.ends_with(".toml");
@@ -166,7 +193,7 @@ gate::BuiltPolicy make_policy(const RunOptions& options) {
   wish.allow = options.allow;
   wish.deny = options.deny;
   wish.registries = registries;
-  wish.git = [] { return gate::git_rules(std::filesystem::current_path().string()); };
+  wish.git = [&repository] { return gate::git_rules(repository); };
   return gate::build_policy(wish);
 }
 

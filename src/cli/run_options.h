@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/workspace_options.h"
 #include "gate/policy_build.h"
 #include "spec/sandbox_spec.h"
 
@@ -25,6 +26,9 @@ struct RunOptions {
   std::vector<std::string> environment;
   std::vector<std::string> environment_files;
   std::vector<std::string> ports;
+  std::vector<std::string> workspaces;
+  std::vector<std::string> masks;
+  std::vector<std::string> unmasks;
   std::string net;
   std::vector<std::string> allow;
   std::vector<std::string> deny;
@@ -47,14 +51,15 @@ struct Surroundings {
   bool stdin_is_terminal = false;
   const char* (*variable)(const char*) = nullptr;  // getenv(3)
   uint64_t random = 0;                             // for a name, when none was given
+  Standing standing = {};
 };
 
 // Throws base::Error that names the option.
 spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings);
 
 // What the sandbox's network may reach: of the options, the policy file, and for the groups this machine's settings and
-// the git remotes of the current folder. Throws base::Error that names the option.
-gate::BuiltPolicy make_policy(const RunOptions& options);
+// the git remotes of `repository`, a folder. Throws base::Error that names the option.
+gate::BuiltPolicy make_policy(const RunOptions& options, const std::string& repository);
 // The policy file's limits where the options are silent.
 void apply_network(spec::SandboxSpec& spec, const gate::BuiltPolicy& built);
 

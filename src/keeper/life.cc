@@ -44,6 +44,10 @@ Life::Life(asio::any_io_executor executor, engine::Engine& engine, LifeOptions o
       ledger_(options_.folder),
       repeats_(executor_, [this](std::string_view event, const base::Json& details) { ledger_.write(event, details); }),
       ports_(executor),
+      shares_(executor, {.folder = options_.folder,
+                         .program = options_.share_program,
+                         .on_lost = [this](const spec::Workspace& workspace,
+                                           const std::string& how) { lost_workspace(workspace, how); }}),
       server_(executor, *this),
       main_(std::make_shared<MainCommand>(executor, options_.folder, [this](bool first) { client_gone(first); })),
       notices_(std::make_shared<Notices>(executor)),
@@ -77,14 +81,21 @@ asio::awaitable<void> Life::run() {
 // The engine's process comes up while everything else is done.
 asio::awaitable<void> Life::start() {
   bind_ports();
+  shares_.open(plan_.spec);
   server_.listen(sandbox_.socket);
   start_engine();
+  shares_.start();
+  shares_.connect(*guest_);
   authority_ = std::make_shared<gate::LocalAuthority>(gate::LocalAuthority::folder_of_this_machine());
   gate::Policy policy = read_policy(options_.folder);
   link::Configure configuration;
   configuration.authorities = gate::authorities_for_guests(*authority_);
   configuration.requests_judged = judges_requests(policy);
   co_await configure(std::move(configuration));
+  if (!plan_.spec.workspaces.empty()) co_await mount_workspaces();
+  // Commands may run from here on.
+  configured_ = true;
+  changed_.notify_all();
   open_gate(std::move(policy));
   ports_.serve(*guest_);
   // From here on, and not from the command's start, which is the guest's word.
@@ -177,8 +188,22 @@ asio::awaitable<void> Life::configure(link::Configure configuration) {
                       console_hint());
   if (failed) throw *failed;
   throw_if_stopped();
-  configured_ = true;
-  changed_.notify_all();
+}
+
+asio::awaitable<void> Life::mount_workspaces() {
+  co_await shares_.mounted();
+  note("mounted");
+  throw_if_stopped();
+  sandbox_.state.shares = shares_.states();
+}
+
+// Whoever uses it gets an error; what the sandbox does about that is its own business.
+void Life::lost_workspace(const spec::Workspace& workspace, const std::string& how) {
+  if (engine_ended_ || link_ended_ || stop_ || ending_) return;
+  ledger_.write("workspace", base::Json{{"host", workspace.host}, {"guest", workspace.guest}, {"lost", how}});
+  lost_workspaces_.push_back("the workspace " + base::in_quotes(workspace.guest) + " was lost: " + how);
+  sandbox_.state.shares = shares_.states();
+  if (started_) write_record();
 }
 
 // From here on the guest has a network. What it asked for before waits.

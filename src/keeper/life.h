@@ -30,6 +30,7 @@
 #include "keeper/record.h"
 #include "keeper/repeats.h"
 #include "keeper/server.h"
+#include "keeper/shares.h"
 #include "link/event.h"
 #include "link/guest_client.h"
 
@@ -42,6 +43,7 @@ struct LifeOptions {
   bool wait_for_attach = false;
   bool end_with_client = false;
   Stages stages_us = {};
+  std::string share_program;  // instead of our own caisson-share, for tests
   // How long the guest may take until it is configured.
   std::chrono::seconds start_limit{180};
   // How long it may take to answer from then on.
@@ -97,7 +99,9 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> start();
   void bind_ports();
   void start_engine();
+  void lost_workspace(const spec::Workspace& workspace, const std::string& how);
   asio::awaitable<void> configure(link::Configure configuration);
+  asio::awaitable<void> mount_workspaces();
   void open_gate(gate::Policy policy);
   asio::awaitable<void> start_main();
   asio::awaitable<void> until_end();
@@ -152,6 +156,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   Repeats repeats_;
   Failures failures_;
   Ports ports_;
+  Shares shares_;
   Server server_;
   std::shared_ptr<MainCommand> main_;
   std::shared_ptr<Notices> notices_;
@@ -173,8 +178,9 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::optional<std::string> link_ended_;    // why, "" for orderly
   std::optional<link::ExecResult> main_result_;
   std::optional<CommandError> main_error_;
-  std::optional<std::string> violation_;  // what the guest sent that it must not
-  std::optional<std::string> failure_;    // what went wrong in this process
+  std::optional<std::string> violation_;      // what the guest sent that it must not
+  std::vector<std::string> lost_workspaces_;  // for the end
+  std::optional<std::string> failure_;        // what went wrong in this process
   std::optional<base::Error> start_error_;
   std::optional<StopRequest> stop_;
   std::optional<Ending> ending_;  // decided and settled

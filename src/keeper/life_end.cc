@@ -11,6 +11,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "base/scope.h"
 #include "base/text.h"
 #include "keeper/clock.h"
 #include "keeper/life.h"
@@ -51,6 +52,8 @@ void log_failure(const base::Error& error) {
 asio::awaitable<void> Life::bring_down() {
   ports_.close();
   if (gate_) gate_->close();
+  // After the machine, which may have something to write.
+  const base::Scope end_shares([this] { shares_.close(); });
   if (!instance_) co_return;
   auto engine_ended = [this] { return engine_ended_.has_value(); };
   const bool will_go = (main_result_ || main_error_) && plan_.spec.remove_at_end && !stop_;
@@ -116,6 +119,7 @@ Life::Ending Life::decide_exit() const {
   if (was_cut_off && !plan_.spec.remove_at_end) exit.notes.push_back(kCutOff);
   if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
     exit.notes.push_back("output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost");
+  for (const std::string& line : lost_workspaces_) exit.notes.push_back(line);
   if (gate_) {
     const gate::Refusals refusals = gate_->refusals();
     for (std::string& line : refusal_notes(refusals)) exit.notes.push_back(std::move(line));
@@ -170,6 +174,7 @@ void Life::settle(const Ending& ending) {
   }
   state.keeper_pid = 0;
   state.engine_pid = 0;
+  state.shares = shares_.states();
   repeats_.flush();
   for (const std::string& line : state.notes) ledger_.write("limit", base::Json{{"note", line}});
   ledger_.write("stop", base::Json{{"reason", ending.reason}, {"exit_code", *state.exit_code}});

@@ -5,6 +5,7 @@
 //   spec.json      what the user asked for (spec::SandboxSpec)
 //   plan.json      what the engine made of it
 //   policy.json    what its network may reach (network_policy.h)
+//   workspaces/    what is known of its workspaces since their first start (workspace_files.h)
 //   state.json     State, replaced atomically
 //   lock           held (base::FileLock) by whoever makes, runs or removes the sandbox; a held lock is what "running"
 //   means,
@@ -39,6 +40,13 @@ Time now();
 enum class Status { kCreated, kRunning, kStopped };
 std::string_view to_string(Status status);
 
+// What serves a workspace (shares.h).
+struct ShareState {
+  uint32_t id = 0;   // the workspace's
+  int64_t pid = 0;   // 0 when it does not run
+  std::string lost;  // how it ended before the sandbox did
+};
+
 // state.json
 struct State {
   Status status = Status::kCreated;
@@ -54,6 +62,7 @@ struct State {
   int64_t engine_pid = 0;
   std::vector<spec::PortPublish> ports;  // as they are bound: no host port is 0
   std::vector<engine::WallPart> wall;
+  std::vector<ShareState> shares;
   Stages stages_us;
   // Of the last run, when it has ended.
   gate::Refusals refusals;

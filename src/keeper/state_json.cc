@@ -51,6 +51,33 @@ engine::WallPart wall_part_from_json(const Json& json) {
   return part;
 }
 
+Json share_to_json(const ShareState& share) {
+  return Json{{"id", share.id}, {"pid", share.pid}, {"lost", share.lost}};
+}
+
+ShareState share_from_json(const Json& json) {
+  JsonReader reader(json, "a workspace's server");
+  ShareState share;
+  share.id = reader.required<uint32_t>("id");
+  share.pid = reader.required<int64_t>("pid");
+  share.lost = reader.required<std::string>("lost");
+  reader.finish();
+  return share;
+}
+
+// The workspaces as inspect shows them: what was asked for, and what serves each.
+Json workspaces_to_json(const Sandbox& sandbox) {
+  Json list = spec::to_json(sandbox.spec)["workspaces"];
+  for (Json& workspace : list) {
+    workspace["pid"] = 0;
+    workspace["lost"] = "";
+    for (const ShareState& share : sandbox.state.shares) {
+      if (workspace["id"] == share.id) workspace.update(share_to_json(share));
+    }
+  }
+  return list;
+}
+
 template <typename Item, typename Function>
 Json list_to_json(const std::vector<Item>& items, Function function) {
   Json list = Json::array();
@@ -101,6 +128,7 @@ Json to_json(const State& state) {
               {"engine_pid", state.engine_pid},
               {"ports", list_to_json(state.ports, port_to_json)},
               {"wall", list_to_json(state.wall, wall_part_to_json)},
+              {"shares", list_to_json(state.shares, share_to_json)},
               {"stages_us", state.stages_us},
               {"refusals", to_json(state.refusals)},
               {"connections", to_json(state.uses)}};
@@ -122,6 +150,7 @@ State state_from_json(const Json& json) {
   state.engine_pid = reader.required<int64_t>("engine_pid");
   state.ports = list_from_json(reader.raw("ports"), port_from_json);
   state.wall = list_from_json(reader.raw("wall"), wall_part_from_json);
+  state.shares = list_from_json(reader.raw("shares"), share_from_json);
   state.stages_us = reader.required<Stages>("stages_us");
   state.refusals = refusals_from_json(reader.raw("refusals"));
   state.uses = gate::uses_from_json(reader.raw("connections"));
@@ -154,6 +183,7 @@ Json to_json(const Sandbox& sandbox) {
   json["engine"] = sandbox.engine;
   json["image"] = sandbox.spec.image;
   json["image_digest"] = sandbox.image_digest;
+  json["workspaces"] = workspaces_to_json(sandbox);
   json["spec"] = spec::to_json(sandbox.spec);
   return json;
 }

@@ -44,6 +44,7 @@ struct GuestClient::State {
   static asio::awaitable<base::Json> ask(std::shared_ptr<State> self, ControlRequest request, std::string doing);
   static asio::awaitable<base::Json> ask_in_time(std::shared_ptr<State> self, ControlRequest request,
                                                  std::string doing);
+  static asio::awaitable<base::Json> ask_apart(std::shared_ptr<State> self, ControlRequest request, std::string doing);
   static asio::awaitable<StreamPtr> open_with(std::shared_ptr<State> self, base::Json first_message);
   static asio::awaitable<StreamPtr> open_begun(std::shared_ptr<State> self, base::Json first_message);
   static asio::awaitable<StreamPtr> open_answered(std::shared_ptr<State> self, base::Json first_message,
@@ -113,6 +114,17 @@ asio::awaitable<base::Json> GuestClient::State::ask_in_time(std::shared_ptr<Stat
                             std::move(late));
 }
 
+// On a control stream of its own: what is asked meanwhile need not wait for it.
+asio::awaitable<base::Json> GuestClient::State::ask_apart(std::shared_ptr<State> self, ControlRequest request,
+                                                          std::string doing) {
+  base::Json first{{"service", "control"}};
+  const StreamPtr stream = co_await open_with(self, std::move(first));
+  const base::Json message = to_json(request);
+  co_await write_message(*stream, message);
+  base::Json answer = co_await read_message(*stream);
+  co_return checked_answer(std::move(answer), doing);
+}
+
 NoAnswer::NoAnswer(const std::string& doing)
     : base::Error(doing + ": the sandbox's init does not answer",
                   "`caisson stop` and `caisson rm -f` work all the same") {}
@@ -166,15 +178,10 @@ asio::awaitable<void> GuestClient::configure(Configure configure) {
 }
 
 asio::awaitable<std::string> GuestClient::wait_docker() {
-  // On a stream of its own: a signal must not wait for docker's start.
-  base::Json first{{"service", "control"}};
-  const StreamPtr stream = co_await State::open_with(state_, std::move(first));
   ControlRequest request;
   request.operation = Operation::kWaitDocker;
-  const base::Json message = to_json(request);
-  co_await write_message(*stream, message);
-  base::Json raw = co_await read_message(*stream);
-  const base::Json answer = checked_answer(std::move(raw), "cannot wait for the sandbox's Docker Engine");
+  const base::Json answer =
+      co_await State::ask_apart(state_, std::move(request), "cannot wait for the sandbox's Docker Engine");
   base::JsonReader reader(answer, "answer to wait-docker");
   auto docker = reader.required<std::string>("docker");
   reader.finish();
@@ -224,7 +231,9 @@ asio::awaitable<void> GuestClient::mount(Mount mount) {
   ControlRequest request;
   request.operation = Operation::kMount;
   request.mount = std::move(mount);
-  co_await State::ask_in_time(state_, std::move(request), doing);
+  NoAnswer late(doing);
+  co_await within(state_->executor, state_->patience.control, State::ask_apart(state_, std::move(request), doing),
+                  std::move(late));
 }
 
 asio::awaitable<StreamPtr> GuestClient::exec(ExecRequest request) {
@@ -249,9 +258,7 @@ asio::awaitable<StreamPtr> GuestClient::port(PortRequest request) {
 
 asio::awaitable<StreamPtr> GuestClient::fuse(FuseRequest request) {
   const std::string doing = "cannot make the file system of workspace " + std::to_string(request.id);
-  NoAnswer late(doing);
-  co_return co_await within(state_->executor, state_->patience.start,
-                            State::open_answered(state_, to_json(request), doing), std::move(late));
+  co_return co_await State::open_answered(state_, to_json(request), doing);
 }
 
 namespace {

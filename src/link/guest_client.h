@@ -43,7 +43,8 @@ class GuestClient {
 
   void set_patience(Patience patience);
 
-  // Requests are sent one after the other in the order of the calls, but for wait_docker, which holds nobody up.
+  // Requests are sent one after the other in the order of the calls, but for wait_docker and mount, which
+  // hold nobody up.
   // The first four wait for as long as it takes: for a machine that boots or is made to rest, their caller has a limit.
   asio::awaitable<Hello> hello();  // refuses another protocol version
   asio::awaitable<void> configure(Configure configure);
@@ -56,13 +57,13 @@ class GuestClient {
   asio::awaitable<Stats> stats();
   asio::awaitable<void> mount(Mount mount);
 
-  // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All four
+  // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All three
   // throw NoAnswer.
   asio::awaitable<StreamPtr> exec(ExecRequest request);
   // A stream on which the request was sent and {"ok":true} was read.
   asio::awaitable<StreamPtr> copy(CopyRequest request);
   asio::awaitable<StreamPtr> port(PortRequest request);
-  // Of the machine's start or thaw on, before it is configured.
+  // From the machine's start or thaw on, before it is configured: waits for as long as it takes, as hello() does.
   asio::awaitable<StreamPtr> fuse(FuseRequest request);
 
   // Runs a command to its end without stdin and returns its result and output (stdout and stderr as they came, at most

@@ -120,7 +120,8 @@ def the_readme_names_only_commands_that_exist(host):
     for command in commands:
         words = command.split() if command.startswith("image ") else command.split()[:1]
         host.caisson(*words, "--help").expect(err="")
-        options = re.findall(rf"caisson {command}\b[^\n#]*? (--?[a-z][a-z-]*)(?= )", text.split("## Everyday use")[1].split("##")[0])
+        # What stands behind "--" is the guest's command.
+        options = re.findall(rf"caisson {command}\b(?:(?! -- )[^\n#])*? (--?[a-z][a-z-]*)(?= )", text.split("## Everyday use")[1].split("##")[0])
         shown = host.caisson(*words, "--help").out
         for option in options:
             for one in [option] if option.startswith("--") or len(option) == 2 else ["-" + letter for letter in option[1:]]:

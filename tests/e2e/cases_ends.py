@@ -92,7 +92,7 @@ def an_interrupted_copy_leaves_no_partial_file(host):
 def a_low_limit_of_open_files_is_raised_or_explained(host):
     def run(limits):
         return subprocess.run(["prlimit", f"--nofile={limits}", host.binary, "run", "--image", "tiny", "--", "echo", "up"], capture_output=True, text=True,
-                              env=host.environment, cwd=host.home, timeout=240, stdin=subprocess.DEVNULL)
+                              env=host.environment, cwd=host.work, timeout=240, stdin=subprocess.DEVNULL)
 
     raised = run("150:1024")
     equal((raised.returncode, raised.stdout), (0, "up\n"), f"with a low soft limit ({raised.stderr!r})")

@@ -31,7 +31,7 @@ sys.exit(7)
     learned = host.caisson("policy", "learn", "--allow", testnet.PRIVATE, *command)
     learned.expect(code=7, out="hello udp x hello ECONNREFUSED ECONNREFUSED True\n", err_has=["'caisson-policy.toml'", "intern.example"])
     equal(host.sandboxes(), [], "sandboxes that are left")
-    with open(os.path.join(host.home, "caisson-policy.toml"), encoding="utf-8") as file:
+    with open(os.path.join(host.work, "caisson-policy.toml"), encoding="utf-8") as file:
         text = file.read()
     rules, _, comments = text.partition("]\n\n#")
     equal(rules, f'[network]\npreset = "locked"\nallow = [\n  "{testnet.PRIVATE}:{port}",\n  "example.com:{port}",\n'
@@ -43,7 +43,7 @@ sys.exit(7)
 @case(image="tiny")
 def a_learned_file_replaces_nothing_and_mixes_with_nothing(host):
     """An existing file is an error before anything runs; on stdout the file is alone; a command that cannot start teaches nothing."""
-    path = os.path.join(host.home, "p.toml")
+    path = os.path.join(host.work, "p.toml")
     with open(path, "w", encoding="utf-8") as file:
         file.write("mine")
     learn = ["policy", "learn", "--image", "tiny"]

@@ -157,6 +157,9 @@ class Host:
         # Short, because unix socket paths are; outside of the source tree, because a user's HOME is.
         self.home = tempfile.mkdtemp(prefix="caisson-e2e.", dir="/tmp")
         self.cache = os.path.join(self.home, "cache") if the_case.own_cache else shared_cache
+        # Where commands are run: HOME itself is not shared with a sandbox unasked.
+        self.work = os.path.join(self.home, "work")
+        os.mkdir(self.work)
         self.runtime = os.path.join(self.home, "run")
         self.data = os.path.join(self.home, "data")
         os.mkdir(self.runtime, 0o700)
@@ -178,12 +181,12 @@ class Host:
         return [self.binary, *map(str, arguments)]
 
     def caisson(self, *arguments, stdin=b"", env=None, timeout=240, cwd=None):
-        """Runs to the end. stdin: bytes, or None for /dev/null, or a file."""
+        """Runs to the end, in the folder `work` unless told. stdin: bytes, or None for /dev/null, or a file."""
         argv = self._argv(arguments)
         source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin if stdin is not None else subprocess.DEVNULL}
         begin = time.monotonic()
         try:
-            done = subprocess.run(argv, capture_output=True, env={**self.environment, **(env or {})}, cwd=cwd or self.home,
+            done = subprocess.run(argv, capture_output=True, env={**self.environment, **(env or {})}, cwd=cwd or self.work,
                                   timeout=timeout, **source)
         except subprocess.TimeoutExpired as late:
             fail(f"did not end within {timeout} s: {' '.join(argv)}\n  stdout: {(late.stdout or b'')[-2000:]!r}\n"
@@ -192,11 +195,11 @@ class Host:
         return Result(argv, code, done.stdout, done.stderr.decode(errors="backslashreplace"), time.monotonic() - begin)
 
     def as_user(self, user, *arguments, env=None, timeout=240):
-        """Runs to the end as another user (from root; a name, or a number that the system need not know), in a HOME of that user's own
-        below this one."""
+        """Runs to the end as another user (from root; a name, or a number that the system need not know), in the folder
+        `work` of a HOME of that user's own below this one."""
         home = os.path.join(self.home, str(user))
         os.chmod(self.home, 0o711)
-        for folder in (home, f"{home}/run"):
+        for folder in (home, f"{home}/run", f"{home}/work"):
             os.makedirs(folder, mode=0o700, exist_ok=True)
             shutil.chown(folder, user)
         environment = {**{key: value for key, value in self.environment.items() if not key.startswith("XDG_")}, "HOME": home,
@@ -206,13 +209,13 @@ class Host:
         if not os.path.exists(programs):
             shutil.copytree(os.path.dirname(self.binary), programs, ignore=shutil.ignore_patterns("*_test", "*_fuzz"))
         argv = [os.path.join(programs, os.path.basename(self.binary)), *map(str, arguments)]
-        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, env=environment, cwd=home, timeout=timeout, user=user,
-                              group=user if isinstance(user, int) else pwd.getpwnam(user).pw_gid, extra_groups=[])
+        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, env=environment, cwd=f"{home}/work", timeout=timeout,
+                              user=user, group=user if isinstance(user, int) else pwd.getpwnam(user).pw_gid, extra_groups=[])
         return Result(argv, done.returncode, done.stdout, done.stderr.decode(errors="backslashreplace"), 0)
 
     def start(self, *arguments, stdin=subprocess.PIPE, env=None, new_session=False):
         """Starts it and returns the Popen (pipes, binary); it is killed at the case's end if it still runs."""
-        process = subprocess.Popen(self._argv(arguments), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.home,
+        process = subprocess.Popen(self._argv(arguments), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.work,
                                    env={**self.environment, **(env or {})}, start_new_session=new_session)
         self.started.append(process)
         return process
@@ -265,7 +268,7 @@ class Terminal:
         self.seen = b""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            os.chdir(host.home)
+            os.chdir(host.work)
             os.execve(argv[0], argv, environment)
         self.resize(rows, columns)
         self.code = None

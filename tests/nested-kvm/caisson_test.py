@@ -25,6 +25,10 @@ fail() { echo "FAILED: $*"; exit 1; }
 at() { read -r now rest </proc/uptime; echo "[$now s] $*"; }
 grep -q svm /proc/cpuinfo || fail "no AMD-V in this machine"
 
+# The root folder is not shared unasked.
+mkdir -p /work && cd /work || fail "no folder to work in"
+echo mine >note
+
 at "the probe"
 # Its exit code says that this machine can't make images, which is so.
 caisson doctor --json >/tmp/doctor
@@ -35,6 +39,12 @@ out=$(caisson run --image tiny --cpus 1 --memory 256M -- sh -c 'echo first; exit
 code=$?
 [ "$code" = 7 ] || fail "exit code $code"
 [ "$out" = first ] || fail "output '$out'"
+
+at "the workspace is there"
+out=$(caisson run --image tiny --cpus 1 --memory 256M -- sh -c 'cat note; echo other >note; cat note' 2>&1) || fail "exit code $?: $out"
+[ "$out" = "mine
+other" ] || fail "output '$out'"
+[ "$(cat note)" = mine ] || fail "the host's file is now '$(cat note)'"
 
 at "a second run thaws it"
 out=$(echo piped | caisson run --image tiny --cpus 1 --memory 256M -- cat 2>/tmp/err) || fail "exit code $?"

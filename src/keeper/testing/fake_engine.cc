@@ -192,6 +192,16 @@ asio::awaitable<void> serve_copy(MachinePtr machine, StreamPtr stream, link::Cop
   co_await stream->close_write();
 }
 
+asio::awaitable<void> serve_fuse(MachinePtr machine, StreamPtr stream) {
+  const base::Json accepted = link::ok_answer();
+  co_await link::write_message(*stream, accepted);
+  co_await write_text(stream, "ping");
+  std::vector<uint8_t> buffer(4096);
+  while (const size_t count = co_await stream->read_some(buffer))
+    machine->guest.share_answers.append(buffer.begin(), buffer.begin() + static_cast<long>(count));
+  co_await stream->close_write();
+}
+
 base::Json hello_answer() {
   link::Hello hello;
   hello.version = "fake";
@@ -210,6 +220,11 @@ base::Json obey(Machine& machine, const link::ControlRequest& request) {
   if (request.operation == Operation::kHello) return hello_answer();
   if (request.operation == Operation::kConfigure) guest.configured = request.configure;
   if (request.operation == Operation::kResize) guest.size = request.size;
+  if (request.operation == Operation::kMount) {
+    guest.mounts.push_back(request.mount);
+    guest.commands_at_mount = guest.requests.size();
+    if (!guest.refuses_mounts.empty()) return link::error_answer(guest.refuses_mounts);
+  }
   if (request.operation == Operation::kStats) {
     link::Stats stats;
     stats.processes = 5;
@@ -258,6 +273,7 @@ asio::awaitable<void> serve_stream(MachinePtr machine, StreamPtr stream) {
     }
     if (service == "exec") co_await serve_exec(machine, stream, link::from_json<link::ExecRequest>(first));
     if (service == "port") co_await serve_port(stream, link::from_json<link::PortRequest>(first));
+    if (service == "fuse") co_await serve_fuse(machine, stream);
     if (service == "copy") co_await serve_copy(machine, stream, link::from_json<link::CopyRequest>(first));
   } catch (const base::Error&) {
     // The stream or the session has ended.

@@ -10,6 +10,7 @@
 //   hits-limits     a result with every limit hit     wrong-frame   a frame that only the host sends
 //   garbage         on a signal, no yamux             break-off     resets the stream
 //   power-off       the machine powers off            anything else: not found (127)
+// A workspace's server is sent "ping" once.
 // Ports: 7 answers each connection with what it got; every other one is refused.
 // Copies: "put" is counted, or refused when the path is "/full"; "get" gives "archive of PATH". With the path
 // "/stands-still" neither goes on from there: nothing is taken, and the archive does not end.
@@ -44,7 +45,11 @@ struct FakeGuest {
   std::vector<link::ExecRequest> requests;
   std::vector<std::pair<uint64_t, int>> signals;
   std::optional<link::TtySize> size;
-  uint64_t flooded_bytes = 0;  // that the keeper took
+  std::vector<link::Mount> mounts;
+  std::string refuses_mounts;    // the error
+  std::string share_answers;     // what came back from the workspaces' servers
+  size_t commands_at_mount = 0;  // how many commands had begun at the last mount
+  uint64_t flooded_bytes = 0;    // that the keeper took
   uint64_t copied_bytes = 0;
   int resets = 0;  // streams that the keeper reset under a command
   int starts = 0;

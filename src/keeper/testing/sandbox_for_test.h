@@ -120,6 +120,7 @@ struct KeeperOptions {
   bool end_with_client = false;
   std::chrono::seconds start_limit{60};
   link::Patience patience = {};
+  std::string share_program = {};
 };
 
 class RunningKeeper {
@@ -138,6 +139,7 @@ class RunningKeeper {
     life.end_with_client = options.end_with_client;
     life.start_limit = options.start_limit;
     life.patience = options.patience;
+    life.share_program = options.share_program;
     life_ = std::make_shared<Life>(io_.get_executor(), engine_, std::move(life));
     asio::co_spawn(io_, life_->run(), [this](const std::exception_ptr&) { io_.stop(); });
   }
