@@ -350,10 +350,12 @@ def the_clock_is_the_hosts(host):
 
 @case(image="base", timeout=1200)
 def destroying_everything_destroys_only_the_sandbox(host):
-    """M2, M5. Root in the guest removes every file; the host, the image and the next sandbox of the template have all of theirs."""
-    canary = f"{host.home}/canary"
-    with open(canary, "w", encoding="utf-8") as file:
-        file.write("precious\n")
+    """M2, M5. Root in the guest removes every file; the host, its workspace too, the image and the next sandbox of the template have
+    all of theirs."""
+    canaries = (f"{host.home}/canary", f"{host.work}/canary")
+    for canary in canaries:
+        with open(canary, "w", encoding="utf-8") as file:
+            file.write("precious\n")
     process = subprocess.Popen(["sleep", "100000"], cwd=host.home, stdin=subprocess.DEVNULL)
     host.started.append(process)
     listing = ("sh", "-c", "find /bin/ /etc /usr -xdev | sort | sha256sum")
@@ -363,14 +365,15 @@ def destroying_everything_destroys_only_the_sandbox(host):
     whole = host.caisson("exec", name, "--", *listing).expect(err="").out
     # It cannot remove what is mounted, and says so.
     host.caisson("exec", name, "--", "rm", "-rf", "--no-preserve-root", "/", timeout=900).expect(code=1, out="")
-    # The folder that commands begin in is gone too.
     for command in ("/bin/ls", "/usr/bin/find", "/bin/sh"):
         host.caisson("exec", "-w", "/", name, "--", command, "/").error(127, command)
-    host.caisson("exec", name, "--", "ls").error(125, "No such file or directory")
+    host.caisson("exec", "-w", "/root", name, "--", "ls").error(125, "'/root'", "No such file or directory")
+    # The folder that commands begin in is a mount, and stays.
+    host.caisson("exec", name, "--", "/bin/ls").error(127, "/bin/ls")
     equal(host.inspect(name)["status"], "running", "status")
-
-    with open(canary, encoding="utf-8") as file:
-        equal(file.read(), "precious\n", "the canary's content")
+    for canary in canaries:
+        with open(canary, encoding="utf-8") as file:
+            equal(file.read(), "precious\n", f"the content of {canary}")
     equal(process.poll(), None, "the exit code of the canary process")
     host.caisson("run", "-d", "--name", next_name, "-u", "root", "--", "sleep", "infinity").expect(out=f"{next_name}\n")
     equal(host.caisson("exec", next_name, "--", *listing).expect(err="").out, whole, "the files of the next sandbox")
