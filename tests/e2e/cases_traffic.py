@@ -132,12 +132,19 @@ def ten_thousand_names_are_resolved(host):
     script = r'''
 import random, struct
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-one.settimeout(30)
+one.settimeout(10)
 one.connect(("198.18.0.1", 53))
+# As resolvers do: a datagram may be lost, here to a flow that ends because the host held the machine up for ten seconds.
 def address(name):
     question = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0\0\1\0\1"
-    one.send(struct.pack(">HHHHHH", random.randrange(65536), 0x100, 1, 0, 0, 0) + question)
-    return one.recv(4096)[-4:]
+    for number in random.sample(range(65536), 3):
+        one.send(struct.pack(">HHHHHH", number, 0x100, 1, 0, 0, 0) + question)
+        try:
+            while int.from_bytes((answer := one.recv(4096))[:2]) != number:
+                pass
+            return answer[-4:]
+        except TimeoutError:
+            pass
 found = {number: address(f"host-{number}.example.com") for number in range(10000)}
 again = random.sample(range(10000), 200)
 print(len(set(found.values())), all(address(f"host-{number}.example.com") == found[number] for number in again))
