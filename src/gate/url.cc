@@ -20,12 +20,12 @@ bool is_scheme_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
 }
 
-struct Authority {
+struct UrlAuthority {
   std::string_view host;
   std::optional<std::string_view> port;
 };
 
-std::optional<Authority> split_authority(std::string_view text) {
+std::optional<UrlAuthority> split_authority(std::string_view text) {
   // Behind the last '@': one in a password is written so by people who should not.
   if (const size_t at = text.rfind('@'); at != std::string_view::npos) text.remove_prefix(at + 1);
   std::string_view host = text;
@@ -40,11 +40,11 @@ std::optional<Authority> split_authority(std::string_view text) {
     host = text.substr(0, colon);
     behind = text.substr(colon);
   }
-  if (behind.empty()) return Authority{host, std::nullopt};
+  if (behind.empty()) return UrlAuthority{host, std::nullopt};
   if (behind[0] != ':') return std::nullopt;
   // RFC 3986, 3.2.3: an empty port is the scheme's.
-  if (behind.size() == 1) return Authority{host, std::nullopt};
-  return Authority{host, behind.substr(1)};
+  if (behind.size() == 1) return UrlAuthority{host, std::nullopt};
+  return UrlAuthority{host, behind.substr(1)};
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ std::string identity(int file, const char* name) {
 }
 
 // Beside the copies: the overlay of the disk, the sandbox's records, the first writes of its guest.
-constexpr base::Bytes kOtherFiles = base::mebibytes(2);
+constexpr base::Bytes kSandboxOverhead = base::mebibytes(2);
 
 struct stat look_at(const std::string& path) {
   struct stat info {};
@@ -42,7 +42,7 @@ struct stat look_at(const std::string& path) {
 }  // namespace
 
 void require_space_for(const std::vector<std::string>& sources, const SandboxFiles& files) {
-  base::Bytes needed = kOtherFiles;
+  base::Bytes needed = kSandboxOverhead;
   const dev_t here = look_at(files.folder).st_dev;
   for (const std::string& source : sources) {
     const struct stat info = look_at(source);
