@@ -30,7 +30,7 @@ class SessionsTest : public testing::Test {
   StateFolder state;
 };
 
-constexpr KeeperOptions kDetached{.wait_for_attach = false};
+const KeeperOptions kDetached{.wait_for_attach = false};
 
 TEST_F(SessionsTest, ExecPassesInputOutputAndResult) {
   RunningKeeper keeper(idle(), kDetached);
