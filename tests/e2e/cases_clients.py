@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs that fetch things, as a user has them: from this machine's own package registries, which no file of the project names,
-and from a git server in a network of the case's own."""
+and from a git server and a package index in a network of the case's own. In a sandbox, and in builds of its Docker Engine."""
 
+import hashlib
 import os
 import ssl
 import subprocess
+import zipfile
 
 import testnet
 from cases_http import certificate, requests_in_log
+from cases_trust import MAKE_IMAGE
 from gitserver import head_of, make_repository, serve_git
 from harness import Skipped, case, equal, true
 
@@ -40,6 +43,36 @@ npm install --no-audit --no-fund --loglevel=error express@4 >&2
 node -e 'console.log(typeof require("express")().listen, require("fs").readdirSync("node_modules").length > 30)'
 '''
     host.caisson("run", "--allow", "@registries", "--", "sh", "-ec", script, timeout=1000).expect(out="function true\n", err_lacks="refused")
+
+
+# An image own:1 of the sandbox's own root, without what no build needs and without the certificates that it trusts.
+OWN_IMAGE = r'''
+tar -cf - -C / --one-file-system --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale \
+  --exclude=./usr/lib/modules --exclude='./usr/*bin/docker*' --exclude='./usr/*bin/containerd*' --exclude='./usr/*bin/runc' \
+  --exclude=./var/lib/docker --exclude=./var/lib/apt/lists --exclude=./usr/local/share/ca-certificates \
+  --exclude=./etc/ssl/certs --exclude=./home --exclude='./usr/lib/python3*' --exclude=./usr/lib/git-core . | docker import - own:1 >/dev/null
+'''
+
+
+@case(image="base", timeout=2400, processors=2, may_skip="no package registry is reachable")
+def builds_install_through_the_gate(host):
+    """apt and npm in the steps of a build, from this machine's registries; nothing in the Dockerfile speaks of the network."""
+    apt_or_skip()
+    npm_or_skip()
+    script = OWN_IMAGE + r'''
+mkdir /tmp/build && cd /tmp/build
+cat > Dockerfile <<'END'
+FROM own:1
+RUN apt-get update -q && apt-get install -qy hello && hello > /said
+RUN mkdir /app && cd /app && npm install --no-audit --no-fund --loglevel=error is-number semver && \
+    node -e 'console.log(require("is-number")("5"), require("semver").valid("1.2.3"))' >> /said
+END
+docker build -q -t built . >/dev/null
+docker create --name made built true >/dev/null
+docker cp made:/said - | tar -xO
+'''
+    host.caisson("run", "--allow", "@registries", "-u", "root", "--", "bash", "-ec", script, timeout=2300).expect(
+        out="Hello, world!\ntrue 1.2.3\n", err_lacks="refused")
 
 
 def tls(folder, name):
@@ -97,3 +130,76 @@ git commit -q --allow-empty -m no && ! git push -q 2>error && grep -o "error: 40
     true(("refused", "POST", "/read.git/git-receive-pack", 403) in told, f"no refusal in {told}")
     true(("allowed", "POST", "/both.git/git-receive-pack", 200) in told, f"no push in {told}")
     host.caisson("rm", "-f", name).expect()
+
+
+def make_wheel(folder, name, version):
+    path = os.path.join(folder, f"{name}-{version}-py3-none-any.whl")
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", f"version = '{version}'\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def serve_index(net, wheel, wrap):
+    """A package index (PEP 503) of one package. Returns (port, the paths that were asked for)."""
+    with open(wheel, "rb") as file:
+        content = file.read()
+    name, seen = os.path.basename(wheel), []
+    page = f'<!DOCTYPE html><a href="../../files/{name}#sha256={hashlib.sha256(content).hexdigest()}">{name}</a>'.encode()
+    known = {f"/simple/{name.split('-')[0]}/": (b"text/html", page), f"/files/{name}": (b"application/octet-stream", content)}
+
+    def handler(connection):
+        with wrap(connection) as stream:
+            reader = stream.makefile("rb")
+            while line := reader.readline():
+                while reader.readline() not in (b"\r\n", b""):
+                    pass
+                path = line.decode().split(" ")[1]
+                seen.append(path)
+                kind, body = known.get(path, (b"text/plain", b"?"))
+                code = b"200 OK" if path in known else b"404 Not Found"
+                stream.sendall(b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (code, kind, len(body)) + body)
+
+    return net.serve(handler), seen
+
+
+@case(image="base", network=True, timeout=1800, processors=2)
+def pip_and_git_fetch_through_the_gate_in_builds_too(host):
+    """A company's index at a private address, whose certificate is by an authority of the machine's administrator: the user's pip
+    settings name it, and @registries is enough. With it a git server. In a sandbox, and in the steps of a build by either builder."""
+    net = host.network
+    net.names.update({"index.corp.example": [testnet.PRIVATE], "git.example.com": [testnet.PUBLIC]})
+    certificates, repositories = make_folder(host, "certificates"), make_folder(host, "repositories")
+    net.trust_as_administrator(certificate(certificates, "authority")[1])
+    make_repository(repositories, "both")
+    git = serve_git(net, repositories, tls(certificates, "git.example.com"))
+    index, seen = serve_index(net, make_wheel(host.home, "little", "1.5"), tls(certificates, "index.corp.example"))
+    url = f"https://index.corp.example:{index}/simple/"
+    os.makedirs(f"{host.home}/.config/pip")
+    with open(f"{host.home}/.config/pip/pip.conf", "w", encoding="utf-8") as file:
+        file.write(f"[global]\nindex-url = https://user:secret@index.corp.example:{index}/simple/\n")
+    clone = f"git clone -q https://git.example.com:{git}/both.git"
+    # pip as a module, for the image has no more of it.
+    pip = f"python3.11 -m pip -q --disable-pip-version-check download --no-cache-dir -i {url} -d"
+    script = f'''
+{pip} /tmp/down little && ls /tmp/down
+{clone} /tmp/clone && cat /tmp/clone/first
+{MAKE_IMAGE}
+echo > /tmp/own.pem
+make_image /bin/sh /usr/bin/env /usr/bin/git /usr/lib/git-core/git /usr/lib/git-core/git-remote-https /usr/bin/python3.11 \\
+  /usr/lib/python3.11/lib-dynload/*.so /usr/lib/python3.11 /usr/lib/python3/dist-packages
+mkdir /tmp/build && cd /tmp/build
+printf 'FROM clients:1\\nRUN {pip} /down little\\nRUN {clone} /clone\\n' > Dockerfile
+for kit in 0 1; do
+  DOCKER_BUILDKIT=$kit docker build -q --no-cache -t built:$kit . >/dev/null
+  docker create --name of$kit built:$kit /bin/sh >/dev/null
+  docker export of$kit | tar -t | grep -x 'down/.*whl\\|clone/first'
+done
+'''
+    host.caisson("run", "--allow", "@registries", "--allow", f"git.example.com:{git}", "-u", "root", "--", "bash", "-ec", script,
+                 timeout=1700).expect(out="little-1.5-py3-none-any.whl\nfirst\n" + "clone/first\ndown/little-1.5-py3-none-any.whl\n" * 2,
+                                      err_lacks="refused")
+    equal(seen, ["/simple/little/", "/files/little-1.5-py3-none-any.whl"] * 3, "requests at the index")

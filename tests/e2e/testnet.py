@@ -73,6 +73,14 @@ class TestNet:
         shutil.copy(pem, os.path.join(folder, named.stdout.strip() + ".0"))
         _mount(folder, "/etc/ssl/certs", MS_BIND)
 
+    def trust_as_administrator(self, pem):
+        """As trust(), and the authority is one that the machine's administrator has added to its system's: a company's."""
+        self.trust(pem)
+        folder = os.path.join(self.folder, "administrator")
+        os.mkdir(folder)
+        shutil.copy(pem, os.path.join(folder, "company.crt"))
+        _mount(folder, "/usr/local/share/ca-certificates", MS_BIND)
+
     def close(self):
         self.closed = True
         for one in self.sockets:
