@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "gate/test_address.h"
+#include "gate/address_for_test.h"
 
 namespace caisson::gate {
 namespace {

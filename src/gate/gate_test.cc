@@ -12,6 +12,7 @@
 #include <map>
 
 #include "gate/dns.h"
+#include "gate/loopback_for_test.h"
 #include "gate/names.h"
 #include "link/datagram.h"
 #include "link/link_for_test.h"
@@ -42,23 +43,10 @@ class TableUpstream final : public Upstream {
   }
 };
 
-// A listener on 127.0.0.1.
-struct Server {
-  Server() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(fd.get(), 8), 0);
-    ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    port = ntohs(address.sin_port);
-  }
+struct Server : LoopbackSocket {
+  Server() { EXPECT_EQ(::listen(fd.get(), 8), 0); }
   // Of a connection that the gate has made, which is in the queue then.
   base::Fd accept() const { return base::Fd(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
-
-  base::Fd fd;
-  uint16_t port = 0;
 };
 
 class GateTest : public testing::Test {

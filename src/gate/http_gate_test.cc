@@ -9,6 +9,7 @@
 
 #include "gate/byte_stream_for_test.h"
 #include "gate/gate.h"
+#include "gate/loopback_for_test.h"
 #include "gate/stream_ends.h"
 #include "link/link_for_test.h"
 #include "link/message.h"
@@ -24,18 +25,11 @@ using testing::StartsWith;
 class HttpGate : public testing::Test {
  protected:
   HttpGate() {
-    base::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(::bind(fd.get(), generic, size), 0);
-    EXPECT_EQ(::listen(fd.get(), 8), 0);
-    EXPECT_EQ(::getsockname(fd.get(), generic, &size), 0);
-    place = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-    port = ntohs(address.sin_port);
-    listener = std::make_unique<link::Descriptor>(loop.executor(), std::move(fd));
+    LoopbackSocket bound;
+    EXPECT_EQ(::listen(bound.fd.get(), 8), 0);
+    place = "127.0.0.1:" + std::to_string(bound.port);
+    port = bound.port;
+    listener = std::make_unique<link::Descriptor>(loop.executor(), std::move(bound.fd));
   }
 
   void start(const std::vector<std::string>& allowed) {

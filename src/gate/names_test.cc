@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "gate/test_address.h"
+#include "gate/address_for_test.h"
 
 namespace caisson::gate {
 namespace {

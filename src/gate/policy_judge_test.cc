@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "gate/address_for_test.h"
 #include "gate/dns.h"
 #include "gate/policy.h"
-#include "gate/test_address.h"
 
 namespace caisson::gate {
 namespace {

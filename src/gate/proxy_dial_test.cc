@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "gate/loopback_for_test.h"
 #include "gate/proxy.h"
 #include "link/link_for_test.h"
 
@@ -136,26 +137,18 @@ TEST_F(DialProxy, ResolvesTheProxysNameAndNoOther) {
 }
 
 TEST_F(DialProxy, SaysThatTheProxyTakesNoConnection) {
-  const base::Fd bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(::bind(bound.get(), generic, size), 0);
-  ASSERT_EQ(::getsockname(bound.get(), generic, &size), 0);
-  // Nobody listens.
-  EXPECT_THAT(dial({.host = "127.0.0.1", .port = ntohs(address.sin_port), .authorization = {}}),
+  const LoopbackSocket bound;
+  EXPECT_THAT(dial({.host = "127.0.0.1", .port = bound.port, .authorization = {}}),
               HasSubstr("proxy: cannot connect to"));
-  EXPECT_EQ(::listen(bound.get(), 1), 0);
+  EXPECT_EQ(::listen(bound.fd.get(), 1), 0);
   std::string request;
   loop.context().restart();
   asio::co_spawn(
       loop.context(),
       [&]() -> Task {
-        link::Descriptor listener(loop.executor(), base::Fd(::dup(bound.get())));
+        link::Descriptor listener(loop.executor(), base::Fd(::dup(bound.fd.get())));
         co_await listener.readable();
-        base::Fd peer(::accept4(bound.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        base::Fd peer(::accept4(bound.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
         link::Descriptor accepted(loop.executor(), std::move(peer));
         // One thread has both ends: the request comes while this waits.
         co_await accepted.readable();
@@ -165,7 +158,7 @@ TEST_F(DialProxy, SaysThatTheProxyTakesNoConnection) {
         request.resize(got > 0 ? static_cast<size_t>(got) : 0);
       },
       asio::detached);
-  EXPECT_EQ(dial({.host = "127.0.0.1", .port = ntohs(address.sin_port), .authorization = {}}), "proxy: 403");
+  EXPECT_EQ(dial({.host = "127.0.0.1", .port = bound.port, .authorization = {}}), "proxy: 403");
   EXPECT_EQ(request, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
 }
 
