@@ -38,6 +38,11 @@ CLI::App& add_command(CLI::App& app, const CommandText& text) {
   return command;
 }
 
+void add_list_option(CLI::App& command, const std::string& names, std::vector<std::string>& values,
+                     const std::string& description, const std::string& type) {
+  command.add_option(names, values, description)->type_name(type)->expected(1)->take_all();
+}
+
 const std::vector<CommandEntry>& all_commands() {
   static const std::vector<CommandEntry> kCommands = {
       {"run", add_run_command, 0},

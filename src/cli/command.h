@@ -35,6 +35,10 @@ struct CommandText {
 // A sub-command of `app` whose help has docker's shape.
 CLI::App& add_command(CLI::App& app, const CommandText& text);
 
+// An option that may be given again and again, each time with one value.
+void add_list_option(CLI::App& command, const std::string& names, std::vector<std::string>& values,
+                     const std::string& description, const std::string& type);
+
 // The commands of `app` with their descriptions, for help.
 std::string command_list(const CLI::App& app);
 

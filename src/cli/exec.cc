@@ -72,14 +72,9 @@ void add_exec_command(CLI::App& app, Tail& tail) {
       app, {"exec", "[OPTIONS] NAME COMMAND [ARGUMENT…]", "run a command in a running sandbox", kExecDetails});
   const auto options = std::make_shared<ExecOptions>();
   command.add_option("name", options->name, "the sandbox")->required();
-  command.add_option("--env,-e", options->environment, "environment: KEY=VALUE, or KEY to pass it on")
-      ->type_name("KEY[=VALUE]")
-      ->expected(1)
-      ->take_all();
-  command.add_option("--env-file", options->environment_files, "file of KEY=VALUE lines")
-      ->type_name("FILE")
-      ->expected(1)
-      ->take_all();
+  add_list_option(command, "--env,-e", options->environment, "environment: KEY=VALUE, or KEY to pass it on",
+                  "KEY[=VALUE]");
+  add_list_option(command, "--env-file", options->environment_files, "file of KEY=VALUE lines", "FILE");
   command.add_option("--user,-u", options->user, "user or uid[:gid] inside (default: as in run)")->type_name("USER");
   command
       .add_option("--workdir,-w", options->folder,

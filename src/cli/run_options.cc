@@ -114,49 +114,28 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--pids", options.pids, "processes at a time, 0: no limit (default: 4096)")->type_name("N");
   command.add_option("--timeout", options.timeout, "end the command after this time: 90 (seconds), 15m, 1h30m")
       ->type_name("TIME");
-  command.add_option("--env,-e", options.environment, "environment: KEY=VALUE, or KEY to pass it on")
-      ->type_name("KEY[=VALUE]")
-      ->expected(1)
-      ->take_all();
-  command.add_option("--env-file", options.environment_files, "file of KEY=VALUE lines")
-      ->type_name("FILE")
-      ->expected(1)
-      ->take_all();
-  command.add_option("--publish,-p", options.ports, "make a port reachable from this machine: [IP:][PORT:]PORT_INSIDE")
-      ->type_name("PORT")
-      ->expected(1)
-      ->take_all();
+  add_list_option(command, "--env,-e", options.environment, "environment: KEY=VALUE, or KEY to pass it on",
+                  "KEY[=VALUE]");
+  add_list_option(command, "--env-file", options.environment_files, "file of KEY=VALUE lines", "FILE");
+  add_list_option(command, "--publish,-p", options.ports,
+                  "make a port reachable from this machine: [IP:][PORT:]PORT_INSIDE", "PORT");
   command
       .add_option("--net", options.net,
                   "its network: none, locked, balanced, ask, open, or a policy file (default: locked)")
       ->type_name("PRESET|FILE");
-  command
-      .add_option("--allow", options.allow, "let it reach a host: [udp:]HOST[:PORT][ METHOD PATH], @registries or @git")
-      ->type_name("RULE")
-      ->expected(1)
-      ->take_all();
-  command.add_option("--deny", options.deny, "never let it reach a host, whatever allows it")
-      ->type_name("RULE")
-      ->expected(1)
-      ->take_all();
+  add_list_option(command, "--allow", options.allow,
+                  "let it reach a host: [udp:]HOST[:PORT][ METHOD PATH], @registries or @git", "RULE");
+  add_list_option(command, "--deny", options.deny, "never let it reach a host, whatever allows it", "RULE");
   command.add_option("--net-rate", options.net_rate, "bytes a second, both ways together")->type_name("SIZE");
   command.add_option("--net-total", options.net_total, "bytes in all, both ways together")->type_name("SIZE");
   command.add_option("--net-connections", options.net_connections, "connections at a time (default: 4096)")
       ->type_name("N");
-  command
-      .add_option("--workspace,-w", options.workspaces,
-                  "share a folder or file with it: HOST[:GUEST][:overlay|ro|rw], or none (default: this folder)")
-      ->type_name("FOLDER")
-      ->expected(1)
-      ->take_all();
-  command.add_option("--mask", options.masks, "names that it never sees there, besides .env*, *.pem and their like")
-      ->type_name("GLOB")
-      ->expected(1)
-      ->take_all();
-  command.add_option("--unmask", options.unmasks, "names that it sees all the same")
-      ->type_name("GLOB")
-      ->expected(1)
-      ->take_all();
+  add_list_option(command, "--workspace,-w", options.workspaces,
+                  "share a folder or file with it: HOST[:GUEST][:overlay|ro|rw], or none (default: this folder)",
+                  "FOLDER");
+  add_list_option(command, "--mask", options.masks,
+                  "names that it never sees there, besides .env*, *.pem and their like", "GLOB");
+  add_list_option(command, "--unmask", options.unmasks, "names that it sees all the same", "GLOB");
   command.add_option("--user,-u", options.user, "user or uid[:gid] inside (default: the image's)")->type_name("USER");
   command
       .add_option("--workdir", options.folder,
