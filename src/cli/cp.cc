@@ -102,10 +102,23 @@ void pass_on(const HelpersEnd& end) {
   if (!end.status.ok()) throw Exit{kOurFailure};
 }
 
+// The line and no more: after it comes ECONNRESET instead of the end where the keeper left bytes of ours unread
+// (unix(7)).
+std::string answer_line(const keeper::Upgraded& upgraded) {
+  std::string text = upgraded.early_bytes;
+  char byte = 0;
+  while (!text.ends_with('\n') && text.size() < kMaxAnswerBytes) {
+    const ssize_t count = TEMP_FAILURE_RETRY(read(upgraded.connection.get(), &byte, 1));
+    if (count < 0 && errno != ECONNRESET) throw base::system_error("cannot read", "the answer");
+    if (count <= 0) break;
+    text += byte;
+  }
+  return text;
+}
+
 // The guest's last word: one line of JSON, {"ok":true} or {"error":…,"hint":…}.
 void read_answer(const keeper::Upgraded& upgraded) {
-  const std::string text =
-      upgraded.early_bytes + base::read_all(upgraded.connection.get(), kMaxAnswerBytes, "the answer");
+  const std::string text = answer_line(upgraded);
   if (text.empty()) throw Error("the connection to the sandbox was lost", "`caisson ls` shows what became of it");
   const base::Json json = base::parse_json_object(base::trimmed(text), "the sandbox's answer");
   base::JsonReader reader(json, "the sandbox's answer");

@@ -136,7 +136,7 @@ def grpc_calls_are_judged_one_by_one(host):
         host.caisson("run", "-d", "--name", name, "--allow", f"example.com:{port} POST /test.Echo/*", "--", "sleep", "100000").expect()
         host.caisson("cp", code, f"{name}:/home/agent/code").expect()
         refused = f"caisson: no rule allows POST '/test.Secret/Unary' on 'example.com' port {port}"
-        host.caisson("exec", name, "--", "node", "code/client.js", f"example.com:{port}", timeout=1700).expect(
+        host.caisson("exec", name, "--", "node", "/home/agent/code/client.js", f"example.com:{port}", timeout=1700).expect(
             out=f"unary 2000000 2000000\nunary 5 none of that name 4\nfromClient 500 500000\nfromServer 500 500000\n"
                 f"bothWays 100 re 99\nsecret 7 {refused} \n")
         calls = ("Unary", "Unary", "FromClient", "FromServer", "BothWays")

@@ -174,6 +174,6 @@ def an_image_of_a_registry_is_imported_and_runs(host):
     equal([name for name in os.listdir(f"{host.cache}/caisson/tmp") if name != ".lock"], [], "what is left of the imports")
     # The registry is gone, and the image complete.
     script = 'pwd; cat /greeting; echo "$FROM"; ls'
-    run = host.caisson("run", "--image", "whole", "--cpus", "1", "--memory", "256M", "--", "sh", "-c", script, timeout=600)
+    run = host.caisson("run", "-w", "none", "--image", "whole", "--cpus", "1", "--memory", "256M", "--", "sh", "-c", script, timeout=600)
     run.expect(out_has="/etc\nhello\nthe image\n")
     true("not-executable" not in run.out, "the second layer's whiteout removed nothing")
