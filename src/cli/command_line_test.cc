@@ -129,6 +129,7 @@ TEST(RunCommandLine, MistakesAreOneLineWithARemedy) {
       {{"run", "--engine"}, "the option '--engine' needs a value (see 'caisson run --help')"},
       {{"run", "--memory", "99999999T", "--", "true"},
        "--memory: too large: '99999999T' (a size is less than 4194304T)"},
+      {{"stop", "--time", "2h", "web"}, "no sandbox gets longer than an hour to stop: '2h' (give --time at most 1h)"},
       {{"completion", "tcsh"}, "there is no completion for the shell 'tcsh' (the shells are: bash, zsh, fish)"},
   };
   for (const auto& [words, text] : mistakes) {

@@ -15,8 +15,9 @@
 
 namespace caisson::cli {
 
-// Asks the keeper to stop the sandbox: orderly within `patience`, then by force. A keeper that does not answer in time
-// is killed. Returns when the sandbox does not run any more; at once when it does not run now.
+// Asks the keeper to stop the sandbox: orderly within `patience`, then by force. A keeper that cannot be
+// reached or does not answer in time is killed; an error that it answers is thrown where the patience is not 0.
+// Returns when the sandbox does not run any more; at once when it does not run now.
 void stop_sandbox(const keeper::Sandbox& sandbox, std::chrono::seconds patience);
 
 // Runs `work` for each name, prints the name when it worked, else the error; the rest is done all the same. Returns the

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/ending.h"
+#include "link/services.h"
 #include "spec/sandbox_spec.h"
 
 namespace caisson::cli {
@@ -19,6 +20,14 @@ void tell_if_cut_off(const keeper::Sandbox& sandbox) {
   const std::vector<std::string> notes = keeper::read_sandbox(sandbox.name).state.notes;
   if (std::find(notes.begin(), notes.end(), keeper::kCutOff) != notes.end())
     warn(sandbox.name + ": " + keeper::kCutOff);
+}
+
+std::chrono::seconds parse_patience(const std::string& text) {
+  const std::chrono::seconds patience = spec::parse_duration(text);
+  if (patience > link::kLongestPowerOff)
+    throw base::Error("no sandbox gets longer than an hour to stop: " + base::in_quotes(text),
+                      "give --time at most 1h");
+  return patience;
 }
 
 void stop(const std::string& name, std::chrono::seconds patience) {
@@ -39,9 +48,10 @@ void add_stop_command(CLI::App& app) {
   };
   const auto options = std::make_shared<Options>();
   command.add_option("names", options->names, "the sandboxes")->required();
-  command.add_option("--time,-t", options->time, "how long to wait before SIGKILL (default: 10s)")->type_name("TIME");
+  command.add_option("--time,-t", options->time, "how long to wait before SIGKILL (default: 10s; at most 1h)")
+      ->type_name("TIME");
   command.callback([options] {
-    const std::chrono::seconds patience = spec::parse_duration(options->time);
+    const std::chrono::seconds patience = parse_patience(options->time);
     throw Exit{for_each_name(options->names, [&](const std::string& name) { stop(name, patience); })};
   });
 }

@@ -14,7 +14,6 @@ namespace {
 using base::Json;
 using base::JsonReader;
 
-constexpr int kMaxStopSeconds = 3600;
 constexpr int kMaxSignal = 64;
 
 struct Call {
@@ -121,8 +120,9 @@ asio::awaitable<ApiAnswer> post_stop(Call call) {
   JsonReader reader(body, "the stop request");
   const int seconds = reader.optional<int>("timeout_seconds", 10);
   reader.finish();
-  if (seconds < 0 || seconds > kMaxStopSeconds)
-    throw base::Error("the stop request: 'timeout_seconds' is not between 0 and " + std::to_string(kMaxStopSeconds));
+  if (seconds < 0 || seconds > link::kLongestPowerOff.count())
+    throw base::Error("the stop request: 'timeout_seconds' is not between 0 and " +
+                      std::to_string(link::kLongestPowerOff.count()));
   const std::chrono::seconds timeout(seconds);
   co_await call.control.stop(timeout);
   co_return ApiAnswer{};

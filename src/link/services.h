@@ -79,6 +79,9 @@ struct Authority {
   std::string subject_hash;  // 8 hex digits: the name under which OpenSSL looks it up in a folder of certificates
 };
 
+// How long a guest can be given to power off, at most.
+inline constexpr std::chrono::seconds kLongestPowerOff{3600};
+
 // Control: {"op":"configure", …}: sent after every start and thaw, before anything of the user's runs; init refuses
 // exec until it was given. Answered by {"ok":true}.
 struct Configure {

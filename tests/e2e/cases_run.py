@@ -98,6 +98,8 @@ def a_detached_sandbox_runs_until_stopped(host):
     host.caisson("exec", name, "--", "sh", "-c", "exit 7").expect(code=7)
     host.caisson("exec", name, "--", "cat", stdin=b"in").expect(out="in")
     host.caisson("exec", name, "--", "no-such-command").error(127, "'no-such-command'")
+    host.caisson("stop", "-t", "2h", name).error(125, "'2h'", "1h")
+    equal(host.inspect(name)["status"], "running", "status after a stop that asked for too much")
     host.caisson("stop", name).expect()
     equal(host.inspect(name)["status"], "stopped", "status")
     host.caisson("exec", name, "--", "true").error(125, f"'{name}'", "start")
