@@ -8,8 +8,9 @@
 namespace caisson::cli {
 namespace {
 
-// Beyond the time that the guest is given: for the keeper to kill and clean up.
-constexpr std::chrono::seconds kCleanUpTime{10};
+// Beyond the time that the guest's processes are given: for the guest to close its disks (keeper::kDiskCloseLimit), and
+// for the keeper to clean up.
+constexpr std::chrono::seconds kCleanUpTime{15};
 
 }  // namespace
 

@@ -130,10 +130,14 @@ asio::awaitable<void> serve_control(Guest& guest, link::StreamPtr stream) {
     const std::string operation = message.value("op", std::string());
     const base::Json answer = co_await answer_to(guest, message);
     co_await link::write_message(*stream, answer);
+    const bool done = answer.value("ok", false);
     // Answered before it begins: the host waits for the machine's end, not for a stream that goes with it.
-    if (operation == "poweroff") co_await power_off(guest);
+    if (operation == "poweroff" && done) {
+      const auto request = link::from_json<link::ControlRequest>(message);
+      co_await power_off(guest, request.until_kill);
+    }
     // The frozen machine wakes up with another host: whatever comes from here on belongs to the next session.
-    if (operation == "freeze" && answer.value("ok", false)) {
+    if (operation == "freeze" && done) {
       if (const auto session = guest.session.lock()) session->close();
     }
   }

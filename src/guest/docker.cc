@@ -116,7 +116,7 @@ base::Fd start_engine(const Anchors& anchors, const std::string& program, int cg
                "--host=fd://",
                "--log-level=warn",
                "--storage-driver=overlay2",
-               "--shutdown-timeout=5",
+               "--shutdown-timeout=-1",  // each container has its own time; for all of them, whoever stops the engine
                "--exec-opt=native.cgroupdriver=cgroupfs"};
   if (cgroup >= 0) plan.argv.push_back("--cgroup-parent=/agent/docker");
   plan.candidates = {program};

@@ -36,4 +36,12 @@ void Executions::signal_all(int number) const {
   for (const auto& [id, execution] : running_) execution->signal(number);
 }
 
+std::vector<pid_t> Executions::on_terminals() const {
+  std::vector<pid_t> leaders;
+  for (const auto& [id, execution] : running_) {
+    if (execution->terminal && !execution->ended) leaders.push_back(execution->pid);
+  }
+  return leaders;
+}
+
 }  // namespace caisson::guest

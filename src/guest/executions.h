@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "base/fd.h"
 #include "link/event.h"
@@ -41,6 +42,8 @@ class Executions {
   // Throws base::Error when no such command runs.
   Execution& at(uint64_t id) const;
   void signal_all(int number) const;
+  // The leaders of those that have a terminal.
+  std::vector<pid_t> on_terminals() const;
   bool empty() const { return running_.empty(); }
 
  private:

@@ -11,6 +11,8 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <string>
 
 #include "base/error.h"
 #include "link/wait_until.h"
@@ -20,9 +22,30 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// In all less than the ten seconds after which the host switches the machine off, by default.
-constexpr auto kEngineStops = 6s;  // its containers have five (--shutdown-timeout)
-constexpr auto kCommandsEnd = 1s;
+using Clock = std::chrono::steady_clock;
+
+// Of the few seconds that the host gives a machine beyond what its processes have (keeper/life.h).
+constexpr auto kKilledEnd = 1s;
+
+// The line "SigIgn:\t" of proc_pid_status(5): a bit for each signal, the first for number 1.
+bool ignores(const Anchors& anchors, pid_t pid, int number) {
+  constexpr std::string_view kLine = "\nSigIgn:\t";
+  const std::string status = read_small(anchors.proc, (std::to_string(pid) + "/status").c_str());
+  const size_t at = status.find(kLine);
+  if (at == std::string::npos) return false;
+  const uint64_t ignored = std::strtoull(status.c_str() + at + kLine.size(), nullptr, 16);
+  return (ignored >> (number - 1) & 1) != 0;
+}
+
+// SIGTERM to the commands and all that they started.
+void ask_commands_to_end(const Guest& guest) {
+  for (const pid_t pid : guest.cgroups.commands()) ::kill(pid, SIGTERM);
+  guest.executions.signal_all(SIGTERM);
+  // A shell that somebody types at ignores that; what ends it is that its terminal goes away.
+  for (const pid_t pid : guest.executions.on_terminals()) {
+    if (ignores(guest.anchors, pid, SIGTERM)) ::kill(pid, SIGHUP);
+  }
+}
 
 // What was written until now outlives a host that does not wait for the rest. Of the disk alone: sync(2) would also
 // wait for a workspace, whose answers come through this thread.
@@ -53,30 +76,30 @@ asio::awaitable<void> sync_all(Guest& guest) {
 
 // Until `done`, or the time is over: that is told where `caisson logs --console` shows it.
 template <typename Done>
-asio::awaitable<void> wait_for_end(Guest& guest, const char* of_what, std::chrono::seconds longest, Done done) {
-  const auto deadline = std::chrono::steady_clock::now() + longest;
+asio::awaitable<void> wait_for_end(Guest& guest, const char* of_what, Clock::time_point deadline, Done done) {
+  if (done()) co_return;
   co_await link::wait_until(guest.executor, guest.ended, std::move(done), deadline);
   // Also when it has by now: nobody said so.
-  if (std::chrono::steady_clock::now() >= deadline)
-    std::fprintf(stderr, "caisson-init: %s did not end within %d s\n", of_what, static_cast<int>(longest.count()));
+  if (Clock::now() >= deadline) std::fprintf(stderr, "caisson-init: %s did not end in time\n", of_what);
 }
 
 }  // namespace
 
-asio::awaitable<void> power_off(Guest& guest) {
-  for (const pid_t pid : guest.cgroups.commands()) ::kill(pid, SIGTERM);
-  guest.executions.signal_all(SIGTERM);
+asio::awaitable<void> power_off(Guest& guest, std::chrono::seconds until_kill) {
+  const Clock::time_point deadline = Clock::now() + until_kill;
+  ask_commands_to_end(guest);
   guest.docker.stop();
   write_out(guest);
   auto engine_gone = [&] { return !guest.docker.running(); };
-  co_await wait_for_end(guest, "the Docker Engine", kEngineStops, engine_gone);
+  co_await wait_for_end(guest, "the Docker Engine", deadline, engine_gone);
   auto commands_gone = [&] { return guest.cgroups.commands().empty() && guest.executions.empty(); };
-  co_await wait_for_end(guest, "a command", kCommandsEnd, commands_gone);
+  co_await wait_for_end(guest, "a command", deadline, commands_gone);
   guest.executions.signal_all(SIGKILL);
   if (::getpid() == 1) {
     ::kill(-1, SIGKILL);
+    const Clock::time_point killed_by = Clock::now() + kKilledEnd;
     auto none_left = [&] { return guest.reaper.no_children(); };
-    co_await wait_for_end(guest, "a killed process", kCommandsEnd, none_left);
+    co_await wait_for_end(guest, "a killed process", killed_by, none_left);
   }
   if (!guest.owns_machine) ::_exit(0);
   co_await sync_all(guest);

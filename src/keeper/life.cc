@@ -325,7 +325,9 @@ void Life::throw_if_stopped() const {
 }
 
 void Life::request_stop(std::chrono::seconds timeout, const std::string& why) {
-  const Clock::time_point deadline = Clock::now() + timeout;
+  // No time is none for the disks, too.
+  const std::chrono::seconds in_all = timeout.count() > 0 ? timeout + kDiskCloseLimit : timeout;
+  const Clock::time_point deadline = Clock::now() + in_all;
   if (!stop_) stop_ = StopRequest{deadline, why};
   if (deadline < stop_->deadline) stop_->deadline = deadline;
   // Nothing of the user's runs yet that would have to be ended in an orderly way.

@@ -50,8 +50,10 @@ struct LifeOptions {
   link::Patience patience = {};
 };
 
-// How long a guest has to write its disks out and power off, where no request says otherwise.
+// How long the guest's processes have to end before they are killed, where no request says otherwise.
 inline constexpr std::chrono::seconds kPowerOffLimit{10};
+// And then the machine to write its disks out and power off.
+inline constexpr std::chrono::seconds kDiskCloseLimit{3};
 
 class Life final : public Control, public std::enable_shared_from_this<Life> {
  public:
@@ -85,7 +87,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
  private:
   using Clock = std::chrono::steady_clock;
   struct StopRequest {
-    Clock::time_point deadline;
+    Clock::time_point deadline;  // of the machine
     std::string why;
   };
   // What the end was.

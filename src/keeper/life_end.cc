@@ -61,7 +61,7 @@ asio::awaitable<void> Life::bring_down() {
   const bool can_power_off =
       configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_ && !stands_still;
   if (can_power_off && !will_go) {
-    if (!stop_) stop_ = StopRequest{Clock::now() + kPowerOffLimit, ""};
+    if (!stop_) stop_ = StopRequest{Clock::now() + kPowerOffLimit + kDiskCloseLimit, ""};
     beside(power_off());
     // A later stop request may have an earlier deadline.
     while (!engine_ended_ && Clock::now() < stop_->deadline) {
@@ -82,8 +82,9 @@ asio::awaitable<void> Life::bring_down() {
 
 asio::awaitable<void> Life::power_off() {
   const auto self = shared_from_this();
+  const auto until_kill = std::chrono::round<std::chrono::seconds>(stop_->deadline - kDiskCloseLimit - Clock::now());
   try {
-    co_await guest_->poweroff();
+    co_await guest_->poweroff(std::clamp(until_kill, std::chrono::seconds(0), link::kLongestPowerOff));
   } catch (const std::exception&) {
     // The deadline is for that.
   }

@@ -302,6 +302,17 @@ TEST_F(LifeTest, StopKillsWhatDoesNotObey) {
   EXPECT_TRUE(keeper.in_loop([&] { return keeper.guest.killed; }));
 }
 
+TEST_F(LifeTest, TheGuestHearsHowLongAStopMayTake) {
+  RunningKeeper keeper(kept({"wait"}));
+  FrameConnection client = keeper.start().attach();
+  client.expect(ExecFrame::kStarted);
+  keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 1800}});
+  client.expect_exit();
+  // A busy machine may need some of it until it is asked.
+  const std::chrono::seconds heard = keeper.in_loop([&] { return keeper.guest.until_kill.value(); });
+  EXPECT_THAT(heard.count(), testing::AllOf(testing::Gt(1700), testing::Le(1800)));
+}
+
 TEST_F(LifeTest, AStopDoesNotWaitForASlowClient) {
   RunningKeeper keeper(kept({"flood", std::to_string(64U << 20)}));
   FrameConnection client = keeper.start().attach();

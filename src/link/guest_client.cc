@@ -196,9 +196,10 @@ asio::awaitable<void> GuestClient::freeze() {
   while (!state->session.ended()) co_await state->ended.wait();
 }
 
-asio::awaitable<void> GuestClient::poweroff() {
+asio::awaitable<void> GuestClient::poweroff(std::chrono::seconds until_kill) {
   ControlRequest request;
   request.operation = Operation::kPoweroff;
+  request.until_kill = until_kill;
   co_await State::ask_in_time(state_, std::move(request), "cannot power the sandbox off");
 }
 

@@ -51,7 +51,7 @@ class GuestClient {
   asio::awaitable<std::string> wait_docker();  // the docker state
   asio::awaitable<void> freeze();              // returns when init has ended the session
   // These throw NoAnswer.
-  asio::awaitable<void> poweroff();
+  asio::awaitable<void> poweroff(std::chrono::seconds until_kill);
   asio::awaitable<void> signal(uint64_t exec_id, int signal);
   asio::awaitable<void> resize(uint64_t exec_id, TtySize size);
   asio::awaitable<Stats> stats();

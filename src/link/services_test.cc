@@ -197,6 +197,7 @@ TEST(Services, EveryControlOperationIsReadAsWritten) {
     request.configure = configuration();
     request.exec_id = 9;
     request.signal = 15;
+    request.until_kill = std::chrono::seconds(30);
     const Json json = to_json(request);
     ASSERT_TRUE(json.contains("op")) << i;
     const auto read = from_json<ControlRequest>(json);
@@ -212,6 +213,9 @@ TEST(Services, ControlRequestIsStrict) {
   EXPECT_EQ(complaint<ControlRequest>(Json::object()), "control request: the key 'op' is missing");
   EXPECT_EQ(complaint<ControlRequest>({{"op", "signal"}, {"id", 1}, {"signal", 0}}),
             "control request: the key 'signal' is not in 1 to 64");
+  EXPECT_EQ(complaint<ControlRequest>({{"op", "poweroff"}}), "control request: the key 'seconds' is missing");
+  EXPECT_EQ(complaint<ControlRequest>({{"op", "poweroff"}, {"seconds", 3601}}),
+            "control request: the key 'seconds' is not in 0 to 3600");
   EXPECT_EQ(complaint<ControlRequest>({{"op", "resize"}, {"id", 1}, {"rows", 1}}),
             "control request: the key 'columns' is missing");
   EXPECT_EQ(complaint<ControlRequest>({{"op", "freeze"}, {"id", 1}}), "control request: the key 'id' is not known");

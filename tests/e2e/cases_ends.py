@@ -120,6 +120,25 @@ def a_machine_with_a_docker_engine_powers_off_in_order(host):
 
 
 @case()
+def a_stop_gives_commands_the_time_that_it_says(host):
+    """What cleans up for 5 s after SIGTERM finishes, and whoever does not need the time does not take it."""
+    name = host.name("patient")
+    clean = "trap 'sleep 5; echo done >/root/file; exit 0' TERM; echo up; while :; do sleep 1; done"
+    host.caisson("run", "--image", "tiny", "-d", "-u", "root", "--name", name, "--", "sh", "-c", clean).expect(out=f"{name}\n")
+    wait_until(lambda: host.caisson("logs", name).out == "up\n", "its trap")
+    host.caisson("stop", "-t", "30", name).expect(err="")
+    host.caisson("start", name).expect()
+    host.caisson("exec", "-u", "root", name, "--", "cat", "/root/file").expect(out="done\n")
+    host.caisson("exec", "-u", "root", name, "--", "rm", "/root/file").expect()
+    # A shell that is typed at, which ignores SIGTERM, does not need an hour.
+    shell = host.terminal("exec", "-it", name, "--", "sh")
+    shell.read_until(r"\$ ")
+    host.caisson("stop", "-t", "1h", name, timeout=120).expect(err="")
+    shell.wait()
+    host.caisson("rm", name).expect()
+
+
+@case()
 def an_attached_client_outlives_its_keeper_with_a_clear_error(host):
     name = host.name("lost")
     process = host.start(*TINY, "--name", name, "--", "sh", "-c", "echo up; exec sleep 100000")

@@ -257,6 +257,7 @@ asio::awaitable<void> serve_control(MachinePtr machine, StreamPtr stream) {
     if (machine->guest.hangs && machine->guest.configured) continue;
     const base::Json answer = obey(*machine, request);
     co_await link::write_message(*stream, answer);
+    if (request.operation == Operation::kPoweroff) machine->guest.until_kill = request.until_kill;
     if (request.operation == Operation::kPoweroff && machine->guest.obeys_power_off) co_await power_off(machine);
   }
 }

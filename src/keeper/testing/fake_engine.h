@@ -45,6 +45,7 @@ struct FakeGuest {
   std::vector<link::ExecRequest> requests;
   std::vector<std::pair<uint64_t, int>> signals;
   std::optional<link::TtySize> size;
+  std::optional<std::chrono::seconds> until_kill;  // of the request to power off
   std::vector<link::Mount> mounts;
   std::string refuses_mounts;    // the error
   std::string share_answers;     // what came back from the workspaces' servers
