@@ -48,6 +48,7 @@ base::Json to_json(const TemplateInputs& inputs) {
           {"kernel_digest", inputs.kernel_digest},
           {"initramfs_digest", inputs.initramfs_digest},
           {"vmm", inputs.vmm},
+          {"machine", inputs.machine},
           {"accelerator", inputs.accelerator},
           {"cpu_model", inputs.cpu_model},
           {"host_cpu", inputs.host_cpu},

@@ -34,10 +34,11 @@ struct TemplateInputs {
   std::string image_digest;
   std::string kernel_digest;
   std::string initramfs_digest;
-  std::string vmm;  // version, size and mtime of the VMM's binary, and the part of its command line that matters
+  std::string vmm;          // path, size and mtime of the VMM's binary
+  std::string machine;      // a digest of what the VMM and the guest's kernel are told
   std::string accelerator;  // "tcg", "kvm"
   std::string cpu_model;    // as the VMM is told
-  std::string host_cpu;     // host_cpu_digest(); a frozen guest may use every flag that it saw
+  std::string host_cpu;  // host_cpu_digest(): a frozen guest may use every flag that it saw, and has its clock's rate
   unsigned cpus = 0;
   base::Bytes memory;
   base::Bytes disk;

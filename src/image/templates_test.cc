@@ -45,6 +45,7 @@ class TemplatesTest : public ::testing::Test {
                         .kernel_digest = "k",
                         .initramfs_digest = "i",
                         .vmm = "qemu",
+                        .machine = "m",
                         .accelerator = "tcg",
                         .cpu_model = "max",
                         .host_cpu = host_cpu_digest(),
@@ -78,7 +79,7 @@ TEST_F(TemplatesTest, OneIsVerifiedAsAllAre) {
 
 TEST_F(TemplatesTest, EveryInputChangesTheKey) {
   const std::string key = template_key(inputs);
-  std::vector<TemplateInputs> others(11, inputs);
+  std::vector<TemplateInputs> others(12, inputs);
   others[0].image_digest = "x";
   others[1].kernel_digest = "x";
   others[2].initramfs_digest = "x";
@@ -90,6 +91,7 @@ TEST_F(TemplatesTest, EveryInputChangesTheKey) {
   others[8].memory = base::gibibytes(2);
   others[9].disk = base::gibibytes(9);
   others[10].extra["x"] = 1;
+  others[11].machine = "x";
   for (const TemplateInputs& other : others) EXPECT_NE(template_key(other), key) << to_json(other).dump();
   EXPECT_EQ(template_key(inputs), key);
 }

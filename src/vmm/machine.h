@@ -13,7 +13,8 @@
 //    itself from where it was frozen, no QMP needed. The kernel, initramfs and command line must not be given again.
 //
 // A template can only be thawed by a machine of the same shape: accelerator, CPU, vcpus, memory, number and order of
-// disks, QEMU binary. Make them all part of the template's key (machine_fingerprint() covers what this folder decides).
+// disks, QEMU binary. Make them all part of the template's key: qemu_arguments() and qemu_identity() cover what this
+// folder decides.
 #pragma once
 
 #include <optional>
@@ -101,8 +102,7 @@ std::vector<std::string> qemu_arguments(const MachineConfig& config, const std::
 // link and console ends are added by Vmm::start). Borrowed from `config`.
 std::vector<std::pair<int, int>> qemu_descriptors(const MachineConfig& config);
 
-// A text that changes whenever a template made by this build with this QEMU cannot be thawed or would behave
-// differently: the command line's form, QEMU's version (path, size, time of the binary), and the CPU model under KVM.
-std::string machine_fingerprint(Accelerator accelerator);
+// Which QEMU the program at that path is: path, size and time of the binary. Throws base::Error.
+std::string qemu_identity(const std::string& qemu);
 
 }  // namespace caisson::vmm

@@ -13,9 +13,6 @@
 namespace caisson::vmm {
 namespace {
 
-// Changes with what the command line means to a template: devices, their order, machine options.
-constexpr const char* kForm = "1";
-
 #if defined(__x86_64__)
 constexpr const char* kTriplet = "x86_64-linux-gnu";
 #elif defined(__aarch64__)
@@ -58,12 +55,10 @@ std::vector<std::string> qemu_files(const std::string& qemu) {
   return files;
 }
 
-std::string machine_fingerprint(Accelerator accelerator) {
-  const std::string qemu = find_qemu(accelerator);
+std::string qemu_identity(const std::string& qemu) {
   struct stat status {};
   if (::stat(qemu.c_str(), &status) != 0) throw base::system_error("cannot look at", qemu);
-  return "form " + std::string(kForm) + ", " + std::string(to_string(accelerator)) + ", " + qemu + ", " +
-         std::to_string(status.st_size) + " bytes of " + std::to_string(status.st_mtim.tv_sec) + "." +
+  return qemu + ", " + std::to_string(status.st_size) + " bytes of " + std::to_string(status.st_mtim.tv_sec) + "." +
          std::to_string(status.st_mtim.tv_nsec);
 }
 

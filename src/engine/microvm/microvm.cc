@@ -20,6 +20,7 @@
 #include "engine/microvm/instance.h"
 #include "engine/microvm/machine.h"
 #include "engine/microvm/sandbox_files.h"
+#include "engine/microvm/template_inputs.h"
 #include "engine/microvm/template_maker.h"
 #include "image/base_image.h"
 #include "image/initramfs.h"
@@ -31,22 +32,6 @@ namespace caisson::engine::microvm {
 namespace {
 
 constexpr size_t kGroupRandomBytes = 6;
-
-image::TemplateInputs inputs_of(const Plan& plan, const image::ImageRecord& image, const image::Kernel& kernel,
-                                const std::string& initramfs, vmm::Accelerator accelerator) {
-  image::TemplateInputs inputs;
-  inputs.image_digest = image.digest;
-  inputs.kernel_digest = kernel.digest;
-  inputs.initramfs_digest = initramfs;  // its path holds the digest of its content
-  inputs.vmm = vmm::machine_fingerprint(accelerator);
-  inputs.accelerator = vmm::to_string(accelerator);
-  inputs.cpu_model = accelerator == vmm::Accelerator::kKvm ? "host" : "max";
-  inputs.host_cpu = accelerator == vmm::Accelerator::kKvm ? image::host_cpu_digest() : "";
-  inputs.cpus = plan.spec.cpus;
-  inputs.memory = plan.spec.memory;
-  inputs.disk = plan.spec.disk;
-  return inputs;
-}
 
 Parts parts_of(const Plan& plan) {
   base::JsonReader reader(plan.details, "the sandbox's plan");
@@ -175,7 +160,16 @@ void MicrovmEngine::prepare(Plan& plan, const PrepareContext& context) {
   const image::ImageRecord image = image::ensure_image(store, plan.spec.image, progress);
   const image::Kernel kernel = image::ensure_kernel(progress);
   const std::string initramfs = image::ensure_initramfs(kernel);
-  const image::TemplateInputs inputs = inputs_of(plan, image, kernel, initramfs, accelerator);
+  Parts sizes;
+  sizes.accelerator = accelerator;
+  sizes.vcpus = plan.spec.cpus;
+  sizes.memory = plan.spec.memory;
+  const image::TemplateInputs inputs =
+      template_inputs(sizes, {.image_digest = image.digest,
+                              .kernel_digest = kernel.digest,
+                              .initramfs_digest = initramfs,  // its path holds the digest of its content
+                              .qemu = vmm::find_qemu(accelerator),
+                              .disk = plan.spec.disk});
   plan.details = {{"image_digest", image.digest},
                   {"image_file", store.path_of(image.digest)},
                   {"kernel", kernel.vmlinuz},
