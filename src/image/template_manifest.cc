@@ -16,7 +16,7 @@ namespace caisson::image {
 namespace {
 
 // Raised when the meaning of a template's files changes: older templates are then made again.
-constexpr int kManifestFormat = 2;
+constexpr int kManifestFormat = 3;
 constexpr size_t kMaxStateBytes = 64U << 20;
 
 int64_t nanoseconds(const timespec& time) {
@@ -54,8 +54,7 @@ base::Json to_json(const TemplateInputs& inputs) {
           {"host_cpu", inputs.host_cpu},
           {"cpus", inputs.cpus},
           {"memory_bytes", inputs.memory.count},
-          {"disk_bytes", inputs.disk.count},
-          {"extra", inputs.extra}};
+          {"disk_bytes", inputs.disk.count}};
 }
 
 std::string template_key(const TemplateInputs& inputs) {
@@ -92,8 +91,11 @@ base::Json to_json(const TemplateManifest& manifest) {
                    {"ctime_ns", record.ctime_ns},
                    {"digest", record.digest}};
   }
-  return {{"format", kManifestFormat}, {"key", manifest.key},         {"created", manifest.created},
-          {"inputs", manifest.inputs}, {"details", manifest.details}, {"files", std::move(files)}};
+  return {{"format", kManifestFormat},
+          {"key", manifest.key},
+          {"created", manifest.created},
+          {"inputs", manifest.inputs},
+          {"files", std::move(files)}};
 }
 
 TemplateManifest parse_manifest(std::string_view text) {
@@ -105,7 +107,6 @@ TemplateManifest parse_manifest(std::string_view text) {
   manifest.key = reader.required<std::string>("key");
   manifest.created = reader.required<std::string>("created");
   manifest.inputs = reader.required<base::Json>("inputs");
-  manifest.details = reader.required<base::Json>("details");
   const auto files = reader.required<base::Json>("files");
   reader.finish();
   if (!manifest.inputs.is_object()) throw base::Error("the template's manifest has inputs that are not an object");
@@ -164,7 +165,6 @@ Template template_of(const TemplateManifest& manifest, const std::string& folder
   made.folder = folder;
   made.created = manifest.created;
   made.inputs = manifest.inputs;
-  made.details = manifest.details;
   return made;
 }
 

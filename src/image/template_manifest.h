@@ -29,7 +29,6 @@ struct TemplateManifest {
   std::string key;
   std::string created;
   base::Json inputs;
-  base::Json details;
   std::map<std::string, FileRecord> files;
 };
 

@@ -152,8 +152,7 @@ TemplateDraft TemplateStore::begin(const std::string& key) const {
   return draft;
 }
 
-Template TemplateStore::commit(TemplateDraft draft, const std::string& key, const TemplateInputs& inputs,
-                               base::Json details) const {
+Template TemplateStore::commit(TemplateDraft draft, const std::string& key, const TemplateInputs& inputs) const {
   require_key(key);
   // Times and digests are taken after the sync: pages that QEMU wrote through a mapping change the file's time at
   // write-back.
@@ -162,7 +161,6 @@ Template TemplateStore::commit(TemplateDraft draft, const std::string& key, cons
   manifest.key = key;
   manifest.created = timestamp();
   manifest.inputs = to_json(inputs);
-  manifest.details = std::move(details);
   for (const char* name : kTemplateFiles) manifest.files[name] = record_file(draft.folder(), name);
   base::write_file_atomic(draft.folder() + "/" + kManifestFile, to_json(manifest).dump(2) + "\n");
   sync_path(draft.folder(), O_RDONLY | O_DIRECTORY);

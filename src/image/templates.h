@@ -42,7 +42,6 @@ struct TemplateInputs {
   unsigned cpus = 0;
   base::Bytes memory;
   base::Bytes disk;
-  base::Json extra = base::Json::object();  // what else the engine's format depends on
 };
 base::Json to_json(const TemplateInputs& inputs);
 // The SHA-256 of the canonical (sorted, unindented) JSON of the inputs and of the format's version.
@@ -55,7 +54,6 @@ struct Template {
   std::string folder;
   std::string created;
   base::Json inputs;
-  base::Json details;  // the engine's own notes, given to commit()
 
   std::string ram() const { return folder + "/ram"; }
   std::string state() const { return folder + "/state"; }
@@ -106,7 +104,7 @@ class TemplateStore {
   // The three below need the key's lock. begin() removes what a killed maker of this key left.
   TemplateDraft begin(const std::string& key) const;
   // Syncs the files, records them in the manifest, renames the folder into place (in place of an invalid one).
-  Template commit(TemplateDraft draft, const std::string& key, const TemplateInputs& inputs, base::Json details) const;
+  Template commit(TemplateDraft draft, const std::string& key, const TemplateInputs& inputs) const;
   // Removes a template; none is not an error.
   void discard(const std::string& key) const;
 

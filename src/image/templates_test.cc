@@ -36,7 +36,7 @@ class TemplatesTest : public ::testing::Test {
     write(draft.folder() + "/state", std::string(100'000, 's'));
     write(draft.folder() + "/disk.raw", "disk");
     write(draft.folder() + "/overlay.qcow2", "overlay");
-    return store.commit(std::move(draft), key, what, {{"note", 7}});
+    return store.commit(std::move(draft), key, what);
   }
 
   base::TempFolder folder;
@@ -59,7 +59,6 @@ TEST_F(TemplatesTest, MadeIsFound) {
   const Template made = make(inputs);
   const TemplateLookup lookup = store.find(made.key);
   ASSERT_TRUE(lookup.found) << lookup.reason;
-  EXPECT_EQ(lookup.found->details["note"], 7);
   EXPECT_EQ(lookup.found->image_digest(), inputs.image_digest);
   EXPECT_TRUE(fs::exists(lookup.found->ram()));
   ASSERT_EQ(store.verify_all().size(), 1U);
@@ -79,7 +78,7 @@ TEST_F(TemplatesTest, OneIsVerifiedAsAllAre) {
 
 TEST_F(TemplatesTest, EveryInputChangesTheKey) {
   const std::string key = template_key(inputs);
-  std::vector<TemplateInputs> others(12, inputs);
+  std::vector<TemplateInputs> others(11, inputs);
   others[0].image_digest = "x";
   others[1].kernel_digest = "x";
   others[2].initramfs_digest = "x";
@@ -90,8 +89,7 @@ TEST_F(TemplatesTest, EveryInputChangesTheKey) {
   others[7].cpus = 3;
   others[8].memory = base::gibibytes(2);
   others[9].disk = base::gibibytes(9);
-  others[10].extra["x"] = 1;
-  others[11].machine = "x";
+  others[10].machine = "x";
   for (const TemplateInputs& other : others) EXPECT_NE(template_key(other), key) << to_json(other).dump();
   EXPECT_EQ(template_key(inputs), key);
 }

@@ -226,8 +226,4 @@ void Ports::close() {
   state_->fewer.notify_all();
 }
 
-size_t Ports::connection_count() const {
-  return state_->connections;
-}
-
 }  // namespace caisson::keeper

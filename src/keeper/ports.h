@@ -29,7 +29,6 @@ class Ports {
   void serve(link::GuestClient& guest);
   // Ends the listeners; connections end with the link.
   void close();
-  size_t connection_count() const;
 
  private:
   struct State;

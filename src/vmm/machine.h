@@ -70,8 +70,6 @@ struct MachineConfig {
   std::string command_line;
   std::vector<Disk> disks;
   base::Fd device_state;  // kTemplateNew: opened for writing, empty; kTemplateClone: opened for reading at its start
-  // For diagnosis and tests: another QEMU binary than find_qemu()'s; "" = that one.
-  std::string qemu;
 };
 
 // The name of the virtio port that carries the link, in /sys/class/virtio-ports/*/name of the guest.

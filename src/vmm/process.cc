@@ -111,7 +111,7 @@ asio::awaitable<void> collect(std::shared_ptr<Words> words) {
 
 JailPlan jail_plan(MachineConfig& config, const VmmOptions& options) {
   JailPlan plan;
-  plan.program = config.qemu.empty() ? find_qemu(config.accelerator) : config.qemu;
+  plan.program = find_qemu(config.accelerator);
   plan.arguments = qemu_arguments(config, plan.program);
   plan.environment = {"LC_ALL=C"};
   plan.descriptors = qemu_descriptors(config);

@@ -66,7 +66,7 @@ image::Template ensure_template(const Plan& plan, const image::TemplateInputs& i
   image::TemplateDraft draft = store.begin(key);
   make_template({parts_of(plan), plan.spec.disk, context.authorities()}, draft.folder(), context.progress);
   context.progress.step("storing the template");
-  return store.commit(std::move(draft), key, inputs, base::Json::object());
+  return store.commit(std::move(draft), key, inputs);
 }
 
 // Not synced, which would cost more than all else here: what a crash of the host leaves of it fits no template.

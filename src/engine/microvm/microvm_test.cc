@@ -39,7 +39,7 @@ class MicrovmTest : public testing::Test {
     files.folder = draft.folder();
     for (const std::string& path : {files.ram(), files.state(), files.disk(), files.overlay()})
       base::write_file_atomic(path, fs::path(path).filename().string());
-    store.commit(std::move(draft), key, inputs, base::Json::object());
+    store.commit(std::move(draft), key, inputs);
   }
   Plan plan(const std::string& name) const {
     Plan made{.spec = {},
