@@ -21,6 +21,7 @@
 #include "image/base_image.h"
 #include "image/store.h"
 #include "image/work_folder.h"
+#include "keeper/weaker_wall.h"
 
 namespace caisson::cli {
 namespace {
@@ -111,6 +112,14 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
   engine->create(plan, made.folder());
   keeper::Claim claim = std::move(made).commit(plan, options.policy);
   return {std::move(plan.spec), std::move(claim), std::move(signals)};
+}
+
+void warn_of_weaker_wall(const std::string& name) {
+  try {
+    if (const std::string line = keeper::weaker_wall(keeper::read_sandbox(name).state.wall); !line.empty()) warn(line);
+  } catch (const base::Error&) {
+    // It has ended by itself already, and gone.
+  }
 }
 
 base::Fd launch(keeper::LaunchOptions options, std::unique_ptr<HeldSignals> signals) {

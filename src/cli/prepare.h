@@ -44,6 +44,10 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
 // with nothing left behind when there is no keeper yet, else as one that comes later.
 base::Fd launch(keeper::LaunchOptions options, std::unique_ptr<HeldSignals> signals);
 
+// One line on stderr where a sandbox that was just started, without a client to tell it to, has less around it than it
+// could have.
+void warn_of_weaker_wall(const std::string& name);
+
 // The image's own settings where the spec is silent: user, folder, variables that are not set, and its command when
 // none was given; a shell where a terminal was asked for and the image has no command either. A command that was given
 // runs as it is: an entry point is for the image's own command.

@@ -48,6 +48,7 @@ int run_detached(Prepared prepared) {
   const std::string folder = prepared.claim.folder;
   keeper::Client client(launch({.claim = std::move(prepared.claim)}, std::move(prepared.signals)));
   or_discard(folder, [&] { return client.request("GET", "/v1/ready"); });
+  warn_of_weaker_wall(prepared.spec.name);
   fmt::print("{}\n", prepared.spec.name);
   return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/ending.h"
+#include "cli/prepare.h"
 #include "keeper/client.h"
 #include "keeper/launch.h"
 
@@ -16,6 +17,7 @@ void start(const std::string& name) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(name);
   keeper::Client client(keeper::launch_keeper({.claim = keeper::claim_sandbox(sandbox)}));
   client.request("GET", "/v1/ready");
+  warn_of_weaker_wall(name);
 }
 
 }  // namespace

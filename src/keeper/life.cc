@@ -14,6 +14,7 @@
 #include "gate/host_authorities.h"
 #include "keeper/clock.h"
 #include "keeper/descriptors.h"
+#include "keeper/weaker_wall.h"
 #include "link/own_failure.h"
 #include "link/wait_until.h"
 
@@ -149,6 +150,7 @@ void Life::start_engine() {
   state.engine_pid = instance_->pid();
   state.ports = ports_.bound();
   state.wall = instance_->wall();
+  if (const std::string weaker = weaker_wall(state.wall); !weaker.empty()) main_->tell_first(weaker);
   write_record();
   ledger_.write("start", base::Json{{"engine", sandbox_.engine}, {"accelerator", state.accelerator}});
 }

@@ -302,6 +302,20 @@ TEST_F(LifeTest, StopKillsWhatDoesNotObey) {
   EXPECT_TRUE(keeper.in_loop([&] { return keeper.guest.killed; }));
 }
 
+TEST_F(LifeTest, AWeakerWallIsToldToTheFirstClient) {
+  FakeGuest guest;
+  guest.wall = {{.name = "user namespace", .stands = false, .detail = "the host does not allow it"},
+                {.name = "mount namespace", .stands = false, .detail = "the host does not allow it"}};
+  RunningKeeper keeper(kept({"wait"}), {}, guest);
+  FrameConnection client = keeper.start().attach();
+  client.expect(ExecFrame::kStarted);
+  EXPECT_EQ(client.expect(ExecFrame::kStderr),
+            "caisson: the wall around this sandbox's machine is weaker here, it has no user namespace of its own: the "
+            "host does not allow it (`caisson doctor` says how to get it)\r\n");
+  keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 0}});
+  client.expect_exit();
+}
+
 TEST_F(LifeTest, TheGuestHearsHowLongAStopMayTake) {
   RunningKeeper keeper(kept({"wait"}));
   FrameConnection client = keeper.start().attach();

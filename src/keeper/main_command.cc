@@ -93,6 +93,7 @@ asio::awaitable<void> MainCommand::send(std::shared_ptr<Client> client, std::spa
 asio::awaitable<void> MainCommand::greet(std::shared_ptr<Client> client) {
   while (started_frame_.empty() && !ended_ && !client->gone) co_await changed_.wait();
   if (!started_frame_.empty()) co_await send(client, started_frame_);
+  if (!started_frame_.empty() && client->first && !first_notice_.empty()) co_await send(client, first_notice_);
   client->greeted = true;
   changed_.notify_all();
 }
@@ -172,6 +173,10 @@ asio::awaitable<link::ExecResult> MainCommand::finish() {
 void MainCommand::tell(const std::string& line) {
   if (!client_ || !client_->greeted || ended_) return;
   asio::co_spawn(executor_, send_or_drop(client_, notice_frame(line)), asio::detached);
+}
+
+void MainCommand::tell_first(const std::string& line) {
+  first_notice_ = notice_frame(line);
 }
 
 asio::awaitable<void> MainCommand::send_or_drop(std::shared_ptr<Client> client, std::vector<uint8_t> frame) {

@@ -50,6 +50,8 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
 
   // A line in the keeper's own words, for the attached client's stderr.
   void tell(const std::string& line);
+  // The same for the first client, right behind the command's start. To be called before that.
+  void tell_first(const std::string& line);
   // Bytes of its output that output.log has no room for.
   uint64_t lost_output_bytes() const { return output_.lost_bytes(); }
 
@@ -81,6 +83,7 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   link::StreamPtr stream_;
   std::unique_ptr<FrameReader> reader_;
   std::vector<uint8_t> started_frame_;
+  std::vector<uint8_t> first_notice_;
   std::optional<uint64_t> id_;
   bool pumping_ = false;
   bool ended_ = false;

@@ -25,12 +25,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned long kOtherNamespaces =
-    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+constexpr unsigned long kAllNamespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 constexpr const char* kOomScore = "500";
 
-// How much of the wall is tried; the next weaker one is taken when the host forbids one.
-enum class Strength { kAll, kNoUserNamespace, kMinimum };
+// How much of the wall is tried; the minimum is for an ordinary user whom the host forbids namespaces.
+enum class Strength { kAll, kMinimum };
+
+constexpr const char* kNamespacesHint =
+    "`caisson doctor` says how to allow user namespaces: sysctl user.max_user_namespaces, and a container needs the "
+    "privilege to make them";
 
 // Made once for all attempts.
 struct Prepared {
@@ -58,8 +62,11 @@ std::string step_failed(JailStep step, int errnum) {
   return "cannot " + std::string(text_of(step)) + ": " + std::strerror(errnum);
 }
 
-bool is_namespace_step(JailStep step) {
-  return step >= JailStep::kRootSources && step <= JailStep::kHostName;
+// A namespace that the host forbade, or the end of the start.
+Forbidden weaken(const JailPlan& plan, JailStep step, int errnum) {
+  if (host_forbids(step, errnum) && ::geteuid() != 0) return Forbidden{step_failed(step, errnum)};
+  throw base::Error("cannot jail " + base::in_quotes(plan.program) + ": " + step_failed(step, errnum),
+                    host_forbids(step, errnum) ? kNamespacesHint : "", errnum);
 }
 
 std::vector<char*> pointers_of(const std::vector<std::string>& strings) {
@@ -71,11 +78,7 @@ std::vector<char*> pointers_of(const std::vector<std::string>& strings) {
 
 JailChild child_for(const JailPlan& plan, const Prepared& prepared, Strength strength, const base::FdPair& sockets) {
   JailChild child;
-  child.user_namespace = strength == Strength::kAll;
-  child.other_namespaces = strength != Strength::kMinimum;
-  child.uid = child.user_namespace ? sys::kInnerId : prepared.outer.uid;
-  child.gid = child.user_namespace ? sys::kInnerId : prepared.outer.gid;
-  child.change_ids = ::geteuid() == 0;
+  child.namespaces = strength == Strength::kAll;
   child.root = &prepared.root;
   child.landlock_ruleset = prepared.landlock.ruleset.get();
   for (const std::string& path : prepared.reopened) child.reopened.push_back(path.c_str());
@@ -126,24 +129,20 @@ void raise_oom_score(pid_t child) {
 std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& prepared, Strength strength) {
   base::FdPair sockets = base::make_socketpair(SOCK_SEQPACKET);
   JailChild child = child_for(plan, prepared, strength, sockets);
-  const unsigned long flags =
-      (child.user_namespace ? CLONE_NEWUSER : 0UL) | (child.other_namespaces ? kOtherNamespaces : 0UL);
-  const sys::CloneResult cloned = sys::clone_process(flags);
+  const sys::CloneResult cloned = sys::clone_process(child.namespaces ? kAllNamespaces : 0UL);
   if (cloned.pid == 0) run_jail_child(child);
-  if (cloned.pid < 0) {
-    if (flags == 0) throw base::system_error("cannot start", plan.program, cloned.errnum);
-    return Forbidden{"cannot make the namespaces: " + std::string(std::strerror(cloned.errnum))};
-  }
+  if (cloned.pid < 0 && child.namespaces) return weaken(plan, JailStep::kNamespaces, cloned.errnum);
+  if (cloned.pid < 0) throw base::system_error("cannot start", plan.program, cloned.errnum);
   Running running{.child = base::Child(cloned.pid, base::Fd(cloned.pidfd)),
                   .socket = std::move(sockets.first),
                   .listener = {},
                   .taken = 0};
   sockets.second.reset();
-  if (child.user_namespace) {
+  if (child.namespaces) {
     try {
       sys::write_id_maps(cloned.pid, prepared.outer);
     } catch (const base::Error& error) {
-      return Forbidden{error.problem()};
+      return weaken(plan, JailStep::kIdMaps, error.errnum());
     }
   }
   raise_oom_score(cloned.pid);
@@ -152,7 +151,7 @@ std::variant<Running, Forbidden> attempt(const JailPlan& plan, const Prepared& p
   auto said = receive_report(running.socket.get());
   if (!said) throw base::Error("cannot start " + base::in_quotes(plan.program) + ": it ended while its jail was made");
   const JailReport report = said->first;
-  if (is_namespace_step(report.step)) return Forbidden{step_failed(report.step, report.errnum)};
+  if (is_namespace_step(report.step)) return weaken(plan, report.step, report.errnum);
   if (report.step != JailStep::kNone || !said->second)
     throw base::Error("cannot jail " + base::in_quotes(plan.program) + ": " + step_failed(report.step, report.errnum),
                       {}, report.errnum);
@@ -206,7 +205,8 @@ sys::Wall describe(const Prepared& prepared, Strength strength, JailSteps taken,
   const std::string outside = "user " + std::to_string(prepared.outer.uid) + " outside";
   const std::string why = "the host does not allow it: " + forbidden;
   sys::Wall wall;
-  wall.push_back({"user namespace", strength == Strength::kAll, strength == Strength::kAll ? outside : why});
+  const bool all = strength == Strength::kAll;
+  wall.push_back({"user namespace", all, all ? outside : why});
   const std::pair<const char*, const char*> others[] = {
       {"mount namespace", "a read-only root with the program, its libraries and firmware"},
       {"pid namespace", "sees no other process"},
@@ -214,8 +214,7 @@ sys::Wall describe(const Prepared& prepared, Strength strength, JailSteps taken,
       {"ipc namespace", "own"},
       {"uts namespace", "own host name"},
       {"cgroup namespace", "own"}};
-  for (const auto& [name, detail] : others)
-    wall.push_back({name, strength != Strength::kMinimum, strength != Strength::kMinimum ? detail : why});
+  for (const auto& [name, detail] : others) wall.push_back({name, all, all ? detail : why});
   wall.push_back({"user id", prepared.outer.uid != 0, outside});
   const std::string landlock = "ABI " + std::to_string(prepared.landlock.abi) + ", reads its own files only";
   wall.push_back({"capabilities", entered(JailStep::kCapabilities), "none"});
@@ -252,22 +251,20 @@ Jailed start_jailed(JailPlan plan, const std::function<std::string()>& explain) 
   sys::Cgroup cgroup;
   if (!plan.cgroup_name.empty()) cgroup = sys::Cgroup::create(plan.cgroup_name, plan.limits);
 
+  Strength strength = Strength::kAll;
   std::string forbidden;
-  for (const Strength strength : {Strength::kAll, Strength::kNoUserNamespace, Strength::kMinimum}) {
-    if (strength == Strength::kNoUserNamespace && ::geteuid() != 0) continue;
-    auto tried = attempt(plan, prepared, strength);
-    if (const Forbidden* no = std::get_if<Forbidden>(&tried)) {
-      if (forbidden.empty()) forbidden = no->reason;
-      continue;
-    }
-    Running& running = std::get<Running>(tried);
-    Broker broker(std::move(running.listener), std::move(plan.grants));
-    serve(plan, running, broker, cgroup, explain);
-    sys::Wall wall = describe(prepared, strength, running.taken, forbidden);
-    wall.insert(wall.end(), cgroup.wall().begin(), cgroup.wall().end());
-    return Jailed{.cgroup = std::move(cgroup), .child = std::move(running.child), .wall = std::move(wall)};
+  auto tried = attempt(plan, prepared, strength);
+  if (const Forbidden* no = std::get_if<Forbidden>(&tried)) {
+    forbidden = no->reason;
+    strength = Strength::kMinimum;
+    tried = attempt(plan, prepared, strength);
   }
-  throw base::Error("cannot start " + base::in_quotes(plan.program) + " in a jail: " + forbidden);
+  Running& running = std::get<Running>(tried);
+  Broker broker(std::move(running.listener), std::move(plan.grants));
+  serve(plan, running, broker, cgroup, explain);
+  sys::Wall wall = describe(prepared, strength, running.taken, forbidden);
+  wall.insert(wall.end(), cgroup.wall().begin(), cgroup.wall().end());
+  return Jailed{.cgroup = std::move(cgroup), .child = std::move(running.child), .wall = std::move(wall)};
 }
 
 }  // namespace caisson::vmm

@@ -8,9 +8,10 @@
 //   filter with a Broker.
 //
 // The parent gives it an oom score before it is executed, and a cgroup before it uses its last grant. Where the host
-// doesn't let this user have namespaces (Ubuntu's AppArmor, a sysctl) the program starts without them and the wall says
-// so; without no_new_privs, empty capability sets, Landlock or seccomp it does not start. Root's jailed program is
-// never root outside.
+// doesn't let an ordinary user have namespaces (Ubuntu's AppArmor, a sysctl; host_forbids()) the program starts without
+// them and the wall says so. Every other failure ends the start, and root's always does: who may do everything lacks
+// namespaces by a mistake. Without no_new_privs, empty capability sets, Landlock or seccomp nothing starts. Root's
+// jailed program is never root outside.
 #pragma once
 
 #include <chrono>

@@ -125,17 +125,11 @@ void reset_signals() {
 void enter_namespaces(JailChild& child) {
   static sys::RootSources sources;
   check(child, JailStep::kRootSources, sys::open_root_sources(*child.root, sources));
-  // In a user namespace the new root can only belong to the one mapped id, and changing to it takes no privilege away;
-  // without one, root loses its privilege by changing.
-  if (child.user_namespace) check(child, JailStep::kIds, sys::become(child.uid, child.gid));
+  // The new root can only belong to the one mapped id, and changing to it takes no privilege away.
+  check(child, JailStep::kIds, sys::become(sys::kInnerId, sys::kInnerId));
   check(child, JailStep::kRoot, sys::enter_root(*child.root, sources));
   constexpr char kName[] = "caisson";
   check(child, JailStep::kHostName, sys::result_of(::sethostname(kName, sizeof kName - 1)));
-}
-
-void become_nobody(JailChild& child) {
-  if (child.user_namespace || !child.change_ids) return;
-  check(child, JailStep::kIds, sys::become(child.uid, child.gid));
 }
 
 }  // namespace
@@ -146,6 +140,10 @@ const char* text_of(JailStep step) {
       return "start";
     case JailStep::kParent:
       return "wait for its parent";
+    case JailStep::kNamespaces:
+      return "make the namespaces";
+    case JailStep::kIdMaps:
+      return "map its user into them";
     case JailStep::kRootSources:
       return "gather the files of its root";
     case JailStep::kIds:
@@ -174,14 +172,20 @@ const char* text_of(JailStep step) {
   return "start";
 }
 
+bool host_forbids(JailStep step, int errnum) {
+  if (!is_namespace_step(step)) return false;
+  // clone(2): the limits of user.max_*_namespaces are ENOSPC, before Linux 4.9 EUSERS. A full disk is ENOSPC, too.
+  if (step == JailStep::kNamespaces && (errnum == ENOSPC || errnum == EUSERS)) return true;
+  return errnum == EPERM || errnum == EACCES;
+}
+
 void run_jail_child(JailChild& child) {
   ::close(child.parent_socket);
   wait_for_parent(child);
   reset_signals();
   ::syscall(SYS_setsid);
   // Before the descriptors are placed: the root is made from those of the parent.
-  if (child.other_namespaces) enter_namespaces(child);
-  become_nobody(child);
+  if (child.namespaces) enter_namespaces(child);
   check(child, JailStep::kDescriptors, place_descriptors(child));
   check(child, JailStep::kLimits, lower_limits());
   check(child, JailStep::kCapabilities, sys::drop_all_capabilities());

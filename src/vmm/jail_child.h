@@ -17,11 +17,13 @@ namespace caisson::vmm {
 
 enum class JailStep : uint8_t {
   kNone,
-  kParent,       // the parent has ended
-  kRootSources,  // from here …
+  kParent,      // the parent has ended
+  kNamespaces,  // from here …
+  kIdMaps,
+  kRootSources,
   kIds,
   kRoot,
-  kHostName,  // … to here: only with namespaces, and a reason to start again without them
+  kHostName,  // … to here: only with namespaces
   kDescriptors,
   kLimits,
   kCapabilities,
@@ -33,6 +35,13 @@ enum class JailStep : uint8_t {
 };
 // "enter the new root", for messages.
 const char* text_of(JailStep step);
+
+constexpr bool is_namespace_step(JailStep step) {
+  return step >= JailStep::kNamespaces && step <= JailStep::kHostName;
+}
+// Whether that step of the namespaces failed because the host does not let this user have them, by a security module or
+// a sysctl: the reason for an ordinary user's program to start without. Pure.
+bool host_forbids(JailStep step, int errnum);
 
 // Sets of steps.
 using JailSteps = uint32_t;
@@ -50,11 +59,7 @@ struct JailReport {
 
 // Everything the child needs, made before the clone.
 struct JailChild {
-  bool user_namespace = false;
-  bool other_namespaces = false;
-  uid_t uid = 0;  // to become; with a user namespace the id inside
-  gid_t gid = 0;
-  bool change_ids = false;  // without a user namespace: root becomes `uid`, an ordinary user stays itself
+  bool namespaces = false;  // it is born in them
   const sys::RootPlan* root = nullptr;
   int landlock_ruleset = -1;
   std::vector<const char*> reopened;  // names to be allowed for reading

@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "sys/capabilities.h"
 #include "sys/namespaces.h"
+#include "vmm/jail_child.h"
 
 namespace caisson::vmm {
 namespace {
@@ -214,9 +215,8 @@ TEST_F(JailTest, IsNotRootOutside) {
   EXPECT_EQ(base::read_file("/proc/" + std::to_string(jailed.child.pid()) + "/oom_score_adj"), "500\n");
 }
 
-// Becomes what an ordinary user is on a host that forbids user namespaces. False where even the one for that can't be
-// made.
-bool forbid_namespaces() {
+// Becomes user `inside` on a host that forbids user namespaces. False where even the one for that can't be made.
+bool forbid_namespaces(uid_t inside) {
   const std::string uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
   if (::unshare(CLONE_NEWUSER) != 0) return false;
   const auto put = [](const char* path, const std::string& text) {
@@ -224,8 +224,8 @@ bool forbid_namespaces() {
     base::write_all(file.get(), text, path);
   };
   put("/proc/self/setgroups", "deny");
-  put("/proc/self/uid_map", "1234 " + uid + " 1\n");
-  put("/proc/self/gid_map", "1234 " + gid + " 1\n");
+  put("/proc/self/uid_map", std::to_string(inside) + " " + uid + " 1\n");
+  put("/proc/self/gid_map", std::to_string(inside) + " " + gid + " 1\n");
   put("/proc/sys/user/max_user_namespaces", "0");
   return sys::drop_all_capabilities() == 0;
 }
@@ -234,7 +234,7 @@ TEST_F(JailTest, WhereNamespacesAreForbiddenTheRestHolds) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    if (!forbid_namespaces()) ::_exit(77);
+    if (!forbid_namespaces(1234)) ::_exit(77);
     std::string problem;
     Outcomes seen;
     try {
@@ -256,6 +256,37 @@ TEST_F(JailTest, WhereNamespacesAreForbiddenTheRestHolds) {
   const base::ExitStatus status = forked.wait();
   if (status.code == 77) GTEST_SKIP() << "no user namespace to forbid them in";
   EXPECT_EQ(status.text(), "exited with 0") << "1: did not fall back, 2: an attack had another outcome";
+}
+
+TEST_F(JailTest, RootNeverStartsBehindLess) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (!forbid_namespaces(0)) ::_exit(77);
+    try {
+      start_jailed(plan(), [] { return std::string(); });
+    } catch (const base::Error& error) {
+      ::_exit(std::string(error.what()).find("cannot make the namespaces") == std::string::npos ? 2 : 0);
+    }
+    ::_exit(1);
+  }
+  base::Child forked(child, base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))));
+  const base::ExitStatus status = forked.wait();
+  if (status.code == 77) GTEST_SKIP() << "no user namespace to forbid them in";
+  EXPECT_EQ(status.text(), "exited with 0") << "1: it started, 2: another error";
+}
+
+TEST(HostForbids, OnlyWhatASecurityModuleOrASysctlSays) {
+  for (const JailStep step : {JailStep::kNamespaces, JailStep::kIdMaps, JailStep::kRoot, JailStep::kHostName}) {
+    EXPECT_TRUE(host_forbids(step, EPERM));
+    EXPECT_TRUE(host_forbids(step, EACCES));
+    for (const int errnum : {ENOMEM, EMFILE, EAGAIN, EIO, ENOENT, EINVAL, 0}) EXPECT_FALSE(host_forbids(step, errnum));
+  }
+  EXPECT_TRUE(host_forbids(JailStep::kNamespaces, ENOSPC));
+  EXPECT_TRUE(host_forbids(JailStep::kNamespaces, EUSERS));
+  EXPECT_FALSE(host_forbids(JailStep::kRootSources, ENOSPC)) << "a disk is full";
+  for (const JailStep step : {JailStep::kDescriptors, JailStep::kCapabilities, JailStep::kLandlock, JailStep::kFilter})
+    EXPECT_FALSE(host_forbids(step, EPERM));
 }
 
 TEST_F(JailTest, AProgramThatDoesNotExistIsAnError) {

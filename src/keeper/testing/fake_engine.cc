@@ -324,9 +324,7 @@ class FakeInstance final : public engine::Instance {
     machine_->guest.killed = machine_->guest.killed || !machine_->how;
     machine_->end("the fake machine was killed");
   }
-  std::vector<engine::WallPart> wall() const override {
-    return {{.name = "nothing", .stands = false, .detail = "a fake"}};
-  }
+  std::vector<engine::WallPart> wall() const override { return machine_->guest.wall; }
   std::string accelerator() const override { return "fake"; }
   int64_t pid() const override { return 4242; }
 

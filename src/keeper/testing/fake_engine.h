@@ -40,6 +40,7 @@ struct FakeGuest {
   bool hangs = false;            // once it is configured: no answer to anything
   bool memory_runs_out = false;  // in the keeper, when it next reads from the link
   std::string start_error;       // engine.start() throws it
+  std::vector<engine::WallPart> wall = {{.name = "nothing", .stands = false, .detail = "a fake"}};
 
   std::optional<link::Configure> configured;
   std::vector<link::ExecRequest> requests;
