@@ -2,6 +2,8 @@
 
 #include "vmm/machine.h"
 
+#include "vmm/qemu_program.h"
+
 namespace caisson::vmm {
 namespace {
 
@@ -109,8 +111,8 @@ std::vector<std::string> qemu_arguments(const MachineConfig& config, const std::
       "-smp",
       std::to_string(config.vcpus),
   };
-  // Debian's small binary is built without it; the jail's own filter forbids all of that, and more.
-  if (!qemu.ends_with("-microvm"))
+  // Where there is none the jail's own filter forbids all of that, and more.
+  if (has_own_filter(qemu))
     arguments.insert(arguments.end(),
                      {"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
   add_memory(arguments, config.memory);

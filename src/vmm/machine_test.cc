@@ -6,8 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "vmm/guest_clock.h"
+#include "vmm/qemu_program.h"
 
 namespace caisson::vmm {
 namespace {
@@ -104,6 +107,16 @@ TEST(Machine, KvmTakesTheHostsProcessor) {
 TEST(Machine, TheSmallBinaryKnowsNoSandbox) {
   EXPECT_THAT(qemu_arguments(base_machine(), "/usr/bin/qemu-system-x86_64-microvm"),
               Not(testing::Contains("-sandbox")));
+}
+
+// What `inspect` says of it is what QEMU was told.
+TEST(Machine, TheWallSaysWhetherQemusOwnFilterStands) {
+  for (const std::string qemu : {"/usr/bin/qemu-system-x86_64-microvm", "/usr/bin/qemu-system-x86_64"}) {
+    const std::vector<std::string> arguments = qemu_arguments(base_machine(), qemu);
+    const bool told = std::find(arguments.begin(), arguments.end(), "-sandbox") != arguments.end();
+    EXPECT_EQ(own_filter_part(qemu).stands, told) << qemu;
+    EXPECT_EQ(own_filter_part(qemu).name, "QEMU's seccomp");
+  }
 }
 
 TEST(Machine, AQcow2DiskNeverFollowsItsHeader) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -192,10 +193,13 @@ std::unique_ptr<Vmm> Vmm::start(asio::any_io_executor executor, MachineConfig co
   plan.descriptors.emplace_back(link.second.get(), kLinkFd);
   plan.descriptors.emplace_back(console.second.get(), kConsoleFd);
   auto words = std::make_shared<Words>(executor, std::move(errors.first));
+  const sys::WallPart own_filter = own_filter_part(plan.program);
   Jailed jailed = start_jailed(std::move(plan), [&] {
     words->read();
     return words->quoted();
   });
+  const auto seccomp = [](const sys::WallPart& part) { return part.name == "seccomp"; };
+  jailed.wall.insert(std::next(std::find_if(jailed.wall.begin(), jailed.wall.end(), seccomp)), own_filter);
 
   auto state = std::make_shared<State>(executor, std::move(jailed), words);
   state->link = std::move(link.first);

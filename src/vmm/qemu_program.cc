@@ -55,6 +55,17 @@ std::vector<std::string> qemu_files(const std::string& qemu) {
   return files;
 }
 
+bool has_own_filter(const std::string& qemu) {
+  return !qemu.ends_with("-microvm");
+}
+
+sys::WallPart own_filter_part(const std::string& qemu) {
+  if (has_own_filter(qemu))
+    return {"QEMU's seccomp", true, "-sandbox on: no new privileges, processes or obsolete calls"};
+  return {"QEMU's seccomp", false,
+          base::in_quotes(qemu) + " is built without it; the filter above forbids all of that"};
+}
+
 std::string qemu_identity(const std::string& qemu) {
   struct stat status {};
   if (::stat(qemu.c_str(), &status) != 0) throw base::system_error("cannot look at", qemu);

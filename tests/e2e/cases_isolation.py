@@ -75,6 +75,8 @@ def the_wall_of_qemu_stands(host):
     wall = {part["name"]: part for part in sandbox["wall"]}
     for part in ("capabilities", "no_new_privs", "seccomp", "landlock"):
         true(wall[part]["stands"], f"inspect does not say that {part} stands: {wall}")
+    with open(f"/proc/{sandbox['engine_pid']}/cmdline", "rb") as file:
+        equal(wall["QEMU's seccomp"]["stands"], b"-sandbox" in file.read().split(b"\0"), "what inspect says of QEMU's own filter")
     for namespace in ("user", "mnt", "pid", "net", "ipc"):
         own = os.readlink(f"/proc/{sandbox['engine_pid']}/ns/{namespace}") != os.readlink(f"/proc/self/ns/{namespace}")
         word = {"mnt": "mount", "net": "net"}.get(namespace, namespace)
