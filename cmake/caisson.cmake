@@ -58,7 +58,7 @@ function(caisson_test name)
     return()
   endif()
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES})
+  add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:caisson_skips_for_test>)
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   # Half the time to compile. What they test keeps its own flags, but for what is inline in headers.
   target_compile_options(${name} PRIVATE -O0 -U_FORTIFY_SOURCE)
