@@ -225,6 +225,10 @@ CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links
 
 
 def main():
+    # For tests/CMakeLists.txt: a test for each.
+    if sys.argv[1:] == ["--list"]:
+        print(";".join(CHECKS), end="")
+        return 0
     root = sys.argv[1]
     names = tracked_files(root)
     problems = [problem for check in sys.argv[2:] or CHECKS for problem in CHECKS[check](root, names)]
