@@ -119,6 +119,10 @@ asio::awaitable<base::Json> Qmp::wait_event(std::string name) {
   }
 }
 
+void Qmp::forget_events(const std::string& name) {
+  std::erase_if(state_->events, [&](const State::Event& event) { return event.name == name; });
+}
+
 asio::awaitable<void> freeze(Qmp& qmp) {
   // Not stopped first: the state then says "running", and a clone runs on by itself once it is loaded. QEMU stops the
   // machine before it writes the devices' state, and RAM is not written at all (x-ignore-shared): it is in its file

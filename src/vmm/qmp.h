@@ -37,6 +37,8 @@ class Qmp {
   // The next event of that name, also one that came in while a command ran (at most 256 are kept, the oldest are
   // dropped). Returns its "data" (an object, maybe empty).
   asio::awaitable<base::Json> wait_event(std::string name);
+  // Drops those of that name that are kept: what they tell of is known to be over.
+  void forget_events(const std::string& name);
 
  private:
   struct State;

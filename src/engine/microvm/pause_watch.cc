@@ -20,6 +20,7 @@ namespace {
 
 // So that it does not stop again at its next write.
 constexpr base::Bytes kRoom = base::mebibytes(64);
+constexpr const char* kFailed = "BLOCK_IO_ERROR";
 // There is no event for room on a disk.
 constexpr std::chrono::milliseconds kLookAgain{500};
 
@@ -43,12 +44,35 @@ namespace {
 
 using StatePtr = std::shared_ptr<PauseWatch::State>;
 
-asio::awaitable<void> wait_for_room(StatePtr state) {
+asio::awaitable<void> pass_time(StatePtr state) {
   boost::system::error_code ignored;
   auto token = asio::redirect_error(asio::use_awaitable, ignored);
-  while (!state->over && free_space(state->folder) < kRoom) {
-    state->timer.expires_after(kLookAgain);
-    co_await state->timer.async_wait(token);
+  state->timer.expires_after(kLookAgain);
+  co_await state->timer.async_wait(token);
+}
+
+asio::awaitable<bool> runs(StatePtr state) {
+  const std::string command = "query-status";
+  base::Json nothing = base::Json::object();
+  const base::Json status = co_await state->monitor->execute(command, std::move(nothing));
+  co_return status.is_object() && status.value("status", std::string()) == "running";
+}
+
+// From the stop until the machine runs. Each request that was in flight has failed with an event of its own, all of
+// them before the answer to "cont": they are of this one stop. What fails again right after it is the same pause going
+// on, and is left some time, since there can be room for us and none for QEMU (a quota).
+asio::awaitable<void> let_it_run(StatePtr state) {
+  while (true) {
+    while (!state->over && free_space(state->folder) < kRoom) co_await pass_time(state);
+    if (state->over) co_return;
+    const std::string command = "cont";
+    base::Json nothing = base::Json::object();
+    co_await state->monitor->execute(command, std::move(nothing));
+    if (state->over) co_return;
+    state->monitor->forget_events(kFailed);
+    const bool running = co_await runs(state);
+    if (state->over || running) co_return;
+    co_await pass_time(state);
   }
 }
 
@@ -56,12 +80,11 @@ asio::awaitable<void> wait_for_room(StatePtr state) {
 asio::awaitable<void> watch(StatePtr state) {
   try {
     while (!state->over) {
-      const base::Json failed = co_await state->monitor->wait_event("BLOCK_IO_ERROR");
+      const std::string event = kFailed;
+      const base::Json failed = co_await state->monitor->wait_event(event);
       if (state->over || failed.value("action", std::string()) != "stop") continue;
       state->changed("the host's disk with " + base::in_quotes(state->folder) + " is full");
-      co_await wait_for_room(state);
-      if (state->over) co_return;
-      co_await state->monitor->execute("cont");
+      co_await let_it_run(state);
       if (!state->over) state->changed("");
     }
   } catch (const std::exception&) {

@@ -25,6 +25,12 @@ constexpr const char* kStopped =
     R"({"event":"BLOCK_IO_ERROR","data":{"device":"","nospace":true,"operation":"write","action":"stop","reason":"full"}})"
     "\n";
 
+// The answers to the first "cont" and the "query-status" behind it.
+constexpr const char* kCont = R"({"return":{},"id":1})"
+                              "\n";
+constexpr const char* kRuns = R"({"return":{"running":true,"status":"running"},"id":2})"
+                              "\n";
+
 class PauseWatchTest : public testing::Test {
  protected:
   PauseWatchTest() {
@@ -59,7 +65,37 @@ TEST_F(PauseWatchTest, AMachineThatStoppedGoesOnWhereThereIsRoom) {
   run_until([&] { return !(asked = hears()).empty(); });
   EXPECT_THAT(asked, HasSubstr(R"("execute":"cont")"));
   EXPECT_THAT(told_, ElementsAre("the host's disk with '" + folder_.path() + "' is full"));
-  says(R"({"return":{},"id":1})"
+  says(kCont);
+  run_until([&] { return !(asked = hears()).empty(); });
+  EXPECT_THAT(asked, HasSubstr(R"("execute":"query-status")"));
+  says(kRuns);
+  run_until([&] { return told_.size() == 2; });
+  EXPECT_EQ(told_[1], "");
+}
+
+TEST_F(PauseWatchTest, EachRequestThatFailedIsNoPauseOfItsOwn) {
+  says(std::string(kStopped) + kStopped);
+  std::string asked;
+  run_until([&] { return !(asked = hears()).empty(); });
+  EXPECT_THAT(asked, HasSubstr(R"("execute":"cont")"));
+  says(std::string(kStopped) + kCont + kRuns);
+  run_until([&] { return told_.size() == 2; });
+  hears();  // query-status
+  context_.poll();
+  EXPECT_THAT(told_, ElementsAre(HasSubstr("is full"), ""));
+  EXPECT_EQ(hears(), "");
+}
+
+TEST_F(PauseWatchTest, OneThatStopsAgainAtOnceHasNotGoneOn) {
+  says(kStopped);
+  std::string asked;
+  run_until([&] { return !(asked = hears()).empty(); });
+  says(std::string(kCont) + R"({"return":{"running":false,"status":"io-error"},"id":2})" + "\n" + kStopped);
+  run_until([&] { return (asked = hears()).find("cont") != std::string::npos; });
+  EXPECT_THAT(told_, ElementsAre(HasSubstr("is full")));
+  says(R"({"return":{},"id":3})"
+       "\n"
+       R"({"return":{"running":true,"status":"running"},"id":4})"
        "\n");
   run_until([&] { return told_.size() == 2; });
   EXPECT_EQ(told_[1], "");
