@@ -171,6 +171,25 @@ def without_a_home_the_remedy_is_said(host):
     host.as_user(nobody_known, "ls", env={"HOME": "relative"}).error(125, "cannot find the home folder", "set HOME")
 
 
+@case(image=None, own_cache=True)
+def image_commands_speak_json(host):
+    root = os.path.join(host.home, "root")
+    os.mkdir(root)
+    with open(f"{root}/file", "w", encoding="utf-8") as file:
+        file.write("content")
+    made = host.caisson("image", "import", "--json", "one", root).expect().json()
+    equal(made["name"], "one", "the name of what was imported")
+    equal(host.caisson("image", "ls", "--json").expect().json(), [made], "image ls")
+    # Another image of that name leaves the first one without, and prune takes it.
+    with open(f"{root}/file", "w", encoding="utf-8") as file:
+        file.write("another content")
+    again = host.caisson("image", "import", "--json", "one", root).expect().json()
+    equal(host.caisson("image", "prune", "--json").expect().json(), [{"kind": "image", "digest": made["digest"]}], "image prune")
+    equal(host.caisson("image", "prune", "--json").expect().json(), [], "image prune of nothing")
+    gone = host.caisson("image", "rm", "--json", "one", "ghost").expect(code=125, err_has="'ghost'").json()
+    equal(gone, [again], "what image rm removed before the one that is not there")
+
+
 @case(own_cache=True)
 def a_removed_base_image_is_made_again_by_the_next_run(host):
     """Which is said, since that takes minutes. Its record is made from another image's here: only its name matters."""
