@@ -37,10 +37,14 @@ void require_silence(const Outcome& outcome) {
   if (!outcome.err.empty()) throw base::Error("it said: " + base::escaped(base::trimmed(outcome.err)));
 }
 
-Outcome run_true(const Bench& bench) {
-  Outcome outcome = bench.caisson.runner().run(bench.caisson.run(kTrue));
+Outcome run_silently(const Bench& bench, const Argv& argv) {
+  Outcome outcome = bench.caisson.runner().run(argv);
   require_silence(outcome);
   return outcome;
+}
+
+Outcome run_true(const Bench& bench) {
+  return run_silently(bench, bench.caisson.run(kTrue));
 }
 
 void settle(const Bench& bench) {
@@ -84,7 +88,11 @@ Facts prepare(const Caisson& caisson, std::string& accelerator) {
 }
 
 Section measure_run(const Bench& bench) {
-  Row ours{.key = "run.warm", .name = "`caisson run -- true`", .unit = "ms", .note = "the sandbox is made and gone"};
+  Row ours{.key = "run.warm",
+           .name = "`caisson run -- true`",
+           .unit = "ms",
+           .note = "the sandbox is made and gone; its workspace is an empty folder"};
+  Row bare{.key = "run.no_workspace", .name = "`caisson run -w none -- true`", .unit = "ms"};
   Row gone{.key = "run.gone",
            .name = "the same, until nothing of it is left",
            .unit = "ms",
@@ -107,10 +115,16 @@ Section measure_run(const Bench& bench) {
       if (!done) throw base::Error("the run failed");
       return static_cast<double>(monotonic_us() - began_us) / 1000;
     });
+    if (worth_another_try(bare))
+      attempt(bare, [&] {
+        const double without = run_silently(bench, bench.caisson.run_bare(kTrue)).milliseconds();
+        settle(bench);
+        return without;
+      });
     compare(bench, docker, ratio, time, {});
     compare(bench, isolated, isolated_ratio, time, kNoNetwork);
   }
-  return {"A command in a new sandbox, warm", {ours, docker, ratio, isolated, isolated_ratio, gone}};
+  return {"A command in a new sandbox, warm", {ours, bare, docker, ratio, isolated, isolated_ratio, gone}};
 }
 
 Section measure_cold_run(const Bench& bench) {

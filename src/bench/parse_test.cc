@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kInspected = R"([{
   "name": "bench-1-1", "status": "running", "accelerator": "tcg", "keeper_pid": 12, "engine_pid": 13,
-  "stages_us": {"keeper": 1000, "engine": 3000, "hello": 103000, "configured": 104000, "started": 104500}}])";
+  "stages_us": {"keeper": 1000, "engine": 3000, "hello": 103000, "configured": 104000, "mounted": 104200,
+                "started": 104500}}])";
 
 TEST(ParseInspection, TakesWhatItNeedsOfTheList) {
   const Inspection sandbox = parse_inspection(kInspected);
@@ -33,16 +34,17 @@ TEST(StepsOf, AreTheTimesBetweenTheStagesInTheirOrder) {
   const std::vector<Step> steps = steps_of(400, parse_inspection(kInspected).stages_us);
   std::vector<std::pair<std::string, double>> seen;
   for (const Step& step : steps) seen.emplace_back(step.key, step.milliseconds);
-  EXPECT_THAT(
-      seen, testing::ElementsAre(testing::Pair("keeper", 0.6), testing::Pair("engine", 2), testing::Pair("hello", 100),
-                                 testing::Pair("configured", 1), testing::Pair("started", 0.5)));
+  EXPECT_THAT(seen, testing::ElementsAre(testing::Pair("keeper", 0.6), testing::Pair("engine", 2),
+                                         testing::Pair("hello", 100), testing::Pair("configured", 1),
+                                         testing::Pair("mounted", 0.2), testing::Pair("started", 0.3)));
+  EXPECT_EQ(steps[4].name, "init: mount the workspace");
 }
 
 TEST(StepsOf, KeepAStageThatIsNewHere) {
   auto stages = parse_inspection(kInspected).stages_us;
   stages["mapped"] = 50000;
   const std::vector<Step> steps = steps_of(0, stages);
-  ASSERT_EQ(steps.size(), 6U);
+  ASSERT_EQ(steps.size(), 7U);
   EXPECT_EQ(steps[2].key, "mapped");
   EXPECT_EQ(steps[2].name, "until 'mapped'");
   EXPECT_EQ(steps[3].milliseconds, 53);

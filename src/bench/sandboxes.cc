@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/error.h"
 #include "base/json_reader.h"
 #include "base/scope.h"
@@ -33,7 +35,25 @@ Inspection parse_inspection(std::string_view text) {
 Caisson::Caisson(const Runner& runner, std::string program, Argv options)
     : runner_(runner), program_(std::move(program)), options_(std::move(options)) {}
 
+EmptyFolder::EmptyFolder() : path_("/tmp/caisson-bench-XXXXXX") {
+  if (::mkdtemp(path_.data()) == nullptr) throw base::system_error("cannot make a folder like", path_);
+}
+
+EmptyFolder::~EmptyFolder() {
+  ::rmdir(path_.c_str());
+}
+
 Argv Caisson::run(const Argv& command, const Argv& more) const {
+  Argv all{"-w", workspace_.path()};
+  append(all, more);
+  return run_with(command, all);
+}
+
+Argv Caisson::run_bare(const Argv& command) const {
+  return run_with(command, {"-w", "none"});
+}
+
+Argv Caisson::run_with(const Argv& command, const Argv& more) const {
   Argv argv{program_, "run"};
   append(argv, options_);
   append(argv, more);

@@ -23,12 +23,29 @@ struct Inspection {
 // From the list that `caisson inspect NAME` prints; throws base::Error.
 Inspection parse_inspection(std::string_view text);
 
+// A folder with nothing in it, for as long as this lives.
+class EmptyFolder {
+ public:
+  EmptyFolder();
+  ~EmptyFolder();
+  EmptyFolder(const EmptyFolder&) = delete;
+  EmptyFolder& operator=(const EmptyFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 class Caisson {
  public:
   // `program`: the caisson executable; `options`: put behind `run` (for example --image).
   Caisson(const Runner& runner, std::string program, Argv options);
 
+  // With an empty folder as its workspace, in the mode that a user gets unasked: the folder that one happens to stand
+  // in is not what is measured.
   Argv run(const Argv& command, const Argv& more = {}) const;
+  // With no workspace.
+  Argv run_bare(const Argv& command) const;
   // One that stays, with a command that does nothing: without a command it would be the image's, which may end.
   Argv run_idle(const std::string& name) const;
   Argv exec(const std::string& name, const Argv& command) const;
@@ -44,9 +61,12 @@ class Caisson {
   const Runner& runner() const { return runner_; }
 
  private:
+  Argv run_with(const Argv& command, const Argv& more) const;
+
   const Runner& runner_;
   std::string program_;
   Argv options_;
+  EmptyFolder workspace_;
   mutable int names_ = 0;
 };
 

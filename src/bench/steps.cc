@@ -17,11 +17,12 @@ struct KnownStage {
 };
 
 // src/keeper/exit.h
-constexpr std::array<KnownStage, 5> kStages = {{
+constexpr std::array<KnownStage, 6> kStages = {{
     {"keeper", "CLI: look at image and template, make the sandbox's files, start its keeper"},
     {"engine", "keeper: start the VMM behind its wall"},
     {"hello", "VMM: thaw the template, until init answers"},
     {"configured", "init: new identity, time and entropy"},
+    {"mounted", "init: mount the workspace"},
     {"started", "init: start the command"},
 }};
 
