@@ -7,17 +7,15 @@
 // Preconditions and results are part of the contract:
 //  - probe() and capabilities() have no side effects and take at most a second; they may be called from any command.
 //  - plan() is pure. A wish that the engine can't honour is a base::Error that names it; nothing is dropped silently.
-//  - prepare() makes what the plan needs and does not have (image, kernel, template), in the foreground, with progress,
-//  and
-//    writes into plan.details what it settled on; it is safe to be run by many processes at once and to be killed at
-//    any point. plan.details["image_digest"] names the image in use, for all engines: `image rm` refuses to remove that
-//    one.
+//  - prepare() makes what the plan needs and does not have (image, kernel, template), in the foreground, with
+//    progress, and writes into plan.details what it settled on; it is safe to be run by many processes at once and to
+//    be killed at any point. plan.details["image_digest"] names the image in use, for all engines: `image rm` refuses
+//    to remove that one.
 //  - create() makes the engine's files in a new sandbox's folder; it either completes or leaves nothing that start()
-//  would
-//    take for complete.
+//    would take for complete.
 //  - start() returns a running instance or throws; after a throw nothing is left running.
-//  - destroy() removes whatever create() and start() made outside the sandbox's folder; idempotent, safe after partial
-//  failure.
+//  - destroy() removes whatever create() and start() made outside the sandbox's folder; idempotent, safe after a
+//    partial failure.
 //  - Engines never include each other, and are listed by hand in registry.cc.
 #pragma once
 

@@ -3,7 +3,7 @@
 // The images on this machine.
 //
 //   cache/images/DIGEST.erofs      a root file system; DIGEST is the SHA-256 of the file. Never changed once it is
-//   there. cache/images/names/NAME.json   a name for one of them, and what is known about it (ImageRecord)
+//   there cache/images/names/NAME.json   a name for one of them, and what is known about it (ImageRecord)
 //   cache/images/lock              held while names or files are added or removed
 //
 // Names and files appear and change by rename, so reading needs no lock. All functions throw base::Error and are safe

@@ -60,20 +60,23 @@ class Client {
   std::string received_;
 };
 
-// The routes, for callers of Client:
+// The routes, for callers of Client. docs/openapi.yaml has every one with its bodies and errors, those of the network's
+// policy as well; a test compares it with the keeper's table.
 //
-//   GET  /v1/sandbox            the Sandbox as JSON
-//   GET  /v1/ready              {} once the main command has started (or, without one, the guest is configured); the
-//   start's error else POST /v1/attach   Upgrade   frames of the main command (link/message.h): kStarted, or kError;
-//   one client at a time (409) POST /v1/detach             {}: the attached client may go, the sandbox stays (to be
-//   sent before closing) POST /v1/exec     Upgrade   body ExecRequest; frames: kStarted or kError first, kExit
-//   (KeeperExit) or kError last POST /v1/exec/ID/signal     {"signal": N}; ID is ExecStarted's id, or "main" POST
-//   /v1/exec/ID/resize     {"rows": N, "columns": N} POST /v1/copy     Upgrade   body CopyRequest; after 101 raw tar
-//   bytes, half-closed (shutdown) by the sender at its end. "put": when the
-//                               guest has unpacked all, one line of JSON comes back, {"ok":true} or
-//                               {"error":…,"hint":…}, then the end. "get": archive, then the end; an archive that was
-//                               cut off has no end-of-archive blocks
-//   GET  /v1/stats              the guest's counters
-//   POST /v1/stop               {"timeout_seconds": N (10)}; answers {} when the sandbox has ended
+//   GET  /v1/sandbox             the Sandbox as JSON
+//   GET  /v1/ready               {} once the main command has started (or, without one, the guest is configured);
+//                                else the start's error
+//   POST /v1/attach    Upgrade   frames of the main command (link/message.h): kStarted, or kError; one client at a
+//                                time (409)
+//   POST /v1/detach              {}: the attached client may go, the sandbox stays; to be sent before closing
+//   POST /v1/exec      Upgrade   body ExecRequest; frames: kStarted or kError first, kExit (KeeperExit) or kError last
+//   POST /v1/exec/ID/signal      {"signal": N}; ID is ExecStarted's id, or "main"
+//   POST /v1/exec/ID/resize      {"rows": N, "columns": N}
+//   POST /v1/copy      Upgrade   body CopyRequest; after 101 raw tar bytes, half-closed (shutdown) by the sender at its
+//                                end. "put": when the guest has unpacked all, one line of JSON comes back, {"ok":true}
+//                                or {"error":…,"hint":…}, then the end. "get": archive, then the end; an archive that
+//                                was cut off has no end-of-archive blocks
+//   GET  /v1/stats               the guest's counters
+//   POST /v1/stop                {"timeout_seconds": N (10)}; answers {} when the sandbox has ended
 
 }  // namespace caisson::keeper

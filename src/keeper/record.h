@@ -7,9 +7,8 @@
 //   policy.json    what its network may reach (network_policy.h)
 //   workspaces/    what is known of its workspaces since their first start (workspace_files.h)
 //   state.json     State, replaced atomically
-//   lock           held (base::FileLock) by whoever makes, runs or removes the sandbox; a held lock is what "running"
-//   means,
-//                  so a sandbox whose keeper was killed reads as stopped
+//   lock           held (base::FileLock) by whoever makes, runs or removes the sandbox; a held lock is what
+//                  "running" means, so a sandbox whose keeper was killed reads as stopped
 //   output.log, output.log.1, console.log, ledger.jsonl, allowed.jsonl, keeper.log, and the engine's files in vm/
 //
 // A folder appears under its name complete, by one rename, and goes the same way: sandboxes/.new-XXXXXX/NAME and

@@ -5,12 +5,11 @@
 //
 // Three ways to start, by Memory::kind:
 //  - kAnonymous: boots the kernel; nothing of its memory is kept.
-//  - kTemplateNew: boots the kernel with its RAM in a file that is written through (shared); `device_state` is the file
-//  that
-//    Qmp freeze() writes the devices' state to. Together with the disk they are a template.
-//  - kTemplateClone: maps the template's RAM file privately (copy-on-write) and loads `device_state`; the guest runs on
-//  by
-//    itself from where it was frozen, no QMP needed. The kernel, initramfs and command line must not be given again.
+//  - kTemplateNew: boots the kernel with its RAM in a file that is written through (shared); `device_state` is the
+//    file that Qmp freeze() writes the devices' state to. Together with the disk they are a template.
+//  - kTemplateClone: maps the template's RAM file privately (copy-on-write) and loads `device_state`; the guest runs
+//    on by itself from where it was frozen, no QMP needed. The kernel, initramfs and command line must not be given
+//    again.
 //
 // A template can only be thawed by a machine of the same shape: accelerator, CPU, vcpus, memory, number and order of
 // disks, QEMU binary. Make them all part of the template's key: qemu_arguments() and qemu_identity() cover what this
