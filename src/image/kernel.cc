@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "image/boot_files.h"
 #include "image/digest.h"
+#include "image/lock_wait.h"
 #include "image/work_folder.h"
 
 namespace caisson::image {
@@ -165,7 +166,8 @@ Kernel ensure_kernel(base::Progress& progress) {
     if (const auto kernel = load(kernels, current->offer)) return *kernel;
   }
 
-  const base::FileLock lock = base::FileLock::acquire(kernels + "/lock");
+  const base::FileLock lock =
+      acquire_with_progress(kernels + "/lock", "waiting for another caisson that makes the guest's kernel", progress);
   const std::optional<Current> current = read_current(kernels);  // another process may have made it meanwhile
   try {
     const Offer offer = ask_apt();
