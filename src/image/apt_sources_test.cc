@@ -9,7 +9,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/paths.h"
 #include "base/temp_folder_for_test.h"
+#include "image/bootstrap.h"
 
 namespace caisson::image {
 namespace {
@@ -74,6 +76,13 @@ TEST(AptSources, OfTheMachine) {
   // The user's own word comes first.
   base::write_file_atomic(own + "/apt.list", "deb http://mine.test/debian bookworm main\n");
   EXPECT_THAT(debian_sources(apt, own, "bookworm"), ElementsAre("deb http://mine.test/debian bookworm main"));
+}
+
+TEST(BootstrapRemedy, NamesTheFileForAnotherMirror) {
+  const base::TempFolder folder;
+  const base::ScopedEnvironment config("XDG_CONFIG_HOME", folder.path().c_str());
+  EXPECT_THAT(bootstrap_remedy("E: Could not resolve 'mirror.test'"),
+              HasSubstr("'" + base::config_folder() + "/apt.list'"));
 }
 
 }  // namespace

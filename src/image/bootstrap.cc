@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "image/image_builder.h"
 
@@ -86,21 +87,21 @@ std::vector<std::string> command_line(const BootstrapOptions& options) {
   return argv;
 }
 
-std::string remedy_for(std::string_view said) {
+}  // namespace
+
+std::string bootstrap_remedy(std::string_view said) {
   const auto has = [&](std::string_view words) { return said.find(words) != std::string_view::npos; };
   if (has("No space left on device"))
     return "free some disk space, or set XDG_CACHE_HOME to a larger disk (3 GiB are needed)";
   if (has("Could not resolve") || has("Could not connect") || has("Connection failed") || has("Failed to fetch") ||
       has("Unable to connect") || has("Temporary failure"))
-    return "the package sources of this machine can't be reached: check the network, and `apt-get update`; another "
-           "mirror can be "
-           "named in caisson's apt.list (see the manual)";
+    return "the package sources of this machine can't be reached: check the network, and `apt-get update`; lines of "
+           "another mirror (deb URL SUITE main) in '" +
+           base::config_folder() + "/apt.list' are taken instead";
   if (has("NO_PUBKEY") || has("is not signed"))
     return "the package sources are signed with a key that this machine does not have";
   return "";
 }
-
-}  // namespace
 
 Bootstrap::Bootstrap(const BootstrapOptions& options, const WorkFolder& work, base::Progress& progress)
     : progress_(progress), lines_([this](std::string_view line) { take(line); }) {
@@ -154,7 +155,7 @@ void Bootstrap::finish() {
   }
   if (quoted.empty()) quoted = base::escaped(base::trimmed(said));
   if (quoted.size() > 600) quoted.resize(600);
-  throw base::Error("cannot make a Debian system: mmdebstrap " + status.text() + ": " + quoted, remedy_for(said));
+  throw base::Error("cannot make a Debian system: mmdebstrap " + status.text() + ": " + quoted, bootstrap_remedy(said));
 }
 
 }  // namespace caisson::image

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/process.h"
@@ -22,6 +23,9 @@ struct BootstrapOptions {
   std::vector<std::string> dpkg_settings;  // dpkg.cfg lines; they stay in the image
   std::vector<std::string> hooks;          // shell commands; "$1" is the root
 };
+
+// What the user can do about what it said before it failed; "" where that is not known.
+std::string bootstrap_remedy(std::string_view said);
 
 // A running mmdebstrap. It and all it started die with this process, however that dies.
 class Bootstrap {
