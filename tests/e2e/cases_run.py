@@ -118,6 +118,30 @@ def a_kept_sandbox_starts_again_with_its_files(host):
     host.caisson("rm", "-f", name).expect()
 
 
+@case(image="base", timeout=900)
+def the_base_image_has_what_an_agent_works_with(host):
+    """Each tool is run, not looked for; and the user is the one who may become root and talk to the Docker Engine."""
+    name = host.name("tools")
+    host.caisson("run", "-d", "--name", name).expect(out=f"{name}\n")
+
+    def inside(script, **expected):
+        return host.caisson("exec", name, "--", "bash", "-ec", script, timeout=120).expect(**expected)
+
+    for tool in ("git", "curl", "python3", "pip", "node", "npm", "gcc", "make", "jq", "rg", "less", "sudo", "ps", "docker", "docker-compose"):
+        inside(f"{tool} --version", out_has=re.compile(r"\d+\.\d+"))
+    inside("ssh -V 2>&1", out_has="OpenSSH")
+    inside("ip -V", out_has="iproute2")
+    inside("sudo nft list ruleset; nft --version", out_has="nftables")
+    inside("sudo iptables -S; iptables --version", out_has="iptables")
+    inside("echo 'int main(void) { return 0; }' >a.c; gcc a.c; ./a.out")
+    inside("docker version --format '{{.Server.Os}}'", out="linux\n")
+    inside("docker-compose ls -q || docker compose ls -q")
+    inside("id -un; id -u", out="agent\n1000\n")
+    inside("sudo -n true; sudo -n id -u", out="0\n")
+    inside("id -nG | tr ' ' '\\n' | grep -x docker", out="docker\n")
+    host.caisson("rm", "-f", name).expect()
+
+
 @case(image="base", timeout=600)
 def a_sandbox_without_a_command_stays(host):
     name = host.name("idle")
