@@ -31,11 +31,29 @@ check_files() {
   [ -z "$unwanted" ] || fail "installed, but of no use there: $unwanted"
 }
 
-run_installed() {
-  # With nothing of the build tree in the environment, and a HOME that is empty.
+# With nothing of the build tree in the environment, and a HOME of its own.
+installed() {
+  program=$1/bin/caisson
+  shift
   mkdir -p "$work/home"
-  env -i HOME="$work/home" PATH=/usr/sbin:/usr/bin:/sbin:/bin "$1/bin/caisson" version | grep -q '^caisson [0-9]' ||
-    fail "the installed caisson does not run"
+  env -i HOME="$work/home" PATH=/usr/sbin:/usr/bin:/sbin:/bin "$program" "$@"
+}
+
+run_installed() {
+  installed "$1" version | grep -q '^caisson [0-9]' || fail "the installed caisson does not run"
+}
+
+# What it finds beside itself: the helper that unpacks an image, init, the server of a workspace.
+use_installed() {
+  # A kernel of one's own comes from a package mirror; this one is copied.
+  mkdir -p "$work/home/.cache/caisson" "$work/project"
+  cp -a "$root/build/test-cache/caisson/kernels" "$work/home/.cache/caisson/"
+  (cd "$root/tests/e2e" && python3 -B -c "import sys, images; images.make_busybox_tar(sys.argv[1])" "$work/tiny.tar")
+  installed "$1" image import tiny "$work/tiny.tar" >"$work/log" 2>&1 || fail "image import: $(cat "$work/log")"
+  echo content >"$work/project/file"
+  said=$(installed "$1" run --image tiny --cpus 1 --memory 256M -w "$work/project" -- cat file 2>"$work/log") ||
+    fail "run: $(cat "$work/log")"
+  [ "$said" = content ] || fail "run printed '$said'"
 }
 
 echo "# cmake --install"
@@ -59,5 +77,6 @@ dpkg-deb --extract "$1" "$work/extracted"
 check_files "$work/extracted/usr"
 check_no_build_paths "$work/extracted"
 run_installed "$work/extracted/usr"
+use_installed "$work/extracted/usr"
 wrong=$(dpkg-deb --contents "$1" | awk '$2 != "root/root" || $1 ~ /^.......-?.w/ || $1 ~ /^-..[sS]/')
 [ -z "$wrong" ] || fail "wrong owner or mode in the package: $wrong"
