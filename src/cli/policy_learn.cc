@@ -112,7 +112,7 @@ void remove(const std::string& name) {
 }
 
 int run(Prepared prepared, const LearnOptions& options) {
-  SessionOptions session = main_session(prepared.spec.name, prepared.spec.command);
+  SessionOptions session = main_session(prepared.spec);
   session.output = options.to_stdout() ? 2 : 1;
   session.may_leave = false;
   keeper::Client client(launch({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true},
@@ -129,6 +129,8 @@ int learn(const LearnOptions& options, const Tail& tail) {
   RunOptions open = options.run;
   open.net = "open";
   auto [spec, network] = wished(open, tail);
+  // What is learned is to be looked over, and then to stay so.
+  if (!options.to_stdout()) check_policy_file_place(options.output, spec.workspaces, own_standing());
   spec.remove_at_end = false;
   Prepared prepared = prepare_sandbox(
       spec, {.name_is_made_up = open.name.empty(), .may_be_idle = false, .policy = std::move(network.policy)});
