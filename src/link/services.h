@@ -27,7 +27,7 @@
 
 namespace caisson::link {
 
-inline constexpr int kProtocolVersion = 3;
+inline constexpr int kProtocolVersion = 4;
 inline constexpr size_t kCertificateBytes = 8192;
 inline constexpr size_t kMostAuthorities = 32;
 
