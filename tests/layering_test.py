@@ -19,7 +19,7 @@ LAYERS = {
     "image": {"sys", "spec", "base"},
     "vmm": {"sys", "image", "spec", "base"},
     "gate": {"link", "spec", "base"},
-    "share": {"sys", "base"},
+    "share": {"sys", "link", "base"},
     "changes": {"share", "link", "sys", "base"},
     "engine": {"vmm", "image", "sys", "link", "spec", "base"},
     "keeper": {"engine", "gate", "share", "changes", "link", "spec", "base"},

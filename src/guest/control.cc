@@ -110,7 +110,10 @@ asio::awaitable<base::Json> answer_to(Guest& guest, base::Json message) {
   try {
     link::ControlRequest request = link::from_json<link::ControlRequest>(message);
     if (request.operation == Operation::kWaitDocker) co_await guest.docker.settled();
-    if (request.operation == Operation::kFreeze) co_await guest.docker.rest();
+    if (request.operation == Operation::kFreeze) {
+      co_await guest.docker.rest();
+      co_await guest.workspaces.make_ready();
+    }
     if (request.operation == Operation::kMount) {
       link::Mount what = request.mount;
       co_await guest.workspaces.mount(std::move(what));

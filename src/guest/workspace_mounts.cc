@@ -153,21 +153,24 @@ class Way {
   base::Fd at_;
 };
 
+// The overlay's root looks as its upper layer does, which is to look as the workspace.
+void give_looks(const OverlayMounts& made, const struct stat& root) {
+  const struct stat now = status_of(made.overlay, "workspace");
+  const mode_t mode = root.st_mode & 0777U;
+  if ((now.st_uid != root.st_uid || now.st_gid != root.st_gid) &&
+      ::fchownat(made.overlay.get(), "", root.st_uid, root.st_gid, AT_EMPTY_PATH) != 0)
+    throw base::system_error("cannot set the owner of", "the workspace's upper layer");
+  if ((now.st_mode & 07777U) != mode && ::chmod(path_of(made.overlay).c_str(), mode) != 0)
+    throw base::system_error("cannot set the mode of", "the workspace's upper layer");
+}
+
 // `share` is in its place.
-base::Fd make_overlay(const base::Fd& share, const base::Fd& folder) {
-  const OwnFolder upper = own_folder(folder, "upper");
-  const OwnFolder work = own_folder(folder, "work");
-  if (upper.made) {
-    // The overlay's root looks as its upper layer does.
-    const struct stat root = status_of(share, "workspace");
-    if (::fchown(upper.fd.get(), root.st_uid, root.st_gid) != 0 || ::fchmod(upper.fd.get(), root.st_mode & 0777U) != 0)
-      throw base::system_error("cannot set up", "the workspace's upper layer");
-  }
+base::Fd make_overlay(const base::Fd& share, const base::Fd& upper, const base::Fd& work) {
   Context overlay("overlay");
   overlay.text("source", "caisson");
   overlay.text("lowerdir", path_of(share));
-  overlay.text("upperdir", path_of(upper.fd));
-  overlay.text("workdir", path_of(work.fd));
+  overlay.text("upperdir", path_of(upper));
+  overlay.text("workdir", path_of(work));
   // A folder that is renamed is recorded as such; a file that is changed is copied whole, so that the upper layer holds
   // every change and nothing else.
   overlay.text("redirect_dir", "on");
@@ -202,20 +205,33 @@ base::Fd open_workspace_folder(const Anchors& anchors, uint32_t id) {
 }
 
 void mount_workspace(const Anchors& anchors, const base::Fd& context, const link::Mount& what, Mounted& into) {
+  if (what.mode == link::Mount::Mode::kOverlay)
+    return mount_overlay(anchors, make_overlay_mounts(anchors, context, what.id), what, into);
   const base::Fd target = Way(anchors, what.target).walk(what.file);
   const bool writes = what.mode == link::Mount::Mode::kReadWrite;
   base::Fd share = mount_of(context, kAttributes | (writes ? 0U : MOUNT_ATTR_RDONLY));
   status_of(share, what.target);  // its server answers
-  base::Fd overlay;
-  if (what.mode == link::Mount::Mode::kOverlay) {
-    const base::Fd folder = open_workspace_folder(anchors, what.id);
-    attach(share, own_folder(folder, "share").fd, what.target);
-    overlay = make_overlay(share, folder);
-    attach(overlay, target, what.target);
-  } else {
-    attach(share, target, what.target);
-  }
-  into.set(std::move(share), std::move(overlay));
+  attach(share, target, what.target);
+  into.set(std::move(share), base::Fd());
+}
+
+OverlayMounts make_overlay_mounts(const Anchors& anchors, const base::Fd& context, uint32_t id) {
+  OverlayMounts made;
+  const base::Fd folder = open_workspace_folder(anchors, id);
+  made.share = mount_of(context, kAttributes | MOUNT_ATTR_RDONLY);
+  attach(made.share, own_folder(folder, "share").fd, "its lower layer's place");
+  const OwnFolder upper = own_folder(folder, "upper");
+  made.fresh = upper.made;
+  made.overlay = make_overlay(made.share, upper.fd, own_folder(folder, "work").fd);
+  return made;
+}
+
+void mount_overlay(const Anchors& anchors, OverlayMounts made, const link::Mount& what, Mounted& into) {
+  const base::Fd target = Way(anchors, what.target).walk(false);
+  const struct stat root = status_of(made.share, what.target);  // its server answers
+  if (made.fresh) give_looks(made, root);
+  attach(made.overlay, target, what.target);
+  into.set(std::move(made.share), std::move(made.overlay));
 }
 
 base::Fd Mounted::share() const {

@@ -24,6 +24,15 @@ struct FuseFileSystem {
 };
 FuseFileSystem make_fuse_file_system(bool file);
 
+// An overlay whose lower layer is in its place, and which is itself mounted nowhere yet.
+struct OverlayMounts {
+  base::Fd share;  // the lower layer's mount
+  base::Fd overlay;
+  bool fresh = false;  // its upper layer is new
+};
+// For workspaces/N. Throws base::Error.
+OverlayMounts make_overlay_mounts(const Anchors& anchors, const base::Fd& context, uint32_t id);
+
 // The folder workspaces/N on the sandbox's disk, made when missing.
 base::Fd open_workspace_folder(const Anchors& anchors, uint32_t id);
 
@@ -41,6 +50,7 @@ class Mounted {
 
  private:
   friend void mount_workspace(const Anchors& anchors, const base::Fd& context, const link::Mount& what, Mounted& into);
+  friend void mount_overlay(const Anchors& anchors, OverlayMounts made, const link::Mount& what, Mounted& into);
 
   base::Fd share() const;
   base::Fd overlay() const;
@@ -54,5 +64,7 @@ class Mounted {
 // Mounts it at `what.target`, which is made with the folders above it when missing: they are the agent's then. Folders
 // above it that were there become passable for all. Throws base::Error; nothing is mounted then.
 void mount_workspace(const Anchors& anchors, const base::Fd& context, const link::Mount& what, Mounted& into);
+// The same, of an overlay that was made before.
+void mount_overlay(const Anchors& anchors, OverlayMounts made, const link::Mount& what, Mounted& into);
 
 }  // namespace caisson::guest

@@ -10,18 +10,23 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/install.h"
 #include "base/process.h"
 #include "base/temp_folder_for_test.h"
+#include "guest/fuse_messages.h"
+#include "guest/ready_overlay.h"
 
 namespace caisson::guest {
 namespace {
@@ -112,6 +117,69 @@ TEST_F(WorkspaceMounts, AnOverlayForgetsNamesWhenItIsTold) {
   std::ofstream(folder_ / "host/later") << "x";
   mounted_.forget_all();
   EXPECT_TRUE(fs::exists(target + "/later"));
+}
+
+// What the relay is in a sandbox: requests to the server's socket, its answers to the device.
+class Pump {
+ public:
+  Pump(const base::Fd& device, const base::Fd& socket)
+      : requests_([&device, &socket] {
+          std::vector<uint8_t> message(link::kMostFuseBytes);
+          for (ssize_t got = 0; (got = ::read(device.get(), message.data(), message.size())) > 0;)
+            if (::write(socket.get(), message.data(), static_cast<size_t>(got)) != got) return;
+        }),
+        answers_([&device, &socket] {
+          FuseMessages messages;
+          while (true) {
+            const std::span<uint8_t> room = messages.room();
+            const ssize_t got = ::read(socket.get(), room.data(), room.size());
+            if (got <= 0) return;
+            messages.add(static_cast<size_t>(got));
+            while (const auto message = messages.take())
+              if (::write(device.get(), message->data(), message->size()) < 0) return;
+          }
+        }) {}
+  ~Pump() {
+    requests_.join();
+    answers_.join();
+  }
+
+ private:
+  std::thread requests_;
+  std::thread answers_;
+};
+
+TEST_F(WorkspaceMounts, AnOverlayThatWasMadeReadyTakesTheRealServer) {
+  ::chmod((folder_ / "host").c_str(), 0710);
+  ASSERT_EQ(::chown((folder_ / "host").c_str(), 4321, 1234), 0);
+  ReadyOverlay ready = make_ready_overlay(anchors_);
+  base::set_nonblocking(ready.device.get(), false);
+  base::FdPair pair = base::make_socketpair();
+  const base::Fd root = base::open_file(folder_ / "host", O_PATH);
+  const base::Fd baseline = base::open_file(folder_ / "baseline", O_WRONLY | O_CREAT | O_APPEND);
+  server_ = base::spawn({.argv = {program(), R"({"mode":"ro","masks":[],"unmask":[],"started_ns":0})"},
+                         .descriptors = {{2, 2}, {pair.second.get(), 3}, {root.get(), 4}, {baseline.get(), 5}}});
+  pair.second.reset();
+  ASSERT_EQ(::write(pair.first.get(), ready.init_request.data(), ready.init_request.size()),
+            static_cast<ssize_t>(ready.init_request.size()));
+  std::vector<uint8_t> answer(ready.init_answer.size());
+  ASSERT_EQ(::recv(pair.first.get(), answer.data(), answer.size(), MSG_WAITALL), static_cast<ssize_t>(answer.size()));
+  EXPECT_EQ(answer, ready.init_answer);
+
+  const Pump pump(ready.device, pair.first);
+  link::Mount what;
+  what.id = 1;
+  what.target = fs::canonical(folder_.path()).string() + "/place";
+  targets_.push_back(what.target);
+  mount_overlay(anchors_, std::move(ready.mounts), what, mounted_);
+  EXPECT_THAT(names(what.target), ElementsAre("file", "src"));
+  EXPECT_EQ(base::read_file(what.target + "/src/code"), "code");
+  std::ofstream(what.target + "/file") << "changed";
+  EXPECT_EQ(base::read_file(folder_ / "host/file"), "content");
+  struct stat info {};
+  ASSERT_EQ(::stat(what.target.c_str(), &info), 0);
+  EXPECT_EQ(std::make_tuple(info.st_uid, info.st_gid, info.st_mode & 07777U), std::make_tuple(1000U, 1000U, 0710U));
+  mounted_.disconnect();
 }
 
 TEST_F(WorkspaceMounts, ReadOnlyIsMountedSo) {

@@ -11,10 +11,36 @@
 
 namespace caisson::guest {
 
+namespace {
+
+// The server's answer to what init has answered in its place.
+asio::awaitable<void> introduce(link::Stream& stream, const ReadyOverlay& ready) {
+  co_await stream.write(ready.init_request);
+  std::vector<uint8_t> answer(ready.init_answer.size());
+  co_await stream.read_exact(answer);
+  if (answer != ready.init_answer) throw base::Error("the workspace's server is not what was made ready for it");
+}
+
+}  // namespace
+
+asio::awaitable<void> Workspaces::make_ready() {
+  if (!guest_.anchors.disk || ready_) co_return;
+  const auto made = std::make_shared<ReadyOverlay>();
+  Work work;
+  work.doing = "cannot make the file systems of a workspace ready";
+  work.run = [made, &anchors = guest_.anchors] { *made = make_ready_overlay(anchors); };
+  co_await guest_.workers.run(std::move(work));
+  ready_ = std::move(*made);
+}
+
 asio::awaitable<base::Fd> Workspaces::make(link::FuseRequest request, WorkspacePtr workspace) {
   if (all_.contains(request.id)) throw base::Error("there is a workspace " + std::to_string(request.id) + " already");
   all_[request.id] = workspace;
   workspace->file = request.file;
+  if (ready_ && request.overlay && request.id == ReadyOverlay::kId) {
+    workspace->overlay = std::move(ready_->mounts);
+    co_return std::move(ready_->device);
+  }
   const auto made = std::make_shared<FuseFileSystem>();
   Work work;
   work.doing = "cannot make the file system of a workspace";
@@ -42,6 +68,10 @@ asio::awaitable<void> Workspaces::serve(link::StreamPtr stream, link::FuseReques
     co_await stream->close_write();
     co_return;
   }
+  if (workspace->overlay) {
+    const ReadyOverlay ready = *std::exchange(ready_, std::nullopt);
+    co_await introduce(*stream, ready);
+  }
   co_await relay_fuse(std::move(stream), std::move(device), workspace->mounted);
   co_await disconnect(workspace);
 }
@@ -65,7 +95,8 @@ asio::awaitable<void> Workspaces::disconnect(WorkspacePtr workspace) {
 asio::awaitable<void> Workspaces::mount(link::Mount what) {
   const std::string doing = "cannot mount the workspace at " + base::in_quotes(what.target);
   const auto found = all_.find(what.id);
-  if (found == all_.end() || !found->second->context) throw base::Error(doing + ": it has no file system");
+  if (found == all_.end() || !(found->second->context || found->second->overlay))
+    throw base::Error(doing + ": it has no file system");
   const WorkspacePtr workspace = found->second;
   if (workspace->in_place) throw base::Error(doing + ": it is mounted already");
   if (workspace->file != what.file) throw base::Error(doing + ": a file is no folder");
@@ -73,6 +104,7 @@ asio::awaitable<void> Workspaces::mount(link::Mount what) {
   Work work;
   work.doing = doing;
   work.run = [&anchors = guest_.anchors, workspace, what] {
+    if (workspace->overlay) return mount_overlay(anchors, std::move(*workspace->overlay), what, *workspace->mounted);
     mount_workspace(anchors, workspace->context, what, *workspace->mounted);
   };
   co_await guest_.workers.run(std::move(work));

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 
+#include "guest/ready_overlay.h"
 #include "guest/waiting.h"
 #include "guest/workspace_mounts.h"
 #include "link/session.h"
@@ -25,12 +27,15 @@ class Workspaces {
   asio::awaitable<void> serve(link::StreamPtr stream, link::FuseRequest request);
   // Throws base::Error.
   asio::awaitable<void> mount(link::Mount what);
+  // Makes the file systems that the first overlay will be, for a template. Throws base::Error.
+  asio::awaitable<void> make_ready();
   bool empty() const { return all_.empty(); }
 
  private:
   struct Workspace {
     bool file = false;
     base::Fd context;
+    std::optional<OverlayMounts> overlay;  // made already
     std::shared_ptr<Mounted> mounted = std::make_shared<Mounted>();
     bool in_place = false;
   };
@@ -41,6 +46,7 @@ class Workspaces {
 
   Guest& guest_;
   std::map<uint32_t, WorkspacePtr> all_;
+  std::optional<ReadyOverlay> ready_;
 };
 
 }  // namespace caisson::guest

@@ -164,6 +164,7 @@ asio::awaitable<void> Shares::State::connect(std::shared_ptr<State> self, ShareP
     link::FuseRequest request;
     request.id = share->workspace.id;
     request.file = share->workspace.file;
+    request.overlay = share->workspace.mode == spec::WorkspaceMode::kOverlay;
     stream = co_await guest.fuse(request);
     share->connected = true;
   } catch (const base::Error& error) {

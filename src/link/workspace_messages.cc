@@ -39,7 +39,7 @@ std::string read_target(Fields& fields) {
 }  // namespace
 
 Json to_json(const FuseRequest& request) {
-  return {{"service", "fuse"}, {"id", request.id}, {"file", request.file}};
+  return {{"service", "fuse"}, {"id", request.id}, {"file", request.file}, {"overlay", request.overlay}};
 }
 
 template <>
@@ -49,6 +49,8 @@ FuseRequest from_json(const Json& json) {
   FuseRequest request;
   request.id = fields.number<uint32_t>("id", 1, kMostWorkspaces);
   request.file = fields.reader().required<bool>("file");
+  request.overlay = fields.reader().required<bool>("overlay");
+  if (request.file && request.overlay) fields.fail("overlay", "cannot be of a file");
   fields.finish();
   return request;
 }

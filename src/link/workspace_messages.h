@@ -2,7 +2,8 @@
 
 // What host and guest say to each other about workspaces. First a stream of the service "fuse" for each:
 //
-//   {"service":"fuse","id":N,"file":bool}   the guest mounts a FUSE file system for it, out of sight, and answers
+//   {"service":"fuse","id":N,"file":bool,"overlay":bool}   the guest mounts a FUSE file system for it, out of sight,
+//   and answers
 //
 // from then on raw FUSE messages, each of which begins with its own length, until the stream ends: then the file system
 // is disconnected (ENOTCONN). And when the guest is configured, on a control stream:
@@ -25,8 +26,9 @@ inline constexpr uint32_t kMostWorkspaces = 32;
 inline constexpr size_t kMostFuseBytes = (1U << 20) + 4096;
 
 struct FuseRequest {
-  uint32_t id = 0;    // 1 to kMostWorkspaces
-  bool file = false;  // the file system's root is a regular file
+  uint32_t id = 0;       // 1 to kMostWorkspaces
+  bool file = false;     // the file system's root is a regular file
+  bool overlay = false;  // it will be the lower layer of an overlay; not with a file
 };
 
 struct Mount {

@@ -41,6 +41,7 @@ TEST(WorkspaceMessages, AreReadAsWritten) {
     FuseRequest request;
     request.id = 32;
     request.file = file;
+    request.overlay = !file;
     EXPECT_EQ(to_json(from_json<FuseRequest>(to_json(request))), to_json(request));
   }
   for (const Mount& mount : {mount_of(Mount::Mode::kOverlay, false), mount_of(Mount::Mode::kReadOnly, true),
@@ -53,10 +54,12 @@ TEST(WorkspaceMessages, AreReadAsWritten) {
 }
 
 TEST(WorkspaceMessages, FuseRequestIsStrict) {
-  const Json good = to_json(FuseRequest{.id = 1, .file = false});
+  const Json good = to_json(FuseRequest{.id = 1, .file = false, .overlay = false});
   for (const Json& id : {Json(0), Json(33), Json(-1), Json("1"), Json(1.0)})
     EXPECT_NE(complaint<FuseRequest>(with(good, "id", id)), "") << id;
   EXPECT_NE(complaint<FuseRequest>(with(good, "file", 1)), "");
+  EXPECT_NE(complaint<FuseRequest>(with(good, "overlay", 1)), "");
+  EXPECT_NE(complaint<FuseRequest>(with(with(good, "file", true), "overlay", true)), "");
   EXPECT_NE(complaint<FuseRequest>(with(good, "path", "/")), "");
   EXPECT_NE(complaint<FuseRequest>(with(good, "service", "port")), "");
 }

@@ -15,17 +15,17 @@
 #include <type_traits>
 #include <vector>
 
+#include "link/fuse_init.h"
+
 namespace caisson::share {
 
 // What one request reads or writes at most; a guest is told so (max_write, max_pages).
-inline constexpr size_t kMaxDataBytes = 1U << 20;
+inline constexpr size_t kMaxDataBytes = link::kMostFuseDataBytes;
 // The data, and room for the header and the fields before it.
 inline constexpr size_t kMaxMessageBytes = kMaxDataBytes + 4096;
 inline constexpr size_t kMaxNameBytes = 255;
 inline constexpr size_t kMaxTargetBytes = 4095;
 inline constexpr size_t kPageBytes = 4096;
-// A file system cannot be older than this: BATCH_FORGET, READDIRPLUS, RENAME2, LSEEK, max_pages (Linux 5.4).
-inline constexpr uint32_t kOldestMinor = 31;
 
 // The fields and texts of one request, in order. What is missing, too long or not ended is a base::Error with EINVAL or
 // ENAMETOOLONG.

@@ -7,17 +7,13 @@
 
 #include <algorithm>
 
+#include "link/fuse_init.h"
 #include "share/entries.h"
 #include "share/operations.h"
 
 namespace caisson::share {
 namespace {
 
-constexpr uint32_t kWanted = FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA |
-                             FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES |
-                             FUSE_CACHE_SYMLINKS | FUSE_NO_OPENDIR_SUPPORT | FUSE_HANDLE_KILLPRIV_V2 | FUSE_ABORT_ERROR;
-// Where nothing can be written, locks among the guest's own processes are the guest's kernel's.
-constexpr uint32_t kWantedForWriting = FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS;
 constexpr size_t kOldestInitBytes = 16;
 
 }  // namespace
@@ -25,25 +21,18 @@ constexpr size_t kOldestInitBytes = 16;
 int initialise(Share& share, const Request& request, Output& output) {
   Body body(request.body);
   const auto in = body.take_at_least<fuse_init_in>(kOldestInitBytes);
-  fuse_init_out out{};
-  out.major = FUSE_KERNEL_VERSION;
-  out.minor = FUSE_KERNEL_MINOR_VERSION;
   // A later major version asks again with ours; an earlier one has ended long ago.
   if (in.major > FUSE_KERNEL_VERSION) {
+    fuse_init_out out{};
+    out.major = FUSE_KERNEL_VERSION;
+    out.minor = FUSE_KERNEL_MINOR_VERSION;
     output.put(out);
     return 0;
   }
-  if (in.major < FUSE_KERNEL_VERSION || in.minor < kOldestMinor) return EPROTO;
-  out.max_readahead = std::min<uint32_t>(in.max_readahead, kMaxDataBytes);
-  out.flags = in.flags & (kWanted | (share.read_only() ? 0 : kWantedForWriting));
-  out.max_background = 64;
-  out.congestion_threshold = 48;
-  out.max_write = kMaxDataBytes;
-  out.time_gran = 1;
-  out.max_pages = kMaxDataBytes / kPageBytes;
+  if (in.major < FUSE_KERNEL_VERSION || in.minor < link::kOldestFuseMinor) return EPROTO;
   share.folders_need_no_handle = share.read_only() && (in.flags & FUSE_NO_OPENDIR_SUPPORT) != 0;
   share.introduced = true;
-  output.put(out);
+  output.put(link::fuse_init_answer(in, share.read_only()));
   return 0;
 }
 
