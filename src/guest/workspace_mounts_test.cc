@@ -34,6 +34,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 
+constexpr const char* kSettings = R"({"mode":"ro","masks":[],"unmask":[],"own":[],"started_ns":0})";
+
 class WorkspaceMounts : public testing::Test {
  protected:
   void SetUp() override {
@@ -65,7 +67,7 @@ class WorkspaceMounts : public testing::Test {
     base::set_nonblocking(made.device.get(), false);
     const base::Fd root = base::open_file(folder_ / of, O_PATH);
     const base::Fd baseline = base::open_file(folder_ / "baseline", O_WRONLY | O_CREAT | O_APPEND);
-    server_ = base::spawn({.argv = {program(), R"({"mode":"ro","masks":[],"unmask":[],"own":[],"started_ns":0})"},
+    server_ = base::spawn({.argv = {program(), kSettings},
                            .descriptors = {{2, 2}, {made.device.get(), 3}, {root.get(), 4}, {baseline.get(), 5}}});
     link::Mount what;
     what.id = 1;
@@ -119,54 +121,67 @@ TEST_F(WorkspaceMounts, AnOverlayForgetsNamesWhenItIsTold) {
   EXPECT_TRUE(fs::exists(target + "/later"));
 }
 
-// What the relay is in a sandbox: requests to the server's socket, its answers to the device.
+// What the relay is in a sandbox: requests to the server's socket, its answers to the device. Until its end, which is
+// the file system's, too.
 class Pump {
  public:
-  Pump(const base::Fd& device, const base::Fd& socket)
-      : requests_([&device, &socket] {
-          std::vector<uint8_t> message(link::kMostFuseBytes);
-          for (ssize_t got = 0; (got = ::read(device.get(), message.data(), message.size())) > 0;)
-            if (::write(socket.get(), message.data(), static_cast<size_t>(got)) != got) return;
-        }),
-        answers_([&device, &socket] {
-          FuseMessages messages;
-          while (true) {
-            const std::span<uint8_t> room = messages.room();
-            const ssize_t got = ::read(socket.get(), room.data(), room.size());
-            if (got <= 0) return;
-            messages.add(static_cast<size_t>(got));
-            while (const auto message = messages.take())
-              if (::write(device.get(), message->data(), message->size()) < 0) return;
-          }
+  Pump(const base::Fd& device, const base::Fd& socket, Mounted& mounted)
+      : device_(device), socket_(socket), mounted_(mounted), requests_([this] { pass_requests(); }), answers_([this] {
+          pass_answers();
         }) {}
   ~Pump() {
+    mounted_.disconnect();
+    ::shutdown(socket_.get(), SHUT_RDWR);
     requests_.join();
     answers_.join();
   }
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
 
  private:
+  void pass_requests() {
+    std::vector<uint8_t> message(link::kMostFuseBytes);
+    for (ssize_t got = 0; (got = ::read(device_.get(), message.data(), message.size())) > 0;) {
+      if (::send(socket_.get(), message.data(), static_cast<size_t>(got), MSG_NOSIGNAL) != got) return;
+    }
+  }
+  void pass_answers() {
+    FuseMessages messages;
+    while (true) {
+      const std::span<uint8_t> room = messages.room();
+      const ssize_t got = ::read(socket_.get(), room.data(), room.size());
+      if (got <= 0) return;
+      messages.add(static_cast<size_t>(got));
+      while (const auto message = messages.take()) {
+        if (::write(device_.get(), message->data(), message->size()) < 0) return;
+      }
+    }
+  }
+
+  const base::Fd& device_;
+  const base::Fd& socket_;
+  Mounted& mounted_;
   std::thread requests_;
   std::thread answers_;
 };
 
 TEST_F(WorkspaceMounts, AnOverlayThatWasMadeReadyTakesTheRealServer) {
   ::chmod((folder_ / "host").c_str(), 0710);
-  ASSERT_EQ(::chown((folder_ / "host").c_str(), 4321, 1234), 0);
   ReadyOverlay ready = make_ready_overlay(anchors_);
   base::set_nonblocking(ready.device.get(), false);
   base::FdPair pair = base::make_socketpair();
   const base::Fd root = base::open_file(folder_ / "host", O_PATH);
   const base::Fd baseline = base::open_file(folder_ / "baseline", O_WRONLY | O_CREAT | O_APPEND);
-  server_ = base::spawn({.argv = {program(), R"({"mode":"ro","masks":[],"unmask":[],"started_ns":0})"},
+  server_ = base::spawn({.argv = {program(), kSettings},
                          .descriptors = {{2, 2}, {pair.second.get(), 3}, {root.get(), 4}, {baseline.get(), 5}}});
   pair.second.reset();
-  ASSERT_EQ(::write(pair.first.get(), ready.init_request.data(), ready.init_request.size()),
+  ASSERT_EQ(::send(pair.first.get(), ready.init_request.data(), ready.init_request.size(), MSG_NOSIGNAL),
             static_cast<ssize_t>(ready.init_request.size()));
   std::vector<uint8_t> answer(ready.init_answer.size());
   ASSERT_EQ(::recv(pair.first.get(), answer.data(), answer.size(), MSG_WAITALL), static_cast<ssize_t>(answer.size()));
   EXPECT_EQ(answer, ready.init_answer);
 
-  const Pump pump(ready.device, pair.first);
+  const Pump pump(ready.device, pair.first, mounted_);
   link::Mount what;
   what.id = 1;
   what.target = fs::canonical(folder_.path()).string() + "/place";
@@ -179,7 +194,6 @@ TEST_F(WorkspaceMounts, AnOverlayThatWasMadeReadyTakesTheRealServer) {
   struct stat info {};
   ASSERT_EQ(::stat(what.target.c_str(), &info), 0);
   EXPECT_EQ(std::make_tuple(info.st_uid, info.st_gid, info.st_mode & 07777U), std::make_tuple(1000U, 1000U, 0710U));
-  mounted_.disconnect();
 }
 
 TEST_F(WorkspaceMounts, ReadOnlyIsMountedSo) {
