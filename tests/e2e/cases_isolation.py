@@ -350,4 +350,4 @@ def an_ordinary_user_needs_no_root(host):
     caisson("rm", name).error(125, f"'{name}'", "-f")
     caisson("rm", "-f", name).expect()
     caisson("ls", "--json").expect(out="[]\n", err="")
-    equal(leftovers.settle(home, f"{home}/run", f"{home}/.local/share", host.groups_before), [], "left behind")
+    equal(leftovers.settle(home, f"{home}/run", f"{home}/.local/share"), [], "left behind")

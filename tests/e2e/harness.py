@@ -155,7 +155,6 @@ class Host:
         self.binary = binary
         self.network = testnet.TestNet() if the_case.network else None
         # Short, because unix socket paths are; outside of the source tree, because a user's HOME is.
-        self.groups_before = leftovers.cgroups()
         self.home = tempfile.mkdtemp(prefix="caisson-e2e.", dir="/tmp")
         self.cache = os.path.join(self.home, "cache") if the_case.own_cache else shared_cache
         # Where commands are run: HOME itself is not shared with a sandbox unasked.
@@ -249,7 +248,7 @@ class Host:
                         stream.close()
 
     def check_nothing_left(self):
-        problems = leftovers.settle(self.home, self.runtime, self.data, self.groups_before)
+        problems = leftovers.settle(self.home, self.runtime, self.data)
         if problems:
             fail("left behind:\n  " + "\n  ".join(problems))
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds, and after a failure removes, what a case's Host left on this machine. Everything is found by the path of its HOME,
-which is unique, so that cases that run at the same time never see each other's; but for cgroups, whose names need not
-tell whose they are: those that are there since the case began and that nobody owns."""
+which is unique, so that cases that run at the same time never see each other's."""
 
 import contextlib
 import glob
@@ -47,39 +46,9 @@ def _mounts(home):
         return [line.split()[4] for line in file if home in line]
 
 
-def cgroups():
-    """Those of all sandboxes and templates on this machine."""
-    return {os.path.join(folder, name) for folder, below, _ in os.walk("/sys/fs/cgroup") for name in below if name.startswith("caisson-")}
-
-
-def _locked():
-    """(device, inode) of what somebody holds a lock of flock(2) on (proc_locks(5)). To try for it would take it from an owner."""
-    with open("/proc/locks", encoding="utf-8") as file:
-        for line in file:
-            fields = line.split()
-            if "FLOCK" in fields:
-                major, minor, inode = next(field for field in fields if field.count(":") == 2).split(":")
-                yield os.makedev(int(major, 16), int(minor, 16)), int(inode)
-
-
-def _is_owned(group):
-    """By the lock that src/sys/cgroup.cc holds for as long as the owner lives. What is gone by now was nobody's leftover."""
-    try:
-        status = os.stat(group)
-    except FileNotFoundError:
-        return True
-    return (status.st_dev, status.st_ino) in set(_locked())
-
-
-def _cgroups(home, before):
-    """Sandboxes that the case named with Host.name() show by its tag. Of the rest (made-up names, templates) what has no owner is a
-    leftover, unless it has the tag of another case, which may have killed its keeper on purpose."""
-    tag = home.rpartition(".")[2]
-    others = [path.rpartition(".")[2] for path in glob.glob(f"{home.rpartition('.')[0]}.*") if path != home]
-    for group in sorted(cgroups() - before):
-        name = os.path.basename(group)
-        if tag in name or not (any(other in name for other in others) or _is_owned(group)):
-            yield group
+def _cgroups(tag):
+    """Cgroups of sandboxes that the case named with Host.name()."""
+    return [os.path.join(folder, name) for folder, below, _ in os.walk("/sys/fs/cgroup") for name in below if tag in name]
 
 
 def _entries(folder):
@@ -88,7 +57,7 @@ def _entries(folder):
     return []
 
 
-def look(home, runtime, data, groups_before):
+def look(home, runtime, data):
     problems = [f"process {pid} ({how}): {_describe(pid)}" for pid, how in sorted(processes(home).items())]
     problems += [f"mount {place}" for place in _mounts(home)]
     # .lock is the folder's own: names are claimed under it, and it stays.
@@ -96,14 +65,14 @@ def look(home, runtime, data, groups_before):
     problems += [f"sandbox folder {name}" for name in sandboxes]
     problems += [f"in the runtime folder: {name}" for name in _entries(os.path.join(runtime, "caisson"))]
     problems += [f"beside the runtime folder: {name}" for name in _entries(runtime) if name != "caisson"]
-    problems += [f"cgroup {place}" for place in _cgroups(home, groups_before)]
+    problems += [f"cgroup {place}" for place in _cgroups(home.rpartition(".")[2])]
     return problems
 
 
-def settle(home, runtime, data, groups_before):
+def settle(home, runtime, data):
     end = time.monotonic() + SETTLE_SECONDS
     while True:
-        problems = look(home, runtime, data, groups_before)
+        problems = look(home, runtime, data)
         if not problems or time.monotonic() > end:
             return problems
         time.sleep(0.05)
