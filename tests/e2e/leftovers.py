@@ -12,6 +12,7 @@ import time
 
 # After a command has ended its keeper may still be taking the last things away; that is given this long.
 SETTLE_SECONDS = 10
+KILL_SECONDS = 20
 
 
 def processes(home):
@@ -79,9 +80,13 @@ def settle(home, runtime, data):
 
 
 def kill_processes(home):
-    for pid in processes(home):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """Until none is left: one that was killed is there for a while, and may have had a child meanwhile."""
+    end = time.monotonic() + KILL_SECONDS
+    while (left := processes(home)) and time.monotonic() < end:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def unmount(home):
