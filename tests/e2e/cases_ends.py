@@ -132,7 +132,7 @@ def a_stop_gives_commands_the_time_that_it_says(host):
     host.caisson("exec", "-u", "root", name, "--", "rm", "/root/file").expect()
     # A shell that is typed at, which ignores SIGTERM, does not need an hour.
     shell = host.terminal("exec", "-it", name, "--", "sh")
-    shell.read_until(r"\$ ")
+    shell.read_until(r"[#$] ")
     host.caisson("stop", "-t", "1h", name, timeout=120).expect(err="")
     shell.wait()
     host.caisson("rm", name).expect()
