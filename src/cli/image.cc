@@ -131,7 +131,7 @@ void prune(bool all_templates, Gone& all) {
 }
 
 std::shared_ptr<Form> add_json_option(CLI::App& command, const std::string& description) {
-  const auto form = std::make_shared<Form>(Form::kText);
+  auto form = std::make_shared<Form>(Form::kText);
   command.add_flag_callback(
       "--json", [form] { *form = Form::kJson; }, description);
   return form;
