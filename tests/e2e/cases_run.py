@@ -135,7 +135,6 @@ def the_base_image_has_what_an_agent_works_with(host):
     inside("sudo iptables -S; iptables --version", out_has="iptables")
     inside("echo 'int main(void) { return 0; }' >a.c; gcc a.c; ./a.out")
     inside("docker version --format '{{.Server.Os}}'", out="linux\n")
-    inside("docker-compose ls -q || docker compose ls -q")
     inside("id -un; id -u", out="agent\n1000\n")
     inside("sudo -n true; sudo -n id -u", out="0\n")
     inside("id -nG | tr ' ' '\\n' | grep -x docker", out="docker\n")
