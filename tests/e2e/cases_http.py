@@ -271,3 +271,37 @@ print(talk({port}, b"SSH-2.0-x\\r\\n"), talk({banner}, b""), talk({port}, b"PRI 
     done = host.caisson("run", "--allow", f"example.com:{port} GET /", "--allow", f"example.com:{banner} GET /", "--", "python3", "-c", script)
     done.expect(out="reset reset reset HTTP/1.1 400 reset told\n", err_has="the network refused 6")
     equal(seen, [], "requests at the server")
+
+
+@case(image="base", network=True)
+def plain_http_must_name_the_host_that_was_allowed(host):
+    """N23: a server has many sites, and each request on a name's port 80 is for that name's."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    seen = []
+    http_server(net, seen, port=80)
+    name = host.name("host")
+    host.caisson("run", "-d", "--name", name, "--allow", "example.com", "--", "sleep", "100000").expect(out=f"{name}\n")
+    script = r'''
+import socket
+def talk(text):
+    with socket.create_connection(("example.com", 80), 60) as one:
+        one.sendall(text.encode())
+        got = b""
+        try:
+            while piece := one.recv(65536):
+                got += piece
+        except ConnectionResetError:
+            return "reset"
+    return got.decode().count("HTTP/1.1 200"), got.decode().count("HTTP/1.1 403"), got.decode().splitlines()[-1]
+print(ask("GET", "http://example.com//a%2f;b"))
+print(talk("GET /first HTTP/1.1\r\nHost: example.com\r\n\r\nGET /second HTTP/1.1\r\nHost: other.example\r\n\r\n"))
+print(talk("\r\nGET /third HTTP/1.1\r\nHost: other.example\r\n\r\n"))
+'''
+    host.caisson("exec", name, "--", "python3", "-c", CLIENT + script).expect(out="".join(f"{line}\n" for line in (
+        (200, "body"),
+        (1, 1, "caisson: its Host is 'other.example', and the connection is to 'example.com'"),
+        "reset",
+    )))
+    equal(seen, ["GET //a%2f;b HTTP/1.1", "GET /first HTTP/1.1"], "requests at the server")
+    host.caisson("rm", "-f", name).expect()
