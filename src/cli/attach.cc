@@ -31,7 +31,7 @@ int attach(const std::string& name) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(name);
   if (sandbox.state.status != keeper::Status::kRunning) throw has_ended(sandbox);
   const bool asks = keeper::read_policy(sandbox.folder).fallback() == gate::Default::kAsk;
-  SessionOptions session = main_session(name, sandbox.spec.command);
+  SessionOptions session = main_session(sandbox.spec);
   // `run` without -i leaves what is typed to the shell behind it, as docker does; who attaches has to come away again.
   session.read_keys = true;
   session.ask = asks && is_terminal(0) && is_terminal(2);

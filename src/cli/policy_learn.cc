@@ -112,7 +112,7 @@ void remove(const std::string& name) {
 }
 
 int run(Prepared prepared, const LearnOptions& options) {
-  SessionOptions session = main_session(prepared.spec.name, prepared.spec.command);
+  SessionOptions session = main_session(prepared.spec);
   session.output = options.to_stdout() ? 2 : 1;
   session.may_leave = false;
   keeper::Client client(launch({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true},

@@ -64,14 +64,6 @@ std::vector<link::Authority> machine_authorities() {
   return gate::authorities_for_guests(gate::LocalAuthority(gate::LocalAuthority::folder_of_this_machine()));
 }
 
-// The folder whose git remotes are @git: the first workspace, or where the user is.
-std::string repository_of(const spec::SandboxSpec& spec, const Standing& standing) {
-  for (const spec::Workspace& workspace : spec.workspaces) {
-    if (!workspace.file) return workspace.host;
-  }
-  return standing.folder;
-}
-
 }  // namespace
 
 Wished wished(const RunOptions& options, const Tail& tail) {
@@ -83,7 +75,7 @@ Wished wished(const RunOptions& options, const Tail& tail) {
   const TerminalSize size = own_terminal_size();
   wished.spec.command.rows = size.rows;
   wished.spec.command.columns = size.columns;
-  wished.network = make_policy(options, repository_of(wished.spec, surroundings.standing));
+  wished.network = make_policy(options, wished.spec.workspaces, surroundings.standing);
   apply_network(wished.spec, wished.network);
   gate::check_proxies(wished.network.policy);
   return wished;

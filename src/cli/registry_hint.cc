@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "gate/registries.h"
+#include "cli/groups.h"
 
 namespace caisson::cli {
 namespace {
@@ -32,9 +32,16 @@ std::string registry_hint(const std::vector<std::string>& refused, const std::ve
          " is a package registry of this machine's (to allow all of them: --allow @registries)";
 }
 
-std::string registry_hint(const std::vector<std::string>& refused) {
+std::string own_registry_hint(const std::vector<std::string>& refused, const std::vector<spec::Workspace>& workspaces) {
   if (refused.empty()) return {};
-  return registry_hint(refused, gate::registry_rules(gate::registry_sources_of_process("")).rules);
+  try {
+    gate::RegistrySources sources = registry_sources(workspaces, own_standing());
+    // A hint is not worth the execution of anything: the sandbox has just had its workspaces.
+    sources.ask_npm = nullptr;
+    return registry_hint(refused, gate::registry_rules(sources).rules);
+  } catch (const base::Error&) {
+    return {};
+  }
 }
 
 }  // namespace caisson::cli

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gate/rule.h"
+#include "spec/workspace.h"
 
 namespace caisson::cli {
 
@@ -14,7 +15,8 @@ namespace caisson::cli {
 // registry; else "".
 std::string registry_hint(const std::vector<std::string>& refused, const std::vector<gate::Rule>& registries);
 
-// With this machine's registries, which are looked for only where something was refused: npm may have to be asked.
-std::string registry_hint(const std::vector<std::string>& refused);
+// With the registries that this machine's settings name, which are read only where something was refused, and nothing
+// in the sandbox's workspaces is. Nothing is executed: of npm's built-in registry there is no hint.
+std::string own_registry_hint(const std::vector<std::string>& refused, const std::vector<spec::Workspace>& workspaces);
 
 }  // namespace caisson::cli

@@ -15,7 +15,7 @@ TEST(RegistryHint, IsForHostsOfRegistriesOnly) {
   EXPECT_EQ(registry_hint({"a.example:443", "mirror.example"}, registries), hint);
   EXPECT_EQ(registry_hint({"a.example", "sub.mirror.example", "not a rule"}, registries), "");
   EXPECT_EQ(registry_hint({"mirror.example"}, {}), "");
-  EXPECT_EQ(registry_hint({}), "");
+  EXPECT_EQ(own_registry_hint({}, {}), "");
 }
 
 }  // namespace

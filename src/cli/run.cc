@@ -57,7 +57,7 @@ int run_in_foreground(Prepared prepared, bool ask) {
   keeper::Client client(launch(
       {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end},
       std::move(prepared.signals)));
-  SessionOptions session = main_session(prepared.spec.name, prepared.spec.command);
+  SessionOptions session = main_session(prepared.spec);
   session.ask = ask;
   keeper::Upgraded upgraded = or_discard(folder, [&] { return std::move(client).upgrade("POST", "/v1/attach"); });
   return run_session(std::move(upgraded), session);

@@ -7,10 +7,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "gate/git_remotes.h"
-#include "gate/group_addresses.h"
+#include "cli/groups.h"
 #include "gate/policy_file.h"
-#include "gate/registries.h"
 
 namespace caisson::cli {
 namespace {
@@ -18,7 +16,6 @@ namespace {
 using base::Error;
 using base::in_quotes;
 
-constexpr std::chrono::seconds kResolverPatience{3};
 constexpr size_t kMaxEnvironmentFileBytes = 1U << 20;
 
 unsigned parse_count(const std::string& option, const std::string& text) {
@@ -94,11 +91,6 @@ void set_workspaces(spec::SandboxSpec& spec, const RunOptions& options, const St
   if (spec.command.folder.empty()) spec.command.folder = begin_folder(spec.workspaces, standing);
 }
 
-gate::GroupRules registries() {
-  return gate::with_own_addresses(gate::registry_rules(gate::registry_sources_of_process("")), gate::resolve_on_host,
-                                  kResolverPatience);
-}
-
 }  // namespace
 
 void declare_run_options(CLI::App& command, RunOptions& options) {
@@ -163,7 +155,8 @@ spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const S
   return spec;
 }
 
-gate::BuiltPolicy make_policy(const RunOptions& options, const std::string& repository) {
+gate::BuiltPolicy make_policy(const RunOptions& options, const std::vector<spec::Workspace>& workspaces,
+                              const Standing& standing) {
   gate::PolicyWish wish;
   // A preset has a plain name; everything else names a file.
   const bool is_file = options.net.find('/') != std::string::npos || options.net.ends_with(".toml");
@@ -171,8 +164,8 @@ gate::BuiltPolicy make_policy(const RunOptions& options, const std::string& repo
   if (!is_file && !options.net.empty()) wish.preset = options.net;
   wish.allow = options.allow;
   wish.deny = options.deny;
-  wish.registries = registries;
-  wish.git = [&repository] { return gate::git_rules(repository); };
+  wish.registries = [&] { return registries(workspaces, standing); };
+  wish.git = [&] { return git_remotes(workspaces, standing); };
   return gate::build_policy(wish);
 }
 

@@ -58,8 +58,9 @@ struct Surroundings {
 spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings);
 
 // What the sandbox's network may reach: of the options, the policy file, and for the groups this machine's settings and
-// the git remotes of `repository`, a folder. Throws base::Error that names the option.
-gate::BuiltPolicy make_policy(const RunOptions& options, const std::string& repository);
+// the git remotes of its workspaces (groups.h). Throws base::Error that names the option.
+gate::BuiltPolicy make_policy(const RunOptions& options, const std::vector<spec::Workspace>& workspaces,
+                              const Standing& standing);
 // The policy file's limits where the options are silent.
 void apply_network(spec::SandboxSpec& spec, const gate::BuiltPolicy& built);
 

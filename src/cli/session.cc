@@ -46,12 +46,13 @@ void KeeperControl::post(const char* what, const base::Json& body) {
   client.request("POST", fmt::format("/v1/exec/{}/{}", id_, what), body, kAnswerWithin);
 }
 
-SessionOptions main_session(const std::string& sandbox, const spec::Command& command) {
-  return {.sandbox = sandbox,
+SessionOptions main_session(const spec::SandboxSpec& spec) {
+  return {.sandbox = spec.name,
           .id = "main",
-          .send_input = command.keep_stdin,
-          .tty = command.tty,
-          .size = {command.rows, command.columns}};
+          .send_input = spec.command.keep_stdin,
+          .tty = spec.command.tty,
+          .size = {spec.command.rows, spec.command.columns},
+          .workspaces = spec.workspaces};
 }
 
 int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
@@ -75,7 +76,7 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   switch (end.kind) {
     case StreamEnd::Kind::kExited:
       for (const std::string& note : end.result.notes) warn(base::escaped(note));
-      if (const std::string hint = registry_hint(end.result.allow); !hint.empty()) warn(hint);
+      if (const std::string hint = own_registry_hint(end.result.allow, options.workspaces); !hint.empty()) warn(hint);
       return end.result.code;
     case StreamEnd::Kind::kDetached:
       leave_running(options);

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/stream.h"
 #include "keeper/client.h"
@@ -41,10 +42,11 @@ struct SessionOptions {
   bool may_leave = true;   // by ctrl-p ctrl-q
   bool read_keys = false;  // for them, although no input is sent
   bool ask = false;        // about the network, on this terminal
+  std::vector<spec::Workspace> workspaces = {};
 };
 
 // Of a sandbox's main command.
-SessionOptions main_session(const std::string& sandbox, const spec::Command& command);
+SessionOptions main_session(const spec::SandboxSpec& spec);
 
 // Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is
 // told that the sandbox stays.

@@ -21,7 +21,7 @@ class NpmSays : public ::testing::Test {
   NpmSays() {
     for (const char* name : {"bin", "home", "workspace"}) fs::create_directories(folder_ / name);
     sources_.home = folder_ / "home";
-    sources_.workspace = folder_ / "workspace";
+    sources_.workspaces = {folder_ / "workspace"};
     sources_.environment = {{"PATH", folder_ / "bin"}};
   }
 
@@ -79,6 +79,13 @@ TEST_F(NpmSays, NothingOfTheWorkspaceIsExecuted) {
   EXPECT_FALSE(fs::exists(mark));
 }
 
+TEST_F(NpmSays, NothingOfASecondWorkspaceIsExecuted) {
+  write_npm("second/bin/npm", "echo https://evil.example/\n");
+  sources_.workspaces.push_back(folder_ / "second");
+  sources_.environment["PATH"] = folder_ / "second/bin";
+  EXPECT_EQ(npm_says(sources_), std::nullopt);
+}
+
 TEST_F(NpmSays, ItSearchesNoFolderOfTheWorkspaceItself) {
   sources_.environment["PATH"] = (folder_ / "workspace/bin") + ":" + (folder_ / "bin") + ":relative";
   write_npm("bin/npm", "[ \"$PATH\" = '" + (folder_ / "bin") + "' ] && echo https://a.example/\n");
@@ -87,7 +94,7 @@ TEST_F(NpmSays, ItSearchesNoFolderOfTheWorkspaceItself) {
 
 TEST_F(NpmSays, ItIsNotAskedWhereHomeIsTheWorkspace) {
   write_npm("bin/npm", "echo https://a.example/\n");
-  sources_.home = sources_.workspace + "/home";
+  sources_.home = sources_.workspaces[0] + "/home";
   EXPECT_EQ(npm_says(sources_), std::nullopt);
 }
 

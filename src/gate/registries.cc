@@ -12,8 +12,8 @@
 
 namespace caisson::gate {
 
-RegistrySources registry_sources_of_process(std::string workspace) {
-  RegistrySources sources{.workspace = std::move(workspace), .ask_npm = npm_says};
+RegistrySources registry_sources_of_process(std::vector<std::string> workspaces) {
+  RegistrySources sources{.workspaces = std::move(workspaces), .ask_npm = npm_says};
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const size_t equals = text.find('=');

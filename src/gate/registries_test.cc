@@ -32,7 +32,7 @@ class Registries : public ::testing::Test {
     for (const char* name : {"root", "home", "workspace"}) fs::create_directories(folder_ / name);
     sources_.root = folder_ / "root";
     sources_.home = folder_ / "home";
-    sources_.workspace = folder_ / "workspace";
+    sources_.workspaces = {folder_ / "workspace"};
   }
 
   void write(const std::string& path, std::string_view text) {
@@ -252,7 +252,17 @@ TEST_F(Registries, AHomeThatIsTheWorkspaceIsNotRead) {
   write("home/.npmrc", "registry=https://evil.example/\n");
   write("root/etc/npmrc", "registry=https://a.example/\n");
   fs::create_directory_symlink(folder_ / "home", folder_ / "link");
-  sources_.workspace = folder_ / "link";
+  sources_.workspaces = {folder_ / "link"};
+  EXPECT_THAT(rules(), ElementsAre("a.example:443"));
+}
+
+TEST_F(Registries, EachWorkspaceCounts) {
+  write("second/pip.conf", "[global]\nindex-url = https://evil.example/\n");
+  write("root/etc/npmrc", "registry=https://a.example/\n");
+  write("home/.npmrc", "registry=https://evil.example/\n");
+  sources_.environment = {{"PIP_CONFIG_FILE", folder_ / "second/pip.conf"}};
+  // A single file may be one, too.
+  sources_.workspaces = {folder_ / "workspace", folder_ / "second", folder_ / "home/.npmrc"};
   EXPECT_THAT(rules(), ElementsAre("a.example:443"));
 }
 

@@ -39,11 +39,17 @@ std::string place_of(const base::Fd& file) {
 
 RegistrySearch::RegistrySearch(const RegistrySources& sources)
     : sources_(sources), root_(without_slashes_at_end(sources.root)) {
-  if (sources.workspace.empty()) return;
-  std::error_code error;
-  workspace_ = fs::weakly_canonical(fs::absolute(sources.workspace), error).string();
-  if (error) throw base::system_error("cannot find the workspace", sources.workspace, error.value());
-  if (workspace_ != "/") workspace_ = without_slashes_at_end(workspace_);
+  for (const std::string& workspace : sources.workspaces) {
+    std::error_code error;
+    const std::string place = fs::weakly_canonical(fs::absolute(workspace), error).string();
+    if (error) throw base::system_error("cannot find the workspace", workspace, error.value());
+    workspaces_.push_back(place == "/" ? place : without_slashes_at_end(place));
+  }
+}
+
+bool RegistrySearch::is_below_workspace(const std::string& place) const {
+  return std::any_of(workspaces_.begin(), workspaces_.end(),
+                     [&](const std::string& workspace) { return is_below(place, workspace); });
 }
 
 std::string RegistrySearch::of_user(std::string_view path) const {
@@ -67,10 +73,9 @@ std::string RegistrySearch::path_variable(std::string_view name, std::string oth
 }
 
 bool RegistrySearch::in_workspace(const std::string& path) const {
-  if (workspace_.empty()) return false;
   std::error_code error;
   const std::string place = fs::weakly_canonical(path, error).string();
-  return error || is_below(place, workspace_);
+  return error ? !workspaces_.empty() : is_below_workspace(place);
 }
 
 std::optional<std::string> RegistrySearch::read(const std::string& path) {
@@ -79,7 +84,7 @@ std::optional<std::string> RegistrySearch::read(const std::string& path) {
     // Without O_NONBLOCK the opening of a named pipe waits for somebody who writes.
     const base::Fd file = base::open_if_exists(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) return std::nullopt;
-    if (!workspace_.empty() && is_below(place_of(file), workspace_)) {
+    if (!workspaces_.empty() && is_below_workspace(place_of(file))) {
       note(fmt::format("{} is in the workspace, whose settings are not read", base::in_quotes(path)));
       return std::nullopt;
     }
@@ -113,11 +118,12 @@ std::vector<std::string> RegistrySearch::files_of(const std::string& folder) {
 }
 
 void RegistrySearch::note_workspace_settings() {
-  if (workspace_.empty()) return;
-  for (const char* name : {".npmrc", ".cargo/config.toml", ".cargo/config"}) {
-    std::error_code error;
-    if (fs::symlink_status(workspace_ + "/" + name, error).type() == fs::file_type::not_found || error) continue;
-    note(fmt::format("the workspace's own '{}' is not read: whoever can write it could open the network", name));
+  for (const std::string& workspace : workspaces_) {
+    for (const char* name : {".npmrc", ".cargo/config.toml", ".cargo/config"}) {
+      std::error_code error;
+      if (fs::symlink_status(workspace + "/" + name, error).type() == fs::file_type::not_found || error) continue;
+      note(fmt::format("the workspace's own '{}' is not read: whoever can write it could open the network", name));
+    }
   }
 }
 

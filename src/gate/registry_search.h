@@ -37,7 +37,7 @@ class RegistrySearch {
   std::optional<std::string> read(const std::string& path);
   // The paths of a folder's files in the order of their names.
   std::vector<std::string> files_of(const std::string& folder);
-  // Is this place, with its links followed, in the workspace?
+  // Is this place, with its links followed, in a workspace?
   bool in_workspace(const std::string& path) const;
 
   // `where` as in GroupCollector: the file's path in quotes, or the variable's name.
@@ -48,9 +48,11 @@ class RegistrySearch {
   GroupRules take() { return found_.take(); }
 
  private:
+  bool is_below_workspace(const std::string& place) const;
+
   const RegistrySources& sources_;
-  std::string root_;       // without a slash at its end
-  std::string workspace_;  // links followed; "": none
+  std::string root_;                     // without a slash at its end
+  std::vector<std::string> workspaces_;  // links followed
   GroupCollector found_{"registries", WrittenBy::kUser};
 };
 
