@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/json_output.h"
 #include "cli/policy_target.h"
 #include "cli/table.h"
@@ -58,10 +59,27 @@ void change(const std::string& name, const keeper::PolicyChange& change) {
   keeper::write_policy(sandbox.folder, changed(keeper::read_policy(sandbox.folder), change));
 }
 
+// What a group stands for now, as `run` would have it.
+void add_group(keeper::PolicyChange& wanted, const std::string& name, const gate::GroupName& group) {
+  const keeper::Sandbox sandbox = keeper::read_sandbox(name);
+  const std::vector<spec::Workspace>& workspaces = sandbox.spec.workspaces;
+  const gate::GroupRules found =
+      group.name == "git" ? git_remotes(workspaces, own_standing()) : registries(workspaces, own_standing());
+  for (const std::string& note : found.notes) warn(base::escaped(note));
+  for (const gate::Rule& rule : found.rules)
+    wanted.add.push_back({.rule = rule, .allow = true, .origin = "@" + group.name});
+}
+
 void add_rules(const std::string& name, const std::vector<std::string>& texts, bool allow) {
   keeper::PolicyChange wanted;
   for (const std::string& text : texts) {
-    const gate::Rule rule = gate::parse_rule(text);
+    const std::variant<gate::Rule, gate::GroupName> what = gate::parse_rule_or_group(text);
+    if (const auto* group = std::get_if<gate::GroupName>(&what)) {
+      if (!allow) throw gate::group_cannot_be_denied(*group);
+      add_group(wanted, name, *group);
+      continue;
+    }
+    const gate::Rule& rule = std::get<gate::Rule>(what);
     if (allow) gate::check_allows_something(rule);
     wanted.add.push_back({.rule = rule, .allow = allow, .origin = allow ? "policy allow" : "policy deny"});
   }
@@ -118,8 +136,11 @@ void add_change(CLI::App& policy, bool allow) {
   const std::string description = allow ? "let a sandbox reach more" : "let a sandbox reach less";
   const std::string details =
       allow
-          ? "In force at once, and kept. How a rule is written: caisson run --help.\n\nExamples:\n"
-            "  caisson policy allow web example.com:443\n  caisson policy allow web '**.example.com' udp:192.0.2.7:123"
+          ? "In force at once, and kept. How a rule is written: caisson run --help. @registries and @git are what "
+            "they\n"
+            "stand for now.\n\nExamples:\n"
+            "  caisson policy allow web example.com:443\n  caisson policy allow web @registries\n  caisson policy "
+            "allow web '**.example.com' udp:192.0.2.7:123"
           : "In force at once, and kept: open connections that the rule hits are ended. A rule that denies wins over\n"
             "every one that allows.\n\nExample:\n  caisson policy deny web '*.example.com'";
   CLI::App& command = add_command(policy, {"policy " + verb, "NAME RULE…", description, details});

@@ -55,10 +55,7 @@ class Builder {
 
   void add(const std::variant<Rule, GroupName>& what, bool allow, const std::string& origin) {
     if (const auto* group = std::get_if<GroupName>(&what)) {
-      if (!allow) {
-        throw Error(fmt::format("{}: the group '@{}' cannot be denied", origin, group->name),
-                    "leave it out, or deny its hosts by name");
-      }
+      if (!allow) throw group_cannot_be_denied(*group).within(origin);
       add_group(*group);
       return;
     }
@@ -104,6 +101,10 @@ void check_allows_something(const Rule& rule) {
   meant.host.name = kHostName;
   throw Error(fmt::format("{} is the sandbox itself, which needs no rule", base::in_quotes(name)),
               fmt::format("this machine is {} there: {}", kHostName, to_string(meant)));
+}
+
+Error group_cannot_be_denied(const GroupName& group) {
+  return Error(fmt::format("the group '@{}' cannot be denied", group.name), "leave it out, or deny its hosts by name");
 }
 
 BuiltPolicy build_policy(const PolicyWish& wish) {

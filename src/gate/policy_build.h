@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "gate/group_rules.h"
 #include "gate/policy.h"
 #include "gate/policy_file.h"
@@ -27,6 +28,9 @@ struct PolicyWish {
 
 // Throws a base::Error for a rule that would allow nothing: localhost is the sandbox itself.
 void check_allows_something(const Rule& rule);
+
+// A group stands for other hosts on another day: what was denied would not stay so.
+base::Error group_cannot_be_denied(const GroupName& group);
 
 struct BuiltPolicy {
   std::string preset;

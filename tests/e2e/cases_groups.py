@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""@registries, @git and policy files: where they come from, and that a sandbox which may write there gains nothing by it."""
+
+import os
+import subprocess
+
+import testnet
+from harness import case, equal, true
+from netprobe import PROBE, detached, inside, python
+
+
+def write(path, text, mode=0o644):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, mode)
+
+
+@case(image="base", network=True, timeout=600)
+def what_a_sandbox_planted_is_neither_executed_nor_read(host):
+    """N11: an npm in PATH and settings of package managers, in workspaces that the sandbox may write: not at the end of the run that
+    planted them, not for the next one's @registries, and not by `policy allow`."""
+    net = host.network
+    net.names.update({"evil.example": [testnet.PUBLIC], "good.example": [testnet.PUBLIC]})
+    port = net.serve_text("hello")
+    dotfiles, ran = os.path.join(host.home, "dotfiles"), os.path.join(host.home, "ran")
+    write(f"{dotfiles}/npmrc", "@x:registry=http://good.example:1/\n")
+    write(f"{dotfiles}/pip/pip.conf", "[global]\nindex-url = http://good.example:1/\n")
+    os.symlink("dotfiles/npmrc", f"{host.home}/.npmrc")
+    os.symlink("dotfiles/pip", f"{host.home}/.pip")
+    write(f"{host.home}/config/pip/pip.conf", f"[global]\nextra-index-url = http://good.example:{port}/\n")
+    shared = ["-w", ".:rw", "-w", f"{dotfiles}:rw"]
+    env = {"PATH": f"{host.work}/node_modules/.bin:{host.environment['PATH']}"}
+    plant = PROBE + f'''
+import os
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(text)
+write("{host.work}/node_modules/.bin/npm", "#!/bin/sh\\necho x >> {ran}\\necho http://evil.example:{port}/\\n")
+os.chmod("{host.work}/node_modules/.bin/npm", 0o755)
+write("{host.work}/.npmrc", "registry=http://evil.example:{port}/\\n")
+write("{dotfiles}/npmrc", "@x:registry=http://evil.example:{port}/\\n")
+write("{dotfiles}/pip/pip.conf", "[global]\\nindex-url = http://evil.example:{port}/\\n")
+print(probe("evil.example", {port}), probe("good.example", {port}))
+'''
+    done = host.caisson("run", *shared, "--", "python3", "-c", plant, env=env)
+    # The hint reads what the sandbox has no part in, and executes nothing.
+    done.expect(out="EAI_NONAME EAI_NONAME\n", err_has="'good.example' is a package registry of this machine's")
+    true(os.access(f"{host.work}/node_modules/.bin/npm", os.X_OK), "nothing was planted")
+    true("evil.example" in open(f"{dotfiles}/npmrc", encoding="utf-8").read(), "no settings were planted")
+    ask = PROBE + f'print(probe("evil.example", {port}), probe("good.example", {port}))'
+    host.caisson("run", *shared, "--allow", "@registries", "--", "python3", "-c", ask, env=env).expect(
+        out="EAI_NONAME hello\n", err_has="is in the workspace, whose settings are not read")
+    # A folder that was shared before is where the user stands now.
+    host.caisson("run", "-w", f"{dotfiles}:ro", "--allow", "@registries", "--", "python3", "-c", ask, env=env).expect(out="EAI_NONAME hello\n")
+    name = host.name("planted")
+    host.caisson("run", "-d", "--name", name, *shared, "--", "sleep", "100000", env=env).expect()
+    host.caisson("policy", "allow", name, "@registries", env=env).expect()
+    inside(host, name, f'print(probe("evil.example", {port}), probe("good.example", {port}))').expect(out="EAI_NONAME hello\n")
+    host.caisson("rm", "-f", name).expect()
+    equal(os.path.exists(ran), False, "the planted npm was executed")
+
+
+@case(image="base", network=True)
+def a_running_sandbox_takes_groups(host):
+    """`policy allow NAME @registries` and `@git`, which `run --allow` and `--net balanced` know too."""
+    net = host.network
+    net.names.update({"mirror.example": [testnet.PRIVATE], "git.example": [testnet.PUBLIC], "github.com": [testnet.PUBLIC_2]})
+    port, remote = net.serve_text("hello"), net.serve_text("git")
+    net.serve_text("code", 443)
+    write(f"{host.home}/.npmrc", f"registry=http://mirror.example:{port}/\n")
+    git = ["git", "-c", "init.defaultBranch=main", "-C", host.work]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "remote", "add", "origin", f"http://git.example:{remote}/x.git"], check=True)
+    ask = f'print(probe("mirror.example", {port}), probe("git.example", {remote}), probe("github.com", 443))'
+    name = detached(host, "groups")
+    inside(host, name, ask).expect(out="EAI_NONAME EAI_NONAME EAI_NONAME\n")
+    host.caisson("policy", "allow", name, "@registries").expect()
+    inside(host, name, ask).expect(out="hello EAI_NONAME EAI_NONAME\n")
+    host.caisson("policy", "allow", name, "github.com:443", "@git").expect()
+    inside(host, name, ask).expect(out="hello git code\n")
+    rules = host.caisson("policy", "ls", name).expect().out
+    true(all(word in rules for word in ("@registries", "@git", f"git.example:{remote}", f"{testnet.PRIVATE}:{port}")), rules)
+    host.caisson("policy", "deny", name, "@registries").error(125, "'@registries' cannot be denied", "by name")
+    host.caisson("policy", "allow", name, "@nothing").error(125, "@nothing")
+    host.caisson("rm", "-f", name).expect()
+    python(host, ask, "--allow", "@git").expect(out="EAI_NONAME git EAI_NONAME\n")
+    python(host, ask, "--net", "balanced").expect(out="hello git code\n", err="")
