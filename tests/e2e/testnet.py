@@ -73,6 +73,14 @@ class TestNet:
         shutil.copy(pem, os.path.join(folder, named.stdout.strip() + ".0"))
         _mount(folder, "/etc/ssl/certs", MS_BIND)
 
+    def trust_as_administrator(self, pem):
+        """As trust(), and the authority is one that the machine's administrator has added to its system's: a company's."""
+        self.trust(pem)
+        folder = os.path.join(self.folder, "administrator")
+        os.mkdir(folder)
+        shutil.copy(pem, os.path.join(folder, "company.crt"))
+        _mount(folder, "/usr/local/share/ca-certificates", MS_BIND)
+
     def close(self):
         self.closed = True
         for one in self.sockets:
@@ -130,6 +138,25 @@ class TestNet:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body.encode())
 
         return self.serve(handler, port), seen
+
+    def serve_files(self, files, wrap=lambda connection: connection):
+        """Answers requests, any number on a connection. files: {path: (content type, bytes)}. wrap: what makes the connection, as TLS would.
+        Returns (port, list of the paths that were asked for)."""
+        seen = []
+
+        def handler(connection):
+            with wrap(connection) as stream:
+                reader = stream.makefile("rb")
+                while line := reader.readline():
+                    while reader.readline() not in (b"\r\n", b""):
+                        pass
+                    path = line.decode().split(" ")[1]
+                    seen.append(path)
+                    kind, body = files.get(path, ("text/plain", b"?"))
+                    code = "200 OK" if path in files else "404 Not Found"
+                    stream.sendall(f"HTTP/1.1 {code}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+        return self.serve(handler), seen
 
     def serve_proxy(self, names, authorization=None):
         """An HTTP proxy that knows CONNECT. names: {name or address: where it leads}; the others are forbidden. Returns (port, list of
