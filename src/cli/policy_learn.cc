@@ -129,6 +129,8 @@ int learn(const LearnOptions& options, const Tail& tail) {
   RunOptions open = options.run;
   open.net = "open";
   auto [spec, network] = wished(open, tail);
+  // What is learned is to be looked over, and then to stay so.
+  if (!options.to_stdout()) check_policy_file_place(options.output, spec.workspaces, own_standing());
   spec.remove_at_end = false;
   Prepared prepared = prepare_sandbox(
       spec, {.name_is_made_up = open.name.empty(), .may_be_idle = false, .policy = std::move(network.policy)});

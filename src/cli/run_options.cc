@@ -160,7 +160,12 @@ gate::BuiltPolicy make_policy(const RunOptions& options, const std::vector<spec:
   gate::PolicyWish wish;
   // A preset has a plain name; everything else names a file.
   const bool is_file = options.net.find('/') != std::string::npos || options.net.ends_with(".toml");
-  if (is_file) wish.file = for_option("--net", [&] { return gate::read_policy_file(options.net); });
+  if (is_file) {
+    wish.file = for_option("--net", [&] {
+      check_policy_file_place(options.net, workspaces, standing);
+      return gate::read_policy_file(options.net);
+    });
+  }
   if (!is_file && !options.net.empty()) wish.preset = options.net;
   wish.allow = options.allow;
   wish.deny = options.deny;

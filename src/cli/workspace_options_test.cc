@@ -16,6 +16,7 @@ namespace caisson::cli {
 namespace {
 
 using spec::WorkspaceMode;
+using testing::AllOf;
 using testing::HasSubstr;
 
 class WorkspaceOptions : public testing::Test {
@@ -50,6 +51,22 @@ TEST_F(WorkspaceOptions, TheCurrentFolderIsAnOverlayAtItsPlace) {
   EXPECT_EQ(made[0].guest, made[0].host);
   EXPECT_EQ(made[0].mode, WorkspaceMode::kOverlay);
   EXPECT_FALSE(made[0].file);
+}
+
+TEST_F(WorkspaceOptions, APolicyFileThatTheSandboxCouldWriteIsRefused) {
+  std::filesystem::create_symlink(root() + "/file", root() + "/project/src/out");
+  std::filesystem::create_symlink("project/src/out", root() + "/in-and-out");
+  const auto made = make_workspaces({"src:rw", root() + "/link:ro", "../file:/etc/settings:rw"}, in("/project"));
+  for (const char* path : {"src/p.toml", "./src/../src/new/p.toml", "src/out", "../in-and-out", "../file"}) {
+    try {
+      check_policy_file_place(path, made, in("/project"));
+      ADD_FAILURE() << path;
+    } catch (const base::Error& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(std::string("'") + path + "'"), HasSubstr("keep the file outside")));
+    }
+  }
+  for (const std::string path : {"p.toml", "src/../p.toml", "../link/p.toml", "/nowhere/p.toml"})
+    EXPECT_NO_THROW(check_policy_file_place(path, made, in("/project"))) << path;
 }
 
 TEST_F(WorkspaceOptions, WishesAreLookedAt) {

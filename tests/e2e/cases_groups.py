@@ -87,3 +87,19 @@ def a_running_sandbox_takes_groups(host):
     host.caisson("rm", "-f", name).expect()
     python(host, ask, "--allow", "@git").expect(out="EAI_NONAME git EAI_NONAME\n")
     python(host, ask, "--net", "balanced").expect(out="hello git code\n", err="")
+
+
+@case(image="tiny")
+def a_policy_file_that_the_sandbox_could_write_is_refused(host):
+    """In a workspace shared rw, or reached by a link in it; `policy learn` writes none there either. Elsewhere it is used."""
+    write(f"{host.work}/p.toml", '[network]\nallow = ["example.com"]\n')
+    write(f"{host.home}/outside.toml", '[network]\nallow = ["example.com"]\n')
+    os.symlink(f"{host.home}/outside.toml", f"{host.work}/link.toml")
+    run = ["run", "--image", "tiny"]
+    for path in ("./p.toml", "./link.toml", f"{host.work}/p.toml"):
+        host.caisson(*run, "-w", ".:rw", "--net", path, "--", "true").error(125, f"the policy file '{path}' is in the workspace", "(rw)",
+                                                                           "keep the file outside of it")
+    host.caisson("policy", "learn", "--image", "tiny", "-w", ".:rw", "--", "true").error(125, "'caisson-policy.toml' is in the workspace")
+    host.caisson(*run, "-w", ".:rw", "--net", "../outside.toml", "--", "true").expect(err="")
+    host.caisson(*run, "--net", "./p.toml", "--", "true").expect(err="")
+    equal(host.sandboxes(), [], "sandboxes that are left")
