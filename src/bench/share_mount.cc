@@ -25,7 +25,8 @@ ShareMount::ShareMount(const OwnMounts& own, Options given) : place_(std::move(g
       "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
   if (::mount("caisson-bench", place_.c_str(), "fuse.caisson", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
     throw base::system_error("cannot mount a share at", place_);
-  const std::string words = R"({"mode":")" + given.mode + R"(","masks":[".env*","*.pem"],"unmask":[],"started_ns":0})";
+  const std::string words =
+      R"({"mode":")" + given.mode + R"(","masks":[".env*","*.pem"],"unmask":[],"own":[],"started_ns":0})";
   server_ = base::spawn({.argv = {own.server(), words}, .descriptors = {{2, 2}, {device.get(), 3}, {root.get(), 4}}});
 }
 

@@ -60,7 +60,7 @@ class WorkspaceMounts : public testing::Test {
     base::set_nonblocking(made.device.get(), false);
     const base::Fd root = base::open_file(folder_ / of, O_PATH);
     const base::Fd baseline = base::open_file(folder_ / "baseline", O_WRONLY | O_CREAT | O_APPEND);
-    server_ = base::spawn({.argv = {program(), R"({"mode":"ro","masks":[],"unmask":[],"started_ns":0})"},
+    server_ = base::spawn({.argv = {program(), R"({"mode":"ro","masks":[],"unmask":[],"own":[],"started_ns":0})"},
                            .descriptors = {{2, 2}, {made.device.get(), 3}, {root.get(), 4}, {baseline.get(), 5}}});
     link::Mount what;
     what.id = 1;

@@ -16,6 +16,7 @@
 #include "base/install.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "keeper/own_places.h"
 #include "keeper/workspace_files.h"
 #include "link/descriptor.h"
 #include "link/event.h"
@@ -74,6 +75,7 @@ link::Mount::Mode mode_of(spec::WorkspaceMode mode) {
 struct Shares::Share {
   spec::Workspace workspace;
   base::Fd opened;
+  std::vector<std::string> own_places;
   WorkspaceRecord record;
   base::Child process;
   base::Fd socket;  // our end, until it is connected
@@ -111,6 +113,7 @@ Shares::State::SharePtr Shares::State::open(const spec::Workspace& workspace) co
   auto share = std::make_shared<Share>();
   share->workspace = workspace;
   share->opened = open_host(workspace);
+  share->own_places = own_places_in(workspace.host);
   struct stat info {};
   if (::fstatat(share->opened.get(), "", &info, AT_EMPTY_PATH) != 0) throw cannot_open(workspace, errno);
   if (workspace.file && !S_ISREG(info.st_mode))
@@ -126,8 +129,11 @@ Shares::State::SharePtr Shares::State::open(const spec::Workspace& workspace) co
 void Shares::State::start(const SharePtr& share) const {
   const spec::Workspace& workspace = share->workspace;
   const bool writes = workspace.mode == spec::WorkspaceMode::kReadWrite;
-  const base::Json settings{
-      {"mode", writes ? "rw" : "ro"}, {"masks", masks}, {"unmask", unmasks}, {"started_ns", share->record.started_ns}};
+  const base::Json settings{{"mode", writes ? "rw" : "ro"},
+                            {"masks", masks},
+                            {"unmask", unmasks},
+                            {"own", share->own_places},
+                            {"started_ns", share->record.started_ns}};
   base::FdPair pair = base::make_socketpair();
   const base::Fd baseline = open_baseline(options.folder, workspace.id);
   base::SpawnOptions spawn;

@@ -221,6 +221,20 @@ TEST_F(ChangingTest, AFolderOnTheWayToAMaskedPathKeepsItsName) {
   EXPECT_TRUE(exists("config/keys/master"));
 }
 
+TEST_F(ChangingTest, ALinkOnTheWayToAMaskedPathStaysWhatItIs) {
+  write("kept/caisson/policy.json", "{}");
+  std::filesystem::create_directory_symlink("kept", folder / "data");
+  std::filesystem::create_directory_symlink("kept", folder / "other");
+  start({.mode = Mode::kReadWrite, .own = {"data/caisson", "kept/caisson"}});
+  EXPECT_EQ(errno_of_look_up("caisson", look_up("kept").nodeid), ENOENT);
+  EXPECT_EQ(unlink("data"), EPERM);
+  EXPECT_EQ(rename("data", "away"), EPERM);
+  EXPECT_EQ(rename("other", "data"), EPERM);
+  EXPECT_EQ(rename("other", "data", RENAME_EXCHANGE), EPERM);
+  EXPECT_EQ(unlink("other"), 0);
+  EXPECT_TRUE(std::filesystem::exists(folder / "data/caisson/policy.json"));
+}
+
 TEST_F(ChangingTest, UserAttributesOnly) {
   write("file", "");
   start_writable();

@@ -43,6 +43,15 @@ bool matches_any(const std::vector<std::string>& patterns, const std::string& na
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& one) { return matches(one, name); });
 }
 
+// A pattern that matches this path alone.
+std::string as_pattern(std::string_view path) {
+  std::string pattern;
+  for (const char c : path)
+    pattern +=
+        std::string_view("*?[").find(c) == std::string_view::npos ? std::string(1, c) : std::string("[") + c + "]";
+  return pattern;
+}
+
 void check(const std::string& pattern) {
   const char* problem = nullptr;
   if (pattern.empty()) problem = "it is empty";
@@ -58,7 +67,8 @@ void check(const std::string& pattern) {
 
 }  // namespace
 
-Masks::Masks(const std::vector<std::string>& masks, const std::vector<std::string>& unmask) {
+Masks::Masks(const std::vector<std::string>& masks, const std::vector<std::string>& unmask,
+             const std::vector<std::string>& own) {
   for (const auto* list : {&masks, &unmask}) {
     if (list->size() > kMaxPatterns)
       throw base::Error("there are more than " + std::to_string(kMaxPatterns) + " masks");
@@ -70,17 +80,18 @@ Masks::Masks(const std::vector<std::string>& masks, const std::vector<std::strin
       while (text.starts_with("**/")) text.remove_prefix(3);
       const bool path = text.find('/') != std::string_view::npos || pattern.starts_with('/');
       if (path) {
-        add_path(text, list == &unmask);
+        add_path(text, list == &unmask ? Kind::kUnmask : Kind::kMask);
       } else {
         (list == &unmask ? unmasked_names_ : names_).push_back(folded(text));
       }
     }
   }
+  for (const std::string& path : own) add_path(as_pattern(path), Kind::kOwn);
   tokens_ = !matches_any(unmasked_names_, std::string(kTokenFile));
   top_ = closed(top_);
 }
 
-void Masks::add_path(std::string_view pattern, bool unmask) {
+void Masks::add_path(std::string_view pattern, Kind kind) {
   std::vector<std::string> parts;
   for (const std::string& part : base::split(pattern, '/')) {
     if (!part.empty()) parts.push_back(folded(part));
@@ -92,9 +103,8 @@ void Masks::add_path(std::string_view pattern, bool unmask) {
         "use names: 'secrets' masks every file and folder of that name");
   top_ |= State{1} << path_.size();
   for (size_t i = 0; i < parts.size(); ++i) {
-    if (!unmask && i > 0) anchored_ |= State{1} << path_.size();
-    path_.push_back(
-        {.pattern = parts[i], .any_depth = parts[i] == "**", .last = i + 1 == parts.size(), .unmask = unmask});
+    if (kind != Kind::kUnmask && i > 0) anchored_ |= State{1} << path_.size();
+    path_.push_back({.pattern = parts[i], .any_depth = parts[i] == "**", .last = i + 1 == parts.size(), .kind = kind});
   }
 }
 
@@ -109,21 +119,22 @@ Masks::State Masks::closed(State state) const {
 Masks::Step Masks::step(State folder, std::string_view name, bool in_top) const {
   const std::string lower = folded(name);
   Step step;
-  step.masked = matches_any(names_, lower) || (in_top && lower.starts_with(kApplyFolderPrefix));
+  step.masked = matches_any(names_, lower);
   step.token_holder = tokens_ && lower == kTokenFile;
   bool unmasked = matches_any(unmasked_names_, lower);
+  bool own = in_top && lower.starts_with(kApplyFolderPrefix);
   for (size_t i = 0; i < path_.size(); ++i) {
     const Position& at = path_[i];
     if ((folder >> i & 1) == 0 || !(at.any_depth || matches(at.pattern, lower))) continue;
     if (at.any_depth) step.state |= State{1} << i;
     if (at.last) {
-      (at.unmask ? unmasked : step.masked) = true;
+      (at.kind == Kind::kOwn ? own : at.kind == Kind::kUnmask ? unmasked : step.masked) = true;
     } else if (!at.any_depth) {
       step.state |= State{1} << (i + 1);
     }
   }
   step.state = closed(step.state);
-  if (unmasked && !(in_top && lower.starts_with(kApplyFolderPrefix))) step.masked = false;
+  step.masked = own || (step.masked && !unmasked);
   return step;
 }
 

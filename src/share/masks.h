@@ -24,7 +24,9 @@ class Masks {
   // names the pattern. What `unmask` matches is not masked, whatever `masks` says.
   static constexpr size_t kMaxPatterns = 256;
   static constexpr size_t kMaxPathComponents = 64;
-  Masks(const std::vector<std::string>& masks, const std::vector<std::string>& unmask);
+  // `own` are paths from the top and no patterns: Caisson's, which stay masked whatever `unmask` says.
+  Masks(const std::vector<std::string>& masks, const std::vector<std::string>& unmask,
+        const std::vector<std::string>& own = {});
 
   // How far path patterns have matched down to a folder: a set of positions, of which each folder has its own.
   using State = uint64_t;
@@ -45,13 +47,14 @@ class Masks {
   bool any() const { return tokens_ || !names_.empty() || !path_.empty(); }
 
  private:
+  enum class Kind : uint8_t { kMask, kUnmask, kOwn };
   struct Position {
     std::string pattern;  // of one component, in lower case
     bool any_depth;       // "**"
     bool last;
-    bool unmask;
+    Kind kind;
   };
-  void add_path(std::string_view pattern, bool unmask);
+  void add_path(std::string_view pattern, Kind kind);
   State closed(State state) const;
 
   std::vector<std::string> names_;

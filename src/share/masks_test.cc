@@ -55,6 +55,15 @@ TEST(Masks, TheFolderOfApplyIsAlwaysMaskedInTheTop) {
   EXPECT_FALSE(masks.hides("a/.caisson-apply-7"));
 }
 
+TEST(Masks, CaissonsOwnPathsAreNeverShown) {
+  const Masks masks({}, {"*", "**", "data/**"}, {"data/caisson", "a[b]/c*/own"});
+  for (const char* hidden : {"data/caisson", "Data/CAISSON/sandboxes/web/policy.json", "a[b]/c*/own"})
+    EXPECT_TRUE(masks.hides(hidden)) << hidden;
+  for (const char* shown : {"data", "data/other", "x/data/caisson", "ab/c*/own", "a[b]/cx/own"})
+    EXPECT_FALSE(masks.hides(shown)) << shown;
+  EXPECT_TRUE(masks.leads_to_masked(masks.step(masks.top(), "data", true).state));
+}
+
 TEST(Masks, ATokenFileIsKnownByItsNameUnlessUnmasked) {
   EXPECT_TRUE(Masks({}, {}).step(0, ".NPMRC", false).token_holder);
   EXPECT_FALSE(Masks({}, {".npmrc"}).step(0, ".npmrc", false).token_holder);

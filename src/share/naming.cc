@@ -22,6 +22,13 @@ int tell_made(Change& change, Output& output) {
   return 0;
 }
 
+// A folder, or a link, below which something is masked by its path stays what it is: by another name it would be seen,
+// and what another one leads to would be taken for it.
+bool may_move(Share& share, const Looked& looked) {
+  const bool leads_on = S_ISDIR(looked.status.st_mode) || S_ISLNK(looked.status.st_mode);
+  return !leads_on || !share.masks.leads_to_masked(looked.mask.state);
+}
+
 int remove(Share& share, const Request& request, bool folder) {
   Body body(request.body);
   const std::string name = body.name();
@@ -29,18 +36,13 @@ int remove(Share& share, const Request& request, bool folder) {
   if (change.errnum() != 0) return change.errnum() == EPERM ? ENOENT : change.errnum();
   Looked looked;
   if (const int errnum = change.look(looked)) return errnum;
-  if (folder && share.masks.leads_to_masked(looked.mask.state)) return EPERM;
+  if (!may_move(share, looked)) return EPERM;
   change.expect(IN_DELETE);
   if (::unlinkat(change.folder().descriptor, name.c_str(), folder ? AT_REMOVEDIR : 0) != 0) return errno;
   change.done();
   if (const NodeRef node = share.nodes.find_file(id_of(looked.status)))
     note_own_change(share, node, looked.descriptor.get());
   return 0;
-}
-
-// A folder below which something is masked by its path keeps its name: by another one it would be seen.
-bool may_move(Share& share, const Looked& looked) {
-  return !S_ISDIR(looked.status.st_mode) || !share.masks.leads_to_masked(looked.mask.state);
 }
 
 // What was found under `from` is now known under `to`.
@@ -77,7 +79,7 @@ int move(Share& share, const Request& request, const Move& wanted) {
   const int there = to.look(replaced);
   if (there == ENOENT && to.is_hidden()) return EPERM;
   if (exchange && there != 0) return there;
-  if (!may_move(share, moved) || (exchange && !may_move(share, replaced))) return EPERM;
+  if (!may_move(share, moved) || (there == 0 && !may_move(share, replaced))) return EPERM;
   from.expect(IN_MOVED_FROM);
   to.expect(IN_MOVED_TO);
   if (exchange) {

@@ -211,7 +211,7 @@ Share::Share(ShareOptions given)
     : options(completed(std::move(given))),
       root(options.root.get()),
       root_device(checked_root(options.root).st_dev),
-      masks(options.masks, options.unmask),
+      masks(options.masks, options.unmask, options.own),
       nodes(options.root.duplicate(), checked_root(options.root), node_limits(options.limits)),
       hidden(masks, root, options.limits.descriptors / 16),
       handles(options.limits.descriptors / 2),

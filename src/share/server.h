@@ -33,6 +33,7 @@ struct ShareOptions {
   Mode mode = Mode::kReadOnly;
   std::vector<std::string> masks = {};
   std::vector<std::string> unmask = {};
+  std::vector<std::string> own = {};  // paths that are masked whatever else is said
   int64_t started_ns = 0;  // files that changed from then on are in the baseline log once the guest opens them
   ShareLimits limits = {};
 };

@@ -2,7 +2,7 @@
 
 // caisson-share: serves one folder or file to one guest, as a FUSE server behind a wall of its own.
 //
-//   caisson-share '{"mode":"ro","masks":[".env*"],"unmask":[],"started_ns":N}'
+//   caisson-share '{"mode":"ro","masks":[".env*"],"unmask":[],"own":[],"started_ns":N}'
 //
 // The keeper starts it with: 3, the stream of FUSE messages; 4, the folder or file (O_PATH); 5, the baseline log (may
 // be missing). Exit code 0 at the end of the stream, 1 with a line on stderr where it could not serve or the guest
@@ -38,6 +38,7 @@ share::ShareOptions parse(std::string_view text) {
   share::ShareOptions options{.mode = mode == "rw" ? share::Mode::kReadWrite : share::Mode::kReadOnly};
   options.masks = reader.required<std::vector<std::string>>("masks");
   options.unmask = reader.required<std::vector<std::string>>("unmask");
+  options.own = reader.required<std::vector<std::string>>("own");
   options.started_ns = reader.required<int64_t>("started_ns");
   reader.finish();
   return options;

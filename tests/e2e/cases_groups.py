@@ -2,6 +2,7 @@
 """@registries, @git and policy files: where they come from, and that a sandbox which may write there gains nothing by it."""
 
 import os
+import stat
 import subprocess
 
 import testnet
@@ -103,3 +104,33 @@ def a_policy_file_that_the_sandbox_could_write_is_refused(host):
     host.caisson(*run, "-w", ".:rw", "--net", "../outside.toml", "--", "true").expect(err="")
     host.caisson(*run, "--net", "./p.toml", "--", "true").expect(err="")
     equal(host.sandboxes(), [], "sandboxes that are left")
+
+
+@case(image="tiny")
+def caissons_own_folders_are_in_no_workspace(host):
+    """S10: a home that is shared rw has Caisson's data, cache, configuration and sockets in it, which stay absent whatever is unmasked,
+    also where a link leads to them."""
+    victim = host.name("victim")
+    image = ["--image", "tiny"]
+    host.caisson("run", "-d", "--name", victim, *image, "--", "sleep", "100000").expect()
+    os.rename(host.data, f"{host.home}/moved")
+    os.symlink("moved", host.data)
+    policy = os.path.join(host.folder(victim), "policy.json")
+    before = os.stat(policy)
+    script = f'''
+cd {host.home}
+for place in data moved config run; do ls -A $place; done
+for place in data/caisson moved/caisson config/caisson run/caisson; do
+  mkdir $place 2>/dev/null && echo made $place
+  echo x 2>/dev/null > $place/x && echo wrote $place
+done
+mv moved elsewhere 2>/dev/null && echo moved
+rm data 2>/dev/null && echo removed
+echo end
+'''
+    shared = ["-w", f"{host.home}:rw", "--unmask", "*", "--unmask", "**"]
+    host.caisson("run", *image, *shared, "--", "sh", "-c", script).expect(out="end\n")
+    equal((os.stat(policy).st_ino, stat.S_ISLNK(os.lstat(host.data).st_mode)), (before.st_ino, True), "the policy's file, and the link")
+    own = os.path.join(host.home, "moved", "caisson", "sandboxes")
+    host.caisson("run", *image, "-w", f"{own}:/own:ro", "--", "true").error(125, "cannot share", "Caisson's own")
+    host.caisson("rm", "-f", victim).expect()

@@ -300,7 +300,7 @@ def share_reads_large_folders_with_few_descriptors(host):
 def share_says_what_is_wrong(host):
     done = subprocess.run([program(host)], capture_output=True, check=False)
     equal((done.returncode, done.stderr), (1, b"caisson-share: caisson-share is run by a sandbox's keeper\n"), "without options")
-    for words, text in (("{}", "'mode'"), ('{"mode":"xx","masks":[],"unmask":[],"started_ns":0}', "'xx'"), ("[]", "options"),
-                        ('{"mode":"ro","masks":[],"unmask":[],"started_ns":0,"more":1}', "'more'")):
+    for words, text in (("{}", "'mode'"), ('{"mode":"xx","masks":[],"unmask":[],"own":[],"started_ns":0}', "'xx'"), ("[]", "options"),
+                        ('{"mode":"ro","masks":[],"unmask":[],"own":[],"started_ns":0,"more":1}', "'more'")):
         done = subprocess.run([program(host), words], capture_output=True, check=False)
         true(done.returncode == 1 and text in done.stderr.decode(), f"{words}: {done.stderr}")

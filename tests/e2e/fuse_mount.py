@@ -74,7 +74,7 @@ def mounted(host, folder, mode="ro", masks=(), unmask=(), baseline=None, started
     baseline_fd = os.open(baseline, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600) if baseline else None
     options = f"fd={device},rootmode={'100000' if is_file else '40000'},user_id=0,group_id=0,allow_other,default_permissions".encode()
     checked(LIBC.mount(b"caisson-test", os.fsencode(path), b"fuse.caisson", MS_NOSUID | MS_NODEV, options), "cannot mount")
-    words = json.dumps({"mode": mode, "masks": list(masks), "unmask": list(unmask), "started_ns": started_ns})
+    words = json.dumps({"mode": mode, "masks": list(masks), "unmask": list(unmask), "own": [], "started_ns": started_ns})
     places = {3: device, 4: root, 2: log, **({5: baseline_fd} if baseline else {})}
 
     def place():
