@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/error.h"
 
@@ -20,7 +21,9 @@ RotatedFile::RotatedFile(std::string path, size_t max_bytes) : path_(std::move(p
 }
 
 void RotatedFile::rotate() {
-  if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) throw system_error("cannot rename", path_);
+  // It is gone where there was no room for the new one the last time.
+  if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0 && errno != ENOENT)
+    throw system_error("cannot rename", path_);
   file_ = open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   size_ = 0;
 }
@@ -37,6 +40,20 @@ void RotatedFile::append(std::string_view bytes) noexcept {
       lost_ += bytes.size();
       return;
     }
+  }
+}
+
+bool RotatedFile::append_line(std::string_view line) noexcept {
+  if (line.size() > max_bytes_) return false;
+  try {
+    if (size_ + line.size() > max_bytes_) rotate();
+    write_all(file_.get(), {line.data(), line.size()}, path_);
+    size_ += line.size();
+    return true;
+  } catch (const Error&) {
+    // A part may have had room. Nobody else writes to it; what cannot be cut off is a line that no reader takes.
+    static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(size_)) == 0);
+    return false;
   }
 }
 

@@ -20,6 +20,9 @@ class RotatedFile {
   // choose the same. lost_bytes() tells.
   void append(std::string_view bytes) noexcept;
   uint64_t lost_bytes() const { return lost_; }
+  // The same for a line, which is lost as a whole (false) or is there as a whole, in one of the two files. One that is
+  // longer than the bound is lost.
+  bool append_line(std::string_view line) noexcept;
 
  private:
   void rotate();

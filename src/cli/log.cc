@@ -26,7 +26,7 @@ struct LogOptions {
 
 bool is_of_network(std::string_view event) {
   return event == "connect" || event == "disconnect" || event == "name" || event == "policy" || event == "request" ||
-         event == "answer" || event == "more";
+         event == "answer" || event == "more" || event == "lost";
 }
 
 // The lines of the ledger's two files, in the order of their time; what is no line of it (a part at a rotation's edge)

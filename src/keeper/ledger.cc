@@ -16,21 +16,36 @@ bool is_allowed_traffic(std::string_view event, const base::Json& details) {
   return verdict == "allowed" && (event == "connect" || event == "name" || event == "request");
 }
 
+std::string line_of(std::string_view event, const base::Json& details) {
+  nlohmann::ordered_json entry{{"time_unix_ms", now().time_since_epoch().count()}, {"event", event}};
+  for (const auto& [key, value] : details.items()) entry[key] = value;
+  return entry.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 Ledger::Ledger(const std::string& folder, size_t max_bytes)
     : file_(folder + "/ledger.jsonl", max_bytes), allowed_(folder + "/allowed.jsonl", max_bytes) {}
 
+std::vector<std::string> Ledger::notes() const {
+  if (lost_ == 0) return {};
+  return {"the ledger has no room for " + std::to_string(lost_) + (lost_ == 1 ? " line: it is" : " lines: they are") +
+          " lost (free some space on the disk of the sandbox's folder)"};
+}
+
+// The number of those that are missing comes before what comes after them.
+void Ledger::append(File& file, const std::string& line) {
+  if (file.missing != 0 && file.lines.append_line(line_of("lost", base::Json{{"lines", file.missing}})))
+    file.missing = 0;
+  if (file.missing == 0 && file.lines.append_line(line)) return;
+  ++file.missing;
+  ++lost_;
+}
+
 void Ledger::write(std::string_view event, const base::Json& details) {
-  nlohmann::ordered_json entry{{"time_unix_ms", now().time_since_epoch().count()}, {"event", event}};
-  const nlohmann::ordered_json head = entry;
-  for (const auto& [key, value] : details.items()) entry[key] = value;
-  auto line = [](const nlohmann::ordered_json& object) {
-    return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  };
-  std::string text = line(entry);
-  if (text.size() > kMaxLineBytes) text = line(head);
-  (is_allowed_traffic(event, details) ? allowed_ : file_).append(text);
+  std::string line = line_of(event, details);
+  if (line.size() > kMaxLineBytes) line = line_of(event, base::Json::object());
+  append(is_allowed_traffic(event, details) ? allowed_ : file_, line);
 }
 
 }  // namespace caisson::keeper

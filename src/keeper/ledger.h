@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What a sandbox did, one JSON object a line: {"time_unix_ms":N,"event":"exec",…}. Events: start, exec, exit, copy,
-// limit, stop, policy, answer, and the gate's: name, connect, disconnect, request, more.
+// limit, stop, policy, answer, and the gate's: name, connect, disconnect, request, more. And lost: how many lines are
+// missing here, because the disk had no room for them.
 //
 // In two files, each bounded: allowed.jsonl has the traffic that was allowed, ledger.jsonl all else. So a guest that
 // may connect somewhere cannot push out of the ledger what it was refused.
 #pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/json_reader.h"
 #include "base/rotated_file.h"
@@ -20,10 +26,20 @@ class Ledger {
   // `details` is an object; its keys come behind "time_unix_ms" and "event". A line longer than 64 KiB loses its
   // details.
   void write(std::string_view event, const base::Json& details);
+  // None or one line for people: how many lines were lost. What the sandbox does goes on without them.
+  std::vector<std::string> notes() const;
 
  private:
-  base::RotatedFile file_;
-  base::RotatedFile allowed_;
+  struct File {
+    File(const std::string& path, size_t max_bytes) : lines(path, max_bytes) {}
+    base::RotatedFile lines;
+    uint64_t missing = 0;  // lost lines that the file does not tell of yet
+  };
+  void append(File& file, const std::string& line);
+
+  File file_;
+  File allowed_;
+  uint64_t lost_ = 0;
 };
 
 }  // namespace caisson::keeper

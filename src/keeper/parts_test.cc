@@ -3,15 +3,18 @@
 // The small parts: frames, results, files that are bounded.
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <csignal>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/rotated_file.h"
 #include "base/temp_folder_for_test.h"
+#include "base/text.h"
 #include "keeper/exit.h"
 #include "keeper/frames.h"
 #include "keeper/ledger.h"
@@ -156,6 +159,67 @@ TEST(RotatedFile, NeverGrowsPastItsBound) {
   file.append(std::string(1000, 'x'));
   EXPECT_LE(std::filesystem::file_size(path) + std::filesystem::file_size(path + ".1"), 20U);
   EXPECT_EQ(file.lost_bytes(), 0U);
+}
+
+// No room beyond so many bytes of any file, as a full disk has none: writes get EFBIG in place of ENOSPC.
+class NoRoom {
+ public:
+  explicit NoRoom(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+  ~NoRoom() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(RotatedFile, ALineIsThereAsAWholeOrNotAtAll) {
+  const base::TempFolder folder;
+  const std::string path = folder / "log";
+  base::RotatedFile file(path, 10);
+  EXPECT_TRUE(file.append_line("12345\n"));
+  EXPECT_FALSE(file.append_line("longer than all\n"));
+  {
+    const NoRoom full(8);
+    EXPECT_FALSE(file.append_line("abc\n"));
+    EXPECT_EQ(base::read_file(path), "12345\n");
+  }
+  EXPECT_TRUE(file.append_line("abc\n"));
+  EXPECT_TRUE(file.append_line("de\n"));
+  EXPECT_EQ(base::read_file(path + ".1"), "12345\nabc\n");
+  EXPECT_EQ(base::read_file(path), "de\n");
+  // A rotation that got half way: there was no room for the new file.
+  std::filesystem::remove(path);
+  EXPECT_TRUE(file.append_line("fghijklm\n"));
+  EXPECT_EQ(base::read_file(path), "fghijklm\n");
+}
+
+TEST(Ledger, WhatIsLostOnAFullDiskIsSaid) {
+  const base::TempFolder folder;
+  Ledger ledger(folder.path());
+  ledger.write("start", base::Json::object());
+  EXPECT_EQ(ledger.notes(), std::vector<std::string>());
+  {
+    const NoRoom full(std::filesystem::file_size(folder / "ledger.jsonl") + 20);
+    for (int i = 0; i < 3; ++i) ledger.write("connect", base::Json{{"verdict", "refused"}});
+  }
+  ledger.write("connect", base::Json{{"verdict", "allowed"}});
+  ledger.write("exec", base::Json::object());
+  ledger.write("stop", base::Json::object());
+  std::string events;
+  for (const std::string& line : base::split(base::read_file(folder / "ledger.jsonl"), '\n')) {
+    if (line.empty()) continue;
+    const base::Json entry = base::parse_json_object(line, "ledger");
+    events += entry["event"].get<std::string>() + (entry.contains("lines") ? entry["lines"].dump() : "") + " ";
+  }
+  EXPECT_EQ(events, "start lost3 exec stop ");
+  ASSERT_EQ(ledger.notes().size(), 1U);
+  EXPECT_NE(ledger.notes()[0].find("no room for 3 lines"), std::string::npos) << ledger.notes()[0];
 }
 
 TEST(Ledger, ALineThatIsTooLongLosesItsDetails) {
