@@ -6,11 +6,33 @@
 
 #include <memory>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "keeper/record.h"
+#include "keeper/client.h"
 
 namespace caisson::cli {
+namespace {
+
+// A keeper that does not answer must not hold up who looks for the reason.
+constexpr std::chrono::milliseconds kDescriptionWithin{2000};
+
+// Of one that runs its keeper knows more than the record has.
+base::Json described(const std::string& name) {
+  const keeper::Sandbox sandbox = keeper::read_sandbox(name);
+  if (sandbox.state.status != keeper::Status::kRunning) return keeper::to_json(sandbox);
+  try {
+    return keeper::Client::connect(sandbox).request("GET", "/v1/sandbox", {}, kDescriptionWithin);
+  } catch (const base::Error& error) {
+    const keeper::Sandbox later = keeper::read_sandbox(name);
+    if (later.state.status == keeper::Status::kRunning)
+      warn(error.within("what " + base::in_quotes(name) + " was refused is not shown").what());
+    return keeper::to_json(later);
+  }
+}
+
+}  // namespace
 
 void add_inspect_command(CLI::App& app) {
   CLI::App& command = add_command(
@@ -25,7 +47,7 @@ void add_inspect_command(CLI::App& app) {
   command.add_flag("--json", options->json, "as JSON, which is what it always is");
   command.callback([options] {
     base::Json all = base::Json::array();
-    for (const std::string& name : options->names) all.push_back(keeper::to_json(keeper::read_sandbox(name)));
+    for (const std::string& name : options->names) all.push_back(described(name));
     fmt::print("{}\n", printable_json(all));
   });
 }

@@ -109,6 +109,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   Ending decide() const;
   Ending decide_exit() const;
   CommandError decide_error() const;
+  std::vector<std::string> notes_so_far() const;
   void settle(const Ending& ending);
   asio::awaitable<void> say_goodbye();
   asio::awaitable<void> clean_up();

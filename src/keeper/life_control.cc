@@ -22,7 +22,15 @@ constexpr std::chrono::seconds kLostLimit{1};
 }  // namespace
 
 Json Life::describe() {
-  return to_json(sandbox_);
+  if (ending_) return to_json(sandbox_);
+  // What the record gets when it ends.
+  Sandbox shown = sandbox_;
+  shown.state.notes = notes_so_far();
+  if (gate_) {
+    shown.state.refusals = gate_->refusals();
+    shown.state.uses = gate_->uses();
+  }
+  return to_json(shown);
 }
 
 asio::awaitable<void> Life::ready() {

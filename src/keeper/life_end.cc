@@ -10,6 +10,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <csignal>
 #include <iostream>
+#include <iterator>
 
 #include "base/scope.h"
 #include "base/text.h"
@@ -117,16 +118,23 @@ Life::Ending Life::decide_exit() const {
   }
   const bool was_cut_off = too_slow_ || !sandbox_.state.paused.empty();
   if (was_cut_off && !plan_.spec.remove_at_end) exit.notes.push_back(kCutOff);
-  if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
-    exit.notes.push_back("output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost");
-  for (const std::string& line : lost_workspaces_) exit.notes.push_back(line);
-  if (gate_) {
-    const gate::Refusals refusals = gate_->refusals();
-    for (std::string& line : refusal_notes(refusals)) exit.notes.push_back(std::move(line));
-    exit.allow = rules_for_refused(refusals);
-    for (std::string& line : failures_.notes()) exit.notes.push_back(std::move(line));
-  }
+  for (std::string& line : notes_so_far()) exit.notes.push_back(std::move(line));
+  if (gate_) exit.allow = rules_for_refused(gate_->refusals());
   return Ending{exit, {}, reason};
+}
+
+// What there is to say also while it runs.
+std::vector<std::string> Life::notes_so_far() const {
+  std::vector<std::string> notes = lost_workspaces_;
+  auto add = [&notes](std::vector<std::string> lines) {
+    notes.insert(notes.end(), std::make_move_iterator(lines.begin()), std::make_move_iterator(lines.end()));
+  };
+  if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
+    add({"output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost"});
+  add(ledger_.notes());
+  if (gate_) add(refusal_notes(gate_->refusals()));
+  add(failures_.notes());
+  return notes;
 }
 
 // Where the rest of the story is: the log, or what was in it last when it goes away.

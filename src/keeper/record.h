@@ -64,7 +64,7 @@ struct State {
   std::vector<engine::WallPart> wall;
   std::vector<ShareState> shares;
   Stages stages_us;
-  // Of the last run, when it has ended.
+  // Of the last run; while it runs the keeper knows them (GET /v1/sandbox).
   gate::Refusals refusals;
   gate::Uses uses;
 };

@@ -5,7 +5,7 @@ import os
 
 import testnet
 from harness import case, equal, true
-from netprobe import PROBE, log_of
+from netprobe import PROBE, detached, inside, log_of
 
 
 @case(image="base", network=True, timeout=600)
@@ -161,3 +161,20 @@ sys.exit(9)
     true(len(lines) < 50, f"{len(lines)} lines of a refusal that is repeated")
     equal(len(lines) + sum(more), 200, "refusals in the ledger")
     host.caisson("rm", name).expect()
+
+
+@case(image="base", network=True)
+def a_running_sandbox_says_what_it_was_refused(host):
+    """`inspect` asks the keeper: nobody has to stop a sandbox to learn why its download fails."""
+    host.network.names["example.com"] = [testnet.PUBLIC]
+    port = host.network.serve_text("hello")
+    name = detached(host, "live", "--allow", f"example.com:{port}")
+    equal(host.inspect(name)["notes"], [], "notes before anything was refused")
+    inside(host, name, f'print(probe("refused.example", 443), probe("example.com", {port}))').expect(out="EAI_NONAME hello\n")
+    found = host.inspect(name)
+    equal((found["status"], found["refusals"]["count"]), ("running", 1), "the status and what was refused")
+    equal([(target["target"], target["allow"]) for target in found["refusals"]["targets"]], [("refused.example", "refused.example")],
+          "the targets")
+    true(any("--allow refused.example" in note for note in found["notes"]), f"notes: {found['notes']}")
+    equal(found["connections"]["targets"], [f"example.com:{port}"], "connections")
+    host.caisson("rm", "-f", name).expect()
