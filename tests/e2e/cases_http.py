@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules that speak of methods and paths: requests are judged one by one, also inside TLS."""
 
+import base64
+import hashlib
 import json
 import os
 import ssl
@@ -271,3 +273,94 @@ print(talk({port}, b"SSH-2.0-x\\r\\n"), talk({banner}, b""), talk({port}, b"PRI 
     done = host.caisson("run", "--allow", f"example.com:{port} GET /", "--allow", f"example.com:{banner} GET /", "--", "python3", "-c", script)
     done.expect(out="reset reset reset HTTP/1.1 400 reset told\n", err_has="the network refused 6")
     equal(seen, [], "requests at the server")
+
+
+# A WebSocket client of Node's own parts (RFC 6455): says "ping", prints the answer. Arguments: the URL.
+WEBSOCKET_CLIENT = r'''
+const https = require("https"), crypto = require("crypto");
+const key = crypto.randomBytes(16).toString("base64");
+const ask = https.request(process.argv[1], {headers: {Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": 13, "Sec-WebSocket-Key": key}});
+ask.on("response", (answer) => { console.log("status", answer.statusCode, answer.headers["x-caisson"]); answer.resume(); });
+ask.on("upgrade", (answer, socket, head) => {
+    const wanted = crypto.createHash("sha1").update(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest("base64");
+    console.log("accepted", answer.headers["sec-websocket-accept"] === wanted);
+    const mask = crypto.randomBytes(4), text = Buffer.from("ping");
+    socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length]), mask, text.map((byte, i) => byte ^ mask[i % 4])]));
+    let got = head;
+    const read = (piece) => {
+        got = Buffer.concat([got, piece]);
+        if (got.length < 2 || got.length < 2 + got[1]) return;
+        console.log(got.subarray(2, 2 + got[1]).toString());
+        socket.end();
+    };
+    socket.on("data", read);
+    read(Buffer.alloc(0));
+});
+ask.on("error", (error) => console.log("error", error.code));
+ask.end();
+'''
+
+
+def serve_websocket_or_body(stream, seen):
+    """One request: a WebSocket gets "pong" for its first message; a client that waits for 100 (Continue) gets it, and then the length
+    of its body."""
+    reader = stream.makefile("rb")
+    first = reader.readline().decode().split(" ")
+    if first == [""]:
+        return  # the gate has met the server, and was asked for nothing that is allowed
+    fields = {}
+    while (line := reader.readline()) not in (b"\r\n", b""):
+        name, _, value = line.decode().partition(":")
+        fields[name.lower()] = value.strip()
+    seen.append((*first[:2], fields.get("upgrade"), fields.get("expect")))
+    if "sec-websocket-key" in fields:
+        accept = base64.b64encode(hashlib.sha1((fields["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
+        stream.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n" % accept)
+        head = reader.read(2)
+        mask, text = reader.read(4), reader.read(head[1] & 0x7f)
+        equal(bytes(byte ^ mask[i % 4] for i, byte in enumerate(text)), b"ping", "the message")
+        stream.sendall(b"\x81\x04pong")
+        reader.read(1)
+        stream.unwrap()
+    else:
+        stream.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = reader.read(int(fields["content-length"]))
+        told = str(len(body)).encode()
+        stream.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
+
+
+@case(image="base", network=True)
+def websockets_and_expectations_pass_where_requests_are_judged(host):
+    """N13, N14: Node opens a WebSocket inside TLS that the gate ends, and is refused one by its path; curl waits for 100 (Continue) with
+    its body, and does not send it where it is refused."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    folder = os.path.join(host.home, "certificates")
+    os.mkdir(folder)
+    net.trust(certificate(folder, "authority")[1])
+    key, pem = certificate(folder, "example.com", "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+    seen = []
+
+    def handler(connection):
+        with context.wrap_socket(connection, server_side=True) as stream:
+            serve_websocket_or_body(stream, seen)
+
+    place = f"example.com:{net.serve(handler)}"
+    name = host.name("upgrade")
+    host.caisson("run", "-d", "--name", name, "--allow", f"{place} GET,POST /ok/**", "--", "sleep", "100000").expect()
+    node = ("exec", name, "--", "node", "-e", WEBSOCKET_CLIENT)
+    host.caisson(*node, f"https://{place}/ok/socket").expect(out="accepted true\npong\n")
+    host.caisson(*node, f"https://{place}/no/socket").expect(out="status 403 refused\n")
+    script = f'''
+head -c 3000000 /dev/zero > /tmp/body
+for path in ok no; do
+  curl -sv --http1.1 --expect100-timeout 100 -T /tmp/body -X POST -w ' %{{http_code}} %{{size_upload}}\\n' https://{place}/$path/body 2>/tmp/said
+  grep -c '^< HTTP/1.1 100' /tmp/said || true
+done
+'''
+    refused = f"caisson: no rule allows POST '/no/body' on 'example.com' port {place.split(':')[1]}\n 403 0\n0\n"
+    host.caisson("exec", name, "--", "sh", "-c", script).expect(out=f"3000000 200 3000000\n1\n{refused}")
+    equal(seen, [("GET", "/ok/socket", "websocket", None), ("POST", "/ok/body", None, "100-continue")], "requests at the server")
+    host.caisson("rm", "-f", name).expect()

@@ -3,8 +3,9 @@
 
 import os
 
+import images
 import testnet
-from harness import case, equal, true
+from harness import case, equal, fail, true
 from netprobe import PROBE, detached, inside, log_of
 
 
@@ -178,3 +179,51 @@ def a_running_sandbox_says_what_it_was_refused(host):
     true(any("--allow refused.example" in note for note in found["notes"]), f"notes: {found['notes']}")
     equal(found["connections"]["targets"], [f"example.com:{port}"], "connections")
     host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", network=True)
+def the_log_is_followed(host):
+    """`log --follow` and `policy log --follow` print what happens while they run, in both of the ledger's files, and end with the
+    sandbox."""
+    host.network.names["example.com"] = [testnet.PUBLIC]
+    port = host.network.serve_text("hello")
+    name = detached(host, "follow", "--allow", f"example.com:{port}")
+    every, network = host.start("log", "--follow", name), host.start("policy", "log", "--follow", "--json", name)
+    # What was there before comes first.
+    true(b" start " in every.stdout.readline(), "the first line is not the start")
+    inside(host, name, f'print(probe("first.example", 443), probe("example.com", {port}))').expect(out="EAI_NONAME hello\n")
+
+    def until(stream, *words):
+        for line in stream:
+            if all(word in line for word in words):
+                return line
+        fail(f"the log ended without {words}")
+
+    until(every.stdout, b"name refused first.example")
+    until(every.stdout, b"connect allowed example.com")
+    until(network.stdout, b'"refused"', b'"first.example"')
+    until(network.stdout, b'"connect"', b'"example.com"')
+    # They have caught up, so this is new to them.
+    host.caisson("policy", "allow", name, "second.example:443").expect()
+    until(every.stdout, b"policy allow second.example:443")
+    until(network.stdout, b'"policy"', b"second.example:443")
+    host.caisson("stop", name).expect()
+    until(every.stdout, b" stop ")
+    true(b'"stop"' not in network.stdout.read(), "a line that is not the network's")
+    equal((every.wait(60), network.wait(60)), (0, 0), "exit codes")
+    host.caisson("rm", name).expect()
+
+
+@case(image="base", own_cache=True, network=True, timeout=900)
+def a_template_carries_no_policy(host):
+    """N6: one that is made while everything is allowed opens nothing for the next sandbox that thaws it."""
+    images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache, "base")
+    port, seen = host.network.serve_http("page")
+    run = ["run", "--memory", "1G"]
+    ask = ["--", "curl", "-sS", "-m", "60", f"http://{testnet.PUBLIC}:{port}/"]
+    host.caisson(*run, "--net", "open", *ask, timeout=600).expect(out="page")
+    templates = os.path.join(host.cache, "caisson", "templates")
+    made = sorted(os.listdir(templates))
+    host.caisson(*run, *ask).expect(code=7, out="", err_has="the network refused")
+    equal(sorted(os.listdir(templates)), made, "templates: another one was thawed")
+    equal(len(seen), 1, "requests at the server")
