@@ -99,6 +99,7 @@ base::Json perform(Guest& guest, link::ControlRequest request) {
     case Operation::kWaitDocker:
       return merged(link::ok_answer(), {{"docker", guest.docker.state()}});
     case Operation::kMount:
+    case Operation::kEnd:
     case Operation::kPoweroff:
       return link::ok_answer();
   }
@@ -114,6 +115,10 @@ asio::awaitable<base::Json> answer_to(Guest& guest, base::Json message) {
     if (request.operation == Operation::kMount) {
       link::Mount what = request.mount;
       co_await guest.workspaces.mount(std::move(what));
+    }
+    if (request.operation == Operation::kEnd) {
+      const End how = request.at_once ? End::kAtOnce : End::kInOrder;
+      co_await end_commands(guest, how);
     }
     answer = perform(guest, std::move(request));
   } catch (const base::Error& error) {

@@ -61,9 +61,7 @@ asio::awaitable<void> wait_for_end(Guest& guest, const char* of_what, std::chron
     std::fprintf(stderr, "caisson-init: %s did not end within %d s\n", of_what, static_cast<int>(longest.count()));
 }
 
-}  // namespace
-
-asio::awaitable<void> power_off(Guest& guest) {
+asio::awaitable<void> ask_to_end(Guest& guest) {
   for (const pid_t pid : guest.cgroups.commands()) ::kill(pid, SIGTERM);
   guest.executions.signal_all(SIGTERM);
   guest.docker.stop();
@@ -72,12 +70,23 @@ asio::awaitable<void> power_off(Guest& guest) {
   co_await wait_for_end(guest, "the Docker Engine", kEngineStops, engine_gone);
   auto commands_gone = [&] { return guest.cgroups.commands().empty() && guest.executions.empty(); };
   co_await wait_for_end(guest, "a command", kCommandsEnd, commands_gone);
+}
+
+}  // namespace
+
+asio::awaitable<void> end_commands(Guest& guest, End how) {
+  if (how == End::kInOrder) co_await ask_to_end(guest);
+  guest.docker.stop();  // so that it is not started again
   guest.executions.signal_all(SIGKILL);
   if (::getpid() == 1) {
     ::kill(-1, SIGKILL);
     auto none_left = [&] { return guest.reaper.no_children(); };
     co_await wait_for_end(guest, "a killed process", kCommandsEnd, none_left);
   }
+}
+
+asio::awaitable<void> power_off(Guest& guest) {
+  co_await end_commands(guest, End::kInOrder);
   if (!guest.owns_machine) ::_exit(0);
   co_await sync_all(guest);
   if (guest.anchors.disk) close_disk(guest.anchors.disk);

@@ -23,8 +23,7 @@ extern "C" int umount2(const char* target, int flags) noexcept;
 namespace caisson::guest {
 namespace {
 
-constexpr int kForce = 1;   // MNT_FORCE of umount2(2)
-constexpr int kDetach = 2;  // MNT_DETACH
+constexpr int kForce = 1;  // MNT_FORCE of umount2(2)
 constexpr unsigned kAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 // A file system that is being configured.
@@ -217,22 +216,6 @@ void mount_workspace(const Anchors& anchors, const base::Fd& context, const link
     attach(share, target, what.target);
   }
   into.set(std::move(share), std::move(overlay));
-}
-
-void take_overlay_down(Mounted& mounted) {
-  const base::Fd overlay = mounted.overlay();
-  if (overlay && ::umount2(path_of(overlay).c_str(), kDetach) != 0)
-    throw base::system_error("cannot take down", "the workspace's overlay");
-  mounted.set(mounted.share(), base::Fd());
-}
-
-void put_overlay_up(const Anchors& anchors, const link::Mount& what, Mounted& mounted) {
-  const base::Fd target = Way(anchors, what.target).walk(what.file);
-  const base::Fd folder = open_workspace_folder(anchors, what.id);
-  base::Fd share = mounted.share();
-  base::Fd overlay = make_overlay(share, folder);
-  attach(overlay, target, what.target);
-  mounted.set(std::move(share), std::move(overlay));
 }
 
 base::Fd Mounted::share() const {

@@ -40,8 +40,6 @@ class Mounted {
   void disconnect();
 
  private:
-  friend void take_overlay_down(Mounted& mounted);
-  friend void put_overlay_up(const Anchors& anchors, const link::Mount& what, Mounted& mounted);
   friend void mount_workspace(const Anchors& anchors, const base::Fd& context, const link::Mount& what, Mounted& into);
 
   base::Fd share() const;
@@ -56,10 +54,5 @@ class Mounted {
 // Mounts it at `what.target`, which is made with the folders above it when missing: they are the agent's then. Folders
 // above it that were there become passable for all. Throws base::Error; nothing is mounted then.
 void mount_workspace(const Anchors& anchors, const base::Fd& context, const link::Mount& what, Mounted& into);
-
-// Away with the overlay, for as long as its upper layer is worked on; whoever has something of it open keeps that.
-void take_overlay_down(Mounted& mounted);
-// A new one in its place, as mount_workspace() has made the first. Throws base::Error.
-void put_overlay_up(const Anchors& anchors, const link::Mount& what, Mounted& mounted);
 
 }  // namespace caisson::guest

@@ -22,6 +22,7 @@
 #include "base/install.h"
 #include "base/process.h"
 #include "base/temp_folder_for_test.h"
+#include "guest/discard.h"
 
 namespace caisson::guest {
 namespace {
@@ -112,6 +113,37 @@ TEST_F(WorkspaceMounts, AnOverlayForgetsNamesWhenItIsTold) {
   std::ofstream(folder_ / "host/later") << "x";
   mounted_.forget_all();
   EXPECT_TRUE(fs::exists(target + "/later"));
+}
+
+TEST_F(WorkspaceMounts, ChangesAreDiscardedBeneathAnOverlay) {
+  const std::string target = mount(link::Mount::Mode::kOverlay, "host", "place");
+  const base::Fd stands = base::open_file(target + "/src", O_RDONLY | O_DIRECTORY);
+  std::ofstream(target + "/file") << "changed";
+  fs::create_directory(target + "/made");
+  std::ofstream(target + "/made/x") << "x";
+  std::ofstream(target + "/src/new") << "x";
+  fs::remove(target + "/src/code");
+  const auto discard = [&](const std::vector<std::string>& paths) {
+    const base::Fd upper = base::open_file(folder_ / "disk/workspaces/1/upper", O_RDONLY | O_DIRECTORY);
+    const base::Fd lower = base::open_file(folder_ / "disk/workspaces/1/share", O_PATH | O_DIRECTORY);
+    discard_changes({.upper = upper, .lower = lower}, paths);
+    mounted_.forget_names();
+  };
+  discard({"src"});
+  EXPECT_THAT(names(target + "/src"), ElementsAre("code"));
+  EXPECT_EQ(base::read_file(target + "/src/code"), "code");
+  EXPECT_EQ(base::read_file(target + "/file"), "changed");
+  // Who stands in a folder of the host's goes on there.
+  const base::Fd again(::openat(stands.get(), "again", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  EXPECT_TRUE(again) << std::strerror(errno);
+  EXPECT_THAT(names(target + "/src"), ElementsAre("again", "code"));
+  discard({});
+  EXPECT_THAT(names(target), ElementsAre("file", "src"));
+  EXPECT_THAT(names(target + "/src"), ElementsAre("code"));
+  EXPECT_EQ(base::read_file(target + "/file"), "content");
+  std::ofstream(target + "/file") << "changed again";
+  EXPECT_EQ(base::read_file(target + "/file"), "changed again");
+  EXPECT_EQ(base::read_file(folder_ / "host/file"), "content");
 }
 
 TEST_F(WorkspaceMounts, ReadOnlyIsMountedSo) {

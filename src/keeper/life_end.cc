@@ -117,7 +117,7 @@ Life::Ending Life::decide_exit() const {
     exit.notes.push_back(reason);
   }
   const bool was_cut_off = too_slow_ || !sandbox_.state.paused.empty();
-  if (was_cut_off && !plan_.spec.remove_at_end) exit.notes.push_back(kCutOff);
+  if (was_cut_off && !goes_away()) exit.notes.push_back(kCutOff);
   if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
     exit.notes.push_back("output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost");
   for (const std::string& line : lost_workspaces_) exit.notes.push_back(line);
@@ -183,6 +183,7 @@ void Life::settle(const Ending& ending) {
     if (goes_away()) {
       hidden_ = hide_folder(options_.folder);
     } else {
+      if (stays_for_changes()) make_it_stay();
       write_record();
       options_.lock.reset();
     }
@@ -194,6 +195,8 @@ void Life::settle(const Ending& ending) {
   if (ending_->exit) {
     ending_->exit->stages_us = state.stages_us;
     if (const std::string note = changes_note(); !note.empty()) ending_->exit->notes.push_back(note);
+  } else if (const std::string note = changes_note(); stays_for_changes() && !note.empty()) {
+    ending_->error->hint += (ending_->error->hint.empty() ? "" : "; ") + note;
   }
   changed_.notify_all();
 }
@@ -230,6 +233,7 @@ asio::awaitable<void> Life::drain() {
 asio::awaitable<void> Life::clean_up() {
   if (instance_) co_await wait_until([this] { return engine_ended_.has_value(); });
   if (guest_) guest_->close();
+  co_await wait_until([this] { return listings_ == 0; });
   if (!hidden_.empty()) delete_hidden(hidden_, &engine_);
 }
 

@@ -261,6 +261,7 @@ constexpr OperationName kOperations[] = {
     {Operation::kFreeze, "freeze"},
     {Operation::kStats, "stats"},
     {Operation::kWaitDocker, "wait-docker"},
+    {Operation::kEnd, "end"},
     {Operation::kPoweroff, "poweroff"},
     {Operation::kMount, "mount"},
 };
@@ -276,6 +277,7 @@ Json to_json(const ControlRequest& request) {
   }
   const bool of_command = request.operation == Operation::kSignal || request.operation == Operation::kResize;
   if (of_command) json["id"] = request.exec_id;
+  if (request.operation == Operation::kEnd) json["at_once"] = request.at_once;
   if (request.operation == Operation::kSignal) json["signal"] = request.signal;
   if (request.operation == Operation::kResize) {
     json["rows"] = request.size.rows;
@@ -304,6 +306,7 @@ ControlRequest from_json(const Json& json) {
       request.exec_id = fields.reader().required<uint64_t>("id");
     if (request.operation == Operation::kSignal) request.signal = fields.number("signal", 1, kHighestSignal);
     if (request.operation == Operation::kResize) request.size = read_size(fields);
+    if (request.operation == Operation::kEnd) request.at_once = fields.reader().required<bool>("at_once");
     fields.finish();
     return request;
   }

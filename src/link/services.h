@@ -101,6 +101,8 @@ struct Configure {
 //                                        {"ok":true,"docker":"…"}
 //   {"op":"freeze"}                      the Docker Engine stands still until it is used, sync, forget identity; after
 //                                        the answer init ends the session: what comes then begins a new one
+//   {"op":"end","at_once":bool}          all commands and the Docker Engine: TERM and what it takes, or KILL; answered
+//                                        when they have ended
 //   {"op":"poweroff"}                    answered first, then orderly: TERM to all, dockerd stopped, sync, unmount,
 //                                        power off
 //   {"op":"mount", …}                    a workspace, see Mount
@@ -118,12 +120,13 @@ struct Stats {
 };
 
 struct ControlRequest {
-  enum class Operation { kHello, kConfigure, kSignal, kResize, kWaitDocker, kFreeze, kPoweroff, kStats, kMount };
+  enum class Operation { kHello, kConfigure, kSignal, kResize, kWaitDocker, kFreeze, kEnd, kPoweroff, kStats, kMount };
   Operation operation = Operation::kHello;
   Configure configure = {};  // of kConfigure
   uint64_t exec_id = 0;      // of kSignal and kResize
   int signal = 0;            // of kSignal, 1 to 64
   TtySize size = {};         // of kResize
+  bool at_once = false;      // of kEnd
   Mount mount = {};          // of kMount
 };
 
