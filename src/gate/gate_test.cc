@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <boost/asio/steady_timer.hpp>
 #include <map>
 
 #include "gate/dns.h"
@@ -29,6 +30,7 @@ class TableUpstream final : public Upstream {
  public:
   std::map<std::string, std::vector<std::string>> addresses;
   std::vector<std::string> asked;
+  std::function<Task()> before_answer = {};  // of a query
 
   asio::awaitable<Resolved> resolve(std::string name) override {
     asked.push_back(name);
@@ -39,6 +41,7 @@ class TableUpstream final : public Upstream {
   }
   asio::awaitable<std::string> query(std::string) override {
     asked.push_back("a query");
+    if (before_answer) co_await before_answer();
     co_return std::string();
   }
 };
@@ -91,6 +94,14 @@ class GateTest : public testing::Test {
   }
   // The synthetic address of a name, "" where the gate has none.
   asio::awaitable<std::string> address_of(std::string name) {
+    const auto answer = co_await answer_of(std::move(name), kTypeA);
+    if (!answer || (*answer)[7] == 0) co_return "";
+    const uint8_t* last = answer->data() + answer->size() - 4;
+    char text[INET_ADDRSTRLEN];
+    co_return ::inet_ntop(AF_INET, last, text, sizeof text);
+  }
+  // What the gate's name server says; nothing where it ends the conversation.
+  asio::awaitable<std::optional<std::vector<uint8_t>>> answer_of(std::string name, RecordType type) {
     const Asked asked = co_await connect("198.18.0.1", 53, link::ConnectRequest::Protocol::kUdp);
     std::string query("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12);
     size_t at = 0;
@@ -99,15 +110,11 @@ class GateTest : public testing::Test {
       query += static_cast<char>(dot - at) + name.substr(at, dot - at);
       at = dot + 1;
     }
-    query += std::string("\0\0\1\0\1", 5);
+    query += std::string{'\0', '\0', static_cast<char>(type), '\0', '\1'};
     std::string framed = std::string(link::kDatagramHeaderBytes, '\0') + query;
     const std::span<uint8_t> room(reinterpret_cast<uint8_t*>(framed.data()), framed.size());
     co_await link::write_datagram(*asked.stream, room, query.size());
-    const auto answer = co_await link::read_datagram(*asked.stream);
-    if (!answer || (*answer)[7] == 0) co_return "";
-    const uint8_t* last = answer->data() + answer->size() - 4;
-    char text[INET_ADDRSTRLEN];
-    co_return ::inet_ntop(AF_INET, last, text, sizeof text);
+    co_return co_await link::read_datagram(*asked.stream);
   }
   asio::awaitable<std::string> read_all(link::StreamPtr stream) {
     std::string text;
@@ -208,6 +215,22 @@ TEST_F(GateTest, ANameIsJudgedThenResolvedThenItsAddressesAreJudged) {
   }});
   EXPECT_EQ(upstream_->asked, (std::vector<std::string>{"good.example.com", "bad.example.com"}));
   EXPECT_NE(reason().find("10.1.2.3"), std::string::npos) << reason();
+}
+
+TEST_F(GateTest, AnAnswerThatIsLateUpstreamIsNotLost) {
+  GateLimits limits;
+  limits.idle_names = std::chrono::milliseconds(5);
+  // Begun behind the limit's own timer, and longer.
+  upstream_->before_answer = [&]() -> Task {
+    asio::steady_timer late(loop_.executor(), 10 * limits.idle_names);
+    co_await late.async_wait(asio::use_awaitable);
+  };
+  open({"good.example.com"}, limits);
+  loop_.run({[&]() -> Task {
+    const auto answer = co_await answer_of("good.example.com", kTypeTxt);
+    EXPECT_TRUE(answer);
+  }});
+  EXPECT_EQ(upstream_->asked, (std::vector<std::string>{"a query"}));
 }
 
 TEST_F(GateTest, AnAddressThatNoNameHasIsRefused) {

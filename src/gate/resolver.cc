@@ -25,7 +25,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kTtl{60};
-constexpr auto kIdle = 10s;
 // A resolver's socket asks its questions together, and rarely another one when it has the answers. A flow that comes
 // back is a new one.
 constexpr auto kIdleAfterAnswer = 1s;
@@ -121,10 +120,12 @@ asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protoc
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);
   Watchdog dog(state->executor);
-  std::chrono::seconds idle = kIdle;
+  std::chrono::milliseconds idle = state->options.limits.idle_names;
   while (true) {
     dog.arm(idle, [stream] { stream->reset(); });
     const std::optional<std::vector<uint8_t>> message = co_await link::read_datagram(*stream);
+    // What takes long from here on is not the client's silence.
+    dog.disarm();
     if (!message) break;
     co_await state->budget.spend(message->size());
     const std::string answer = co_await answer_message(state, std::string(message->begin(), message->end()), protocol);
@@ -133,6 +134,7 @@ asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protoc
     std::string framed(link::kDatagramHeaderBytes, '\0');
     framed += answer;
     const std::span<uint8_t> room(reinterpret_cast<uint8_t*>(framed.data()), framed.size());
+    dog.arm(idle, [stream] { stream->reset(); });
     co_await link::write_datagram(*stream, room, answer.size());
     if (protocol == Protocol::kUdp) idle = kIdleAfterAnswer;
   }
