@@ -54,6 +54,11 @@ void Stream::reset() {
   core_->reset(state_);
 }
 
+void Stream::on_broken(std::function<void()> told) {
+  if (state_->broken()) return told();
+  state_->on_broken = std::move(told);
+}
+
 Session::Session(asio::any_io_executor executor, std::unique_ptr<Transport> transport, Role role, Limits limits)
     : core_(std::make_shared<SessionCore>(std::move(executor), std::move(transport), role, limits)) {}
 

@@ -14,6 +14,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,6 +64,9 @@ class Stream {
   asio::awaitable<void> close_write();
   // Sends RST: pending calls of both ends throw. The other end can still read what it had got. Idempotent.
   void reset();
+  // `told` is called once, from within whatever breaks it: a reset from either end, or the session's end. For who waits
+  // for something else meanwhile. At once where it is broken; must not throw, and not call the stream.
+  void on_broken(std::function<void()> told);
 
  private:
   std::shared_ptr<SessionCore> core_;

@@ -177,6 +177,7 @@ void SessionCore::break_stream(StreamState& stream, std::string because) {
   stream.outgoing = {};
   stream.readable.notify_all();
   stream.writable.notify_all();
+  if (const auto told = std::exchange(stream.on_broken, {})) told();
 }
 
 void SessionCore::discard_incoming(StreamState& stream) {

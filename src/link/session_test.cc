@@ -189,6 +189,30 @@ TEST(Session, AResetIsSeenByBothEnds) {
   EXPECT_EQ(pair.b.session.stream_count(), 0U);
 }
 
+TEST(Session, WhoWaitsForSomethingElseIsToldOnceThatAStreamIsBroken) {
+  Loop loop;
+  SessionPair pair(loop);
+  std::vector<int> told(4);
+  loop.run({[&]() -> Task {
+    std::vector<StreamPtr> here;
+    std::vector<StreamPtr> there;
+    for (int i = 0; i < 3; ++i) {
+      here.push_back(co_await pair.a.session.open());
+      there.push_back(co_await pair.b.session.accept());
+      here.back()->on_broken([&told, i] { ++told[static_cast<size_t>(i)]; });
+    }
+    here[0]->reset();
+    here[0]->reset();
+    EXPECT_EQ(told, (std::vector<int>{1, 0, 0, 0}));
+    there[1]->reset();
+    while (told[1] == 0) co_await asio::post(loop.executor(), asio::use_awaitable);
+    pair.a.session.close();
+    EXPECT_EQ(told, (std::vector<int>{1, 1, 1, 0}));
+    here[2]->on_broken([&] { ++told[3]; });
+    EXPECT_EQ(told, (std::vector<int>{1, 1, 1, 1}));
+  }});
+}
+
 TEST(Session, WhatWasSentBeforeAResetIsStillRead) {
   Loop loop;
   SessionPair pair(loop);

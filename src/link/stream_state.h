@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -36,6 +37,7 @@ struct StreamState {
   bool acknowledged = true;  // false: opened here, the other end has not answered yet
 
   std::string broken_because;  // reset, or the session's end; calls throw this
+  std::function<void()> on_broken;
 
   Event readable;
   Event writable;
