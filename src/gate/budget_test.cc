@@ -2,7 +2,10 @@
 
 #include "gate/budget.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "base/error.h"
 #include "link/link_for_test.h"
@@ -10,13 +13,15 @@
 namespace caisson::gate {
 namespace {
 
+using link::Task;
 using Side = Toll::Side;
 
 TEST(Toll, SpendsWhatPassesOnTheSideWithMore) {
   link::Loop loop;
   Budget budget(loop.executor(), 0, 0);
-  Toll toll(budget);
-  loop.run({[&]() -> link::Task {
+  Spender spender(budget, nullptr);
+  Toll toll(spender);
+  loop.run({[&]() -> Task {
     co_await toll.pass(Side::kGuest, 10);
     EXPECT_EQ(budget.spent(), 10U);
     co_await toll.pass(Side::kServer, 4);
@@ -33,10 +38,11 @@ TEST(Toll, SpendsWhatPassesOnTheSideWithMore) {
 TEST(Toll, EndsWhereTheTotalIsUsedUpOnEitherSide) {
   link::Loop loop;
   Budget budget(loop.executor(), 0, 50);
-  Toll toll(budget);
-  loop.run({[&]() -> link::Task {
+  Spender spender(budget, nullptr);
+  Toll toll(spender);
+  loop.run({[&]() -> Task {
     co_await toll.pass(Side::kGuest, 10);
-    const std::string error = co_await link::error_of([&]() -> link::Task { co_await toll.pass(Side::kServer, 60); });
+    const std::string error = co_await link::error_of([&]() -> Task { co_await toll.pass(Side::kServer, 60); });
     EXPECT_NE(error.find("is used up (--net-total)"), std::string::npos) << error;
   }});
   EXPECT_TRUE(budget.used_up());
@@ -52,6 +58,86 @@ TEST(Budget, SpendsAtOnceOnlyWithoutLimits) {
     EXPECT_FALSE(limited.spend_at_once(7));
     EXPECT_EQ(limited.spent(), 0U);
   }
+}
+
+// A rate at which what waits does not pass while this runs.
+struct SlowBudget : testing::Test {
+  SlowBudget() {
+    budget.on_limit([this](const std::string& words) { limits.insert(words); });
+  }
+  Task spend(Spender& spender) {
+    error = co_await link::error_of([&]() -> Task { co_await spender.spend(1 << 20); });
+  }
+
+  link::Loop loop;
+  Budget budget{loop.executor(), 100, 0};
+  std::set<std::string> limits;
+  std::string error;
+};
+
+TEST_F(SlowBudget, WhatWaitsIsSaidAndEndsWithItsConnection) {
+  Spender spender(budget, nullptr);
+  loop.run({[&]() -> Task { co_await spend(spender); },
+            [&]() -> Task {
+              while (limits.empty()) co_await asio::post(loop.executor(), asio::use_awaitable);
+              spender.end();
+            }});
+  EXPECT_EQ(error, "the connection ended while it waited for the rate of the network");
+  EXPECT_THAT(limits,
+              testing::ElementsAre("the network limit of 100 B a second was reached, and connections waited for "
+                                   "it (--net-rate)"));
+  // What comes behind it does not wait either.
+  error.clear();
+  loop.run({[&]() -> Task { co_await spend(spender); }});
+  EXPECT_NE(error, "");
+}
+
+TEST_F(SlowBudget, WhatWaitsEndsWithTheStreamThatTheGuestResets) {
+  link::SessionPair link{loop};
+  loop.run({[&]() -> Task {
+              const link::StreamPtr stream = co_await link.a.session.accept();
+              const SpenderPtr spender = Spender::of(*stream, budget, nullptr);
+              co_await spend(*spender);
+            },
+            [&]() -> Task {
+              const link::StreamPtr stream = co_await link.b.session.open();
+              while (limits.empty()) co_await asio::post(loop.executor(), asio::use_awaitable);
+              stream->reset();
+            }});
+  EXPECT_NE(error, "");
+}
+
+TEST_F(SlowBudget, NamesDoNotWait) {
+  for (int i = 0; i < 100; ++i) budget.spend_first(1000);
+  EXPECT_EQ(budget.spent(), 100'000U);
+  EXPECT_TRUE(limits.empty());
+}
+
+TEST(Budget, WhatWaitedPasses) {
+  link::Loop loop;
+  Budget budget(loop.executor(), 1 << 20, 0);
+  int passed = 0;
+  auto spend = [&]() -> Task {
+    const auto spender = std::make_shared<Spender>(budget, nullptr);
+    for (int i = 0; i < 4; ++i) co_await spender->spend(16 << 10);
+    ++passed;
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  loop.run({spend, spend, spend});
+  EXPECT_EQ(passed, 3);
+  // 192 KiB, of which a tenth of a second's may pass at once.
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(80));
+}
+
+TEST(Budget, TheTotalIsForNamesToo) {
+  link::Loop loop;
+  Budget budget(loop.executor(), 0, 100);
+  std::string words;
+  budget.on_limit([&](const std::string& said) { words = said; });
+  budget.spend_first(90);
+  EXPECT_EQ(words, "");
+  EXPECT_THROW(budget.spend_first(20), base::Error);
+  EXPECT_EQ(words, budget.used_up_words());
 }
 
 }  // namespace

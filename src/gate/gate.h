@@ -38,9 +38,9 @@ struct GateLimits {
   uint64_t total_bytes = 0;       // both ways together; 0: no limit
   std::chrono::seconds idle_datagrams{60};
   std::chrono::milliseconds idle_names{10000};  // until the first question, of a conversation with the name server
-  std::chrono::seconds for_answers{30};    // to questions (Default::kAsk)
-  std::chrono::milliseconds hello{30000};  // for a ClientHello, from its first byte
-  size_t held_bytes = 32U << 20;           // of all ClientHellos and heads of requests that have begun (held_bytes.h)
+  std::chrono::seconds for_answers{30};         // to questions (Default::kAsk)
+  std::chrono::milliseconds hello{30000};       // for a ClientHello, from its first byte
+  size_t held_bytes = 32U << 20;  // of all ClientHellos and heads of requests that have begun (held_bytes.h)
 };
 
 class LocalAuthority;

@@ -78,7 +78,9 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
         names(options.random),
         questions(runs_on, options.limits.for_answers),
         budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes),
-        held(std::make_shared<HeldBytes>(options.limits.held_bytes)) {}
+        held(std::make_shared<HeldBytes>(options.limits.held_bytes)) {
+    budget.on_limit([this](const std::string& words) { note_limit(words); });
+  }
 
   asio::any_io_executor executor;
   GateOptions options;

@@ -15,11 +15,11 @@ bool HelloFilter::lets_by(link::Way way, size_t bytes) {
     if (stage_ != Stage::kDecided) return false;
     forget();
   }
-  return budget_.spend_at_once(bytes);
+  return spender_->budget().spend_at_once(bytes);
 }
 
 asio::awaitable<std::span<const uint8_t>> HelloFilter::pass(link::Way way, std::span<const uint8_t> bytes) {
-  co_await budget_.spend(bytes.size());
+  co_await spender_->spend(bytes.size());
   if (way == link::Way::kToStream) co_return bytes;
   if (stage_ == Stage::kDecided) {
     forget();
@@ -53,7 +53,7 @@ void HelloFilter::watch() {
     return;
   }
   if (dog_) return;
-  dog_.emplace(budget_.executor());
+  dog_.emplace(spender_->budget().executor());
   dog_->arm(limits_.time, [this] {
     objection_ = "its TLS ClientHello took too long";
     if (limits_.end) limits_.end();

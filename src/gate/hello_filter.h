@@ -41,9 +41,8 @@ struct HelloLimits {
 // Also counts the bytes in the sandbox's budget. One connection.
 class HelloFilter final : public link::RelayFilter {
  public:
-  HelloFilter(std::shared_ptr<void> keeps_alive, Budget& budget, HelloRules rules, HelloLimits limits)
-      : keeps_alive_(std::move(keeps_alive)),
-        budget_(budget),
+  HelloFilter(SpenderPtr spender, HelloRules rules, HelloLimits limits)
+      : spender_(std::move(spender)),
         rules_(std::move(rules)),
         limits_(std::move(limits)),
         held_(limits_.held),
@@ -65,8 +64,7 @@ class HelloFilter final : public link::RelayFilter {
   void forget();
   void object(std::string why);
 
-  std::shared_ptr<void> keeps_alive_;  // the owner of `budget`
-  Budget& budget_;
+  SpenderPtr spender_;
   HelloRules rules_;
   HelloLimits limits_;
   Held held_;

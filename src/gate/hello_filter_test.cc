@@ -63,7 +63,7 @@ class Filter : public testing::Test {
   Budget budget{io.get_executor(), 0, 0};
   std::shared_ptr<HeldBytes> account = std::make_shared<HeldBytes>(2000);
   HelloLimits limits{.time = std::chrono::minutes(10), .held = account, .end = [this] { ended = true; }};
-  HelloFilter filter{nullptr, budget, {.name = "good.example"}, limits};
+  HelloFilter filter{std::make_shared<Spender>(budget, nullptr), {.name = "good.example"}, limits};
   bool ended = false;
 };
 
@@ -117,7 +117,7 @@ TEST_F(Filter, LeavesEncryptedMessagesAlone) {
 
 TEST_F(Filter, EndsAHelloThatTakesTooLong) {
   limits.time = std::chrono::milliseconds(1);
-  HelloFilter hasty(nullptr, budget, {.name = "good.example"}, limits);
+  HelloFilter hasty(std::make_shared<Spender>(budget, nullptr), {.name = "good.example"}, limits);
   const std::string begun = hello("good.example").substr(0, 10);
   EXPECT_EQ(pass({begun}, hasty), "");
   io.restart();
@@ -128,7 +128,7 @@ TEST_F(Filter, EndsAHelloThatTakesTooLong) {
 
 TEST_F(Filter, EndsASecondHelloThatTakesTooLong) {
   limits.time = std::chrono::milliseconds(1);
-  HelloFilter hasty(nullptr, budget, {.name = "good.example"}, limits);
+  HelloFilter hasty(std::make_shared<Spender>(budget, nullptr), {.name = "good.example"}, limits);
   const std::string first = hello("good.example");
   EXPECT_EQ(pass({first, first.substr(0, 20)}, hasty), first);
   io.restart();
@@ -138,7 +138,7 @@ TEST_F(Filter, EndsASecondHelloThatTakesTooLong) {
 
 TEST_F(Filter, LeavesTheTimeToWhatIsNoHello) {
   limits.time = std::chrono::milliseconds(1);
-  HelloFilter hasty(nullptr, budget, {.name = "good.example"}, limits);
+  HelloFilter hasty(std::make_shared<Spender>(budget, nullptr), {.name = "good.example"}, limits);
   const std::string all = hello("good.example") + record("\1\2anything");
   EXPECT_EQ(pass({all}, hasty), all);
   io.restart();
@@ -152,7 +152,7 @@ TEST_F(Filter, HoldsNoMoreThanTheAccountOfAllConnectionsHas) {
   EXPECT_EQ(pass({begun}), "");
   EXPECT_EQ(account->held(), 1200U);
   {
-    HelloFilter another(nullptr, budget, {.name = "good.example"}, limits);
+    HelloFilter another(std::make_shared<Spender>(budget, nullptr), {.name = "good.example"}, limits);
     EXPECT_EQ(pass({begun}, another), "");
     EXPECT_THAT(another.objection(), HasSubstr("too much is held"));
     EXPECT_EQ(account->held(), 1200U);

@@ -127,10 +127,10 @@ asio::awaitable<void> serve_names(StatePtr state, link::StreamPtr stream, Protoc
     // What takes long from here on is not the client's silence.
     dog.disarm();
     if (!message) break;
-    co_await state->budget.spend(message->size());
+    state->budget.spend_first(message->size());
     const std::string answer = co_await answer_message(state, std::string(message->begin(), message->end()), protocol);
     if (answer.empty()) continue;
-    co_await state->budget.spend(answer.size());
+    state->budget.spend_first(answer.size());
     std::string framed(link::kDatagramHeaderBytes, '\0');
     framed += answer;
     const std::span<uint8_t> room(reinterpret_cast<uint8_t*>(framed.data()), framed.size());

@@ -16,8 +16,12 @@ namespace caisson::gate {
 // The guest's end. Its bytes are counted, and wait for the sandbox's budget.
 class GuestEnd final : public ByteStream {
  public:
+  // `budget` outlives it: `keeps_alive` is its owner, or null.
   GuestEnd(link::StreamPtr stream, std::shared_ptr<void> keeps_alive, Budget& budget)
-      : stream_(std::move(stream)), keeps_alive_(std::move(keeps_alive)), up_(budget), down_(budget) {}
+      : stream_(std::move(stream)),
+        spender_(Spender::of(*stream_, budget, std::move(keeps_alive))),
+        up_(*spender_),
+        down_(*spender_) {}
 
   asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
   asio::awaitable<void> write(std::span<const uint8_t> from) override;
@@ -32,7 +36,7 @@ class GuestEnd final : public ByteStream {
 
  private:
   link::StreamPtr stream_;
-  std::shared_ptr<void> keeps_alive_;  // the owner of the budget
+  SpenderPtr spender_;
   Toll up_;
   Toll down_;
   uint64_t from_guest_bytes_ = 0;

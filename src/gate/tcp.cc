@@ -28,8 +28,8 @@ asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target targ
     stream->reset();
     link::abort_socket(*socket);
   };
-  const auto filter =
-      std::make_shared<HelloFilter>(state, state->budget, hello_rules(*state, target), std::move(limits));
+  SpenderPtr spender = Spender::of(*stream, state->budget, state);
+  const auto filter = std::make_shared<HelloFilter>(std::move(spender), hello_rules(*state, target), std::move(limits));
   Passed passed;
   passed.end = co_await link::relay(stream, dialled.socket, filter);
   passed.refusal = filter->objection();
@@ -51,11 +51,7 @@ Dial dial_for(StatePtr state, const Target& target) {
 }
 
 void note_end(Gate::State& state, const Target& target, uint64_t id, const Passed& passed) {
-  if (!passed.refusal.empty()) {
-    state.count_refusal(target.text(), {.reason = passed.refusal, .allow = ""});
-  } else if (!passed.end.failure.empty() && state.budget.used_up()) {
-    state.note_limit(state.budget.used_up_words());
-  }
+  if (!passed.refusal.empty()) state.count_refusal(target.text(), {.reason = passed.refusal, .allow = ""});
   const link::RelayEnd& end = passed.end;
   base::Json details{{"id", id}, {"received_bytes", end.to_stream_bytes}, {"sent_bytes", end.from_stream_bytes}};
   const std::string& cut_off = passed.refusal.empty() ? passed.cut_off : passed.refusal;

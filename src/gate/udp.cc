@@ -21,6 +21,7 @@ struct Flow {
       : state(std::move(gate)),
         stream(std::move(opened)),
         socket(std::move(connected)),
+        spender(Spender::of(*stream, state->budget, state)),
         idle(state->executor),
         ended(state->executor) {}
 
@@ -38,6 +39,7 @@ struct Flow {
   StatePtr state;
   link::StreamPtr stream;
   std::shared_ptr<link::Descriptor> socket;
+  SpenderPtr spender;
   asio::steady_timer idle;
   link::Event ended;
   std::chrono::steady_clock::time_point last_use = std::chrono::steady_clock::now();
@@ -57,7 +59,7 @@ asio::awaitable<void> to_guest(std::shared_ptr<Flow> flow) {
       if (got >= 0) {
         flow->used();
         flow->received_bytes += static_cast<size_t>(got);
-        co_await flow->state->budget.spend(static_cast<size_t>(got));
+        co_await flow->spender->spend(static_cast<size_t>(got));
         const std::span<uint8_t> room(buffer.get(), kBytes);
         co_await link::write_datagram(*flow->stream, room, static_cast<size_t>(got));
       } else if (errno == EAGAIN) {
@@ -78,7 +80,7 @@ asio::awaitable<void> from_guest(std::shared_ptr<Flow> flow) {
       if (!datagram || flow->over) break;
       flow->used();
       flow->sent_bytes += datagram->size();
-      co_await flow->state->budget.spend(datagram->size());
+      co_await flow->spender->spend(datagram->size());
       if (flow->over) break;
       // One that the host's queue does not take is lost, as datagrams are.
       static_cast<void>(::send(flow->socket->get(), datagram->data(), datagram->size(), MSG_NOSIGNAL));
@@ -133,7 +135,6 @@ asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target t
   asio::co_spawn(state->executor, end_when_idle(flow), asio::detached);
   while (!flow->over) co_await flow->ended.wait();
 
-  if (!flow->reason.empty() && state->budget.used_up()) state->note_limit(state->budget.used_up_words());
   base::Json details{{"id", id}, {"received_bytes", flow->received_bytes}, {"sent_bytes", flow->sent_bytes}};
   if (!flow->reason.empty()) details["reason"] = flow->reason;
   state->record("disconnect", std::move(details));

@@ -266,3 +266,39 @@ except socket.gaierror:
 '''
     python(host, script, "--allow", "example.com", "--net-total", "2M").expect(
         out="reset True\nECONNREFUSED\nno names\n", err="caisson: the network limit of 2 MiB in all is used up (--net-total)\n")
+
+
+@case(image="base", network=True)
+def the_rate_of_the_network_holds_and_is_said(host):
+    """N9: how many bytes a second, all connections together; names do not wait for them."""
+    net = host.network
+    net.names.update({"example.com": [testnet.PUBLIC], "other.example.com": [testnet.PUBLIC]})
+    size = 1 << 20
+
+    def send(connection):
+        with connection:
+            connection.sendall(bytes(size))
+
+    port = net.serve(send)
+    script = f'''
+import threading, time
+address = socket.gethostbyname("example.com")
+got = []
+def load():
+    with socket.create_connection((address, {port}), 60) as one:
+        count = 0
+        while piece := one.recv(1 << 16):
+            count += len(piece)
+    got.append(count)
+begin = time.monotonic()
+loads = [threading.Thread(target=load) for _ in range(4)]
+for one in loads:
+    one.start()
+print(socket.gethostbyname("other.example.com").startswith("198.1"), got)
+for one in loads:
+    one.join()
+print(got == [{size}] * 4, time.monotonic() - begin > 3.5)
+'''
+    python(host, script, "--allow", "*.example.com", "--allow", "example.com", "--net-rate", "1M").expect(
+        out="True []\nTrue True\n",
+        err="caisson: the network limit of 1 MiB a second was reached, and connections waited for it (--net-rate)\n")
