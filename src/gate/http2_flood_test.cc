@@ -52,7 +52,7 @@ TEST_F(Http2Attack, AsksForWhatIsRefusedWithoutEnd) {
 
 TEST_F(Http2Attack, HeadsThatWaitForTheServersFirstWordAreBounded) {
   no_http2_server = true;
-  options.limits.head = std::chrono::milliseconds(50);
+  options.limits.head = std::chrono::milliseconds(500);
   size_t read = 0;
   options.judge = [&, judge = options.judge](std::string_view method, const CanonicalPath& path) {
     ++read;
