@@ -102,7 +102,6 @@ HttpHead read_http2_request(const Http2Fields& fields, std::string_view scheme) 
   check_fields(fields);
   HttpHead head;
   head.method = only(fields, ":method", "it has several :method").value_or("");
-  if (!is_http_token(head.method)) throw HttpProblem("its method is no word");
   check_method(head.method);
   if (only(fields, ":protocol", "it has several :protocol")) throw HttpProblem("it asks for another protocol");
   if (only(fields, ":scheme", "it has several :scheme") != scheme)

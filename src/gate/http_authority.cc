@@ -35,6 +35,9 @@ Authority read_authority(std::string_view text) {
 }
 
 void check_method(std::string_view method) {
+  if (!is_http_token(method)) throw HttpProblem("its method is no word");
+  if (method.size() > kMaxMethodBytes)
+    throw HttpProblem("its method is longer than " + std::to_string(kMaxMethodBytes) + " bytes");
   if (method == "CONNECT") throw HttpProblem("its method is CONNECT");
   if (!std::all_of(method.begin(), method.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; })) {
     throw HttpProblem("its method is not in capitals");

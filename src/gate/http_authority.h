@@ -16,6 +16,9 @@ struct Authority {
 
 // Of Host, of :authority, or of a target in absolute form.
 Authority read_authority(std::string_view text);
+
+inline constexpr size_t kMaxMethodBytes = 32;
+// A word in capitals, of kMaxMethodBytes at most, and not CONNECT.
 void check_method(std::string_view method);
 void check_target_bytes(std::string_view target);
 

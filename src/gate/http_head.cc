@@ -11,7 +11,6 @@
 namespace caisson::gate {
 namespace {
 
-constexpr size_t kMaxMethodBytes = 32;
 constexpr std::string_view kHeadLineEnd = "\r\n";
 
 // Could these first bytes be a request line's? Tells other protocols before they have sent a line's end.

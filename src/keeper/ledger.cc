@@ -9,6 +9,29 @@ namespace {
 
 constexpr size_t kMaxLineBytes = 64U << 10;
 
+// Its longest values shortened: strings to so many bytes, and lists to a sixteenth as many items. (What is cut within a
+// character is written as one that is none.)
+base::Json shortened(const base::Json& value, size_t most_bytes) {
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return text.size() <= most_bytes ? text : text.substr(0, most_bytes) + "…";
+  }
+  if (!value.is_structured()) return value;
+  const size_t most_items = value.is_array() ? most_bytes / 16 : value.size();
+  base::Json made = value.is_array() ? base::Json::array() : base::Json::object();
+  for (const auto& [key, item] : value.items()) {
+    if (value.is_object()) {
+      made[key] = shortened(item, most_bytes);
+    } else if (made.size() < most_items) {
+      made.push_back(shortened(item, most_bytes));
+    } else {
+      made.push_back("…");
+      break;
+    }
+  }
+  return made;
+}
+
 // Of the gate's events that a guest makes as it likes: what was allowed, and how it ended.
 bool is_allowed_traffic(std::string_view event, const base::Json& details) {
   const std::string verdict = details.value("verdict", "");
@@ -44,6 +67,8 @@ void Ledger::append(File& file, const std::string& line) {
 
 void Ledger::write(std::string_view event, const base::Json& details) {
   std::string line = line_of(event, details);
+  for (size_t most = 4096; line.size() > kMaxLineBytes && most >= 16; most /= 4)
+    line = line_of(event, shortened(details, most));
   if (line.size() > kMaxLineBytes) line = line_of(event, base::Json::object());
   append(is_allowed_traffic(event, details) ? allowed_ : file_, line);
 }

@@ -23,8 +23,8 @@ class Ledger {
   static constexpr size_t kMaxBytes = 8U << 20;  // of a file; each has an older one beside it
 
   explicit Ledger(const std::string& folder, size_t max_bytes = kMaxBytes);
-  // `details` is an object; its keys come behind "time_unix_ms" and "event". A line longer than 64 KiB loses its
-  // details.
+  // `details` is an object; its keys come behind "time_unix_ms" and "event". In a line longer than 64 KiB the
+  // long ones are shortened ("…" at their end); where that is not enough they are left out.
   void write(std::string_view event, const base::Json& details);
   // None or one line for people: how many lines were lost. What the sandbox does goes on without them.
   std::vector<std::string> notes() const;

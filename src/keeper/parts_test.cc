@@ -222,10 +222,41 @@ TEST(Ledger, WhatIsLostOnAFullDiskIsSaid) {
   EXPECT_NE(ledger.notes()[0].find("no room for 3 lines"), std::string::npos) << ledger.notes()[0];
 }
 
-TEST(Ledger, ALineThatIsTooLongLosesItsDetails) {
+TEST(Ledger, LongDetailsAreShortened) {
   const base::TempFolder folder;
   Ledger ledger(folder.path());
-  ledger.write("exec", base::Json{{"argv", std::string(100'000, 'x')}});
+  auto written = [&](const base::Json& details) {
+    const size_t before = base::read_file_if_exists(folder / "ledger.jsonl").value_or("").size();
+    ledger.write("exec", details);
+    const std::string line = base::read_file(folder / "ledger.jsonl").substr(before);
+    EXPECT_LE(line.size(), 64U << 10);
+    return base::parse_json_object(line, "ledger");
+  };
+  const base::Json fits{{"reason", std::string(60'000, 'x')}};
+  EXPECT_EQ(written(fits)["reason"], fits["reason"]);
+  const std::string begin(4096, 'x');
+  const base::Json one =
+      written(base::Json{{"method", std::string(100'000, 'x')}, {"name", "a.example"}, {"port", 80}});
+  EXPECT_EQ(one["method"], begin + "…");
+  EXPECT_EQ(one["name"], "a.example");
+  EXPECT_EQ(one["port"], 80);
+  const base::Json many =
+      written(base::Json{{"argv", std::vector<std::string>(10'000, "word")}, {"user", {{"id", 7}}}});
+  EXPECT_EQ(many["argv"].size(), 257U);
+  EXPECT_EQ(many["argv"].back(), "…");
+  EXPECT_EQ(many["user"]["id"], 7);
+  const base::Json wide = written(base::Json{{"argv", std::vector<std::string>(100, std::string(5'000, 'x'))}});
+  EXPECT_EQ(wide["argv"].size(), 65U);
+  // A byte that is written as six.
+  EXPECT_EQ(written(base::Json{{"reason", std::string(20'000, '\1')}})["reason"], std::string(4096, '\1') + "…");
+}
+
+TEST(Ledger, DetailsThatCannotBeShortenedEnoughAreLeftOut) {
+  const base::TempFolder folder;
+  Ledger ledger(folder.path());
+  base::Json details;
+  for (int i = 0; i < 10'000; ++i) details["key " + std::to_string(i)] = "value";
+  ledger.write("exec", details);
   const std::string text = base::read_file(folder / "ledger.jsonl");
   EXPECT_LT(text.size(), 200U);
   EXPECT_EQ(base::parse_json_object(text, "ledger")["event"], "exec");
