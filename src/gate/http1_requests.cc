@@ -81,7 +81,7 @@ asio::awaitable<void> Http1Connection::refuse(HttpRecord record, bool has_body) 
 asio::awaitable<bool> Http1Connection::pass_on(HttpHead head, HttpRecord record) {
   const BodyFraming framing = request_framing(head);
   exchange_.emplace(Exchange{.record = std::move(record), .minor_version = head.minor_version});
-  exchange_->last = head.minor_version == 0 || any_has_member(head.fields, "connection", "close");
+  exchange_->last = head.minor_version == 0 || head.closes;
   exchange_->upgrades = head.upgrade == "websocket" && head.method == "GET" && head.minor_version == 1 &&
                         framing.kind == BodyFraming::Kind::kNone;
   co_await pass_head(std::move(head));

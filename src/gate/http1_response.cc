@@ -42,9 +42,11 @@ HttpResponseHead read_head(std::string_view text) {
     text.remove_prefix(end + kLineEnd.size());
   }
   head.length = read_length(head.fields, head.minor_version);
-  head.closes = head.minor_version == 0 || any_has_member(head.fields, "connection", "close");
+  const HttpMembers members = members_of(head.fields, "connection");
+  head.closes = head.minor_version == 0 || has_member(members, "close");
   if (const auto upgrade = only_field(head.fields, "upgrade", "it has several Upgrade"))
     head.upgrade = base::ascii_lower(*upgrade);
+  drop_members(head.fields, members);
   return head;
 }
 

@@ -20,6 +20,7 @@ struct HttpResponseHead {
   HttpLength length = {};
   bool closes = false;  // the connection ends behind it: the server says so, or it is HTTP/1.0
   std::string upgrade;  // of a 101: the protocol that is spoken from here on, in lower case
+  // Without those that Connection lists.
   HttpFields fields = {};
   size_t size = 0;  // bytes of the head, its empty line included
 };

@@ -78,6 +78,9 @@ TEST(HttpResponse, ThatCouldBeReadDifferentlyIsRefused) {
   EXPECT_EQ(problem_of(with("Transfer-Encoding: gzip, chunked\r\n")), "its Transfer-Encoding is not 'chunked'");
   EXPECT_EQ(problem_of("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
             "it has a Transfer-Encoding in HTTP/1.0");
+  std::string members;
+  for (size_t i = 0; i <= kMaxHttpMembers; ++i) members += "x,";
+  EXPECT_EQ(problem_of(with("Connection: " + members + "\r\n")), "its field 'connection' lists more than 64");
   EXPECT_EQ(problem_of(with("a: " + std::string(70000, 'x'))), "it is longer than 65536 bytes");
 }
 

@@ -17,7 +17,7 @@ void put(std::string& text, std::string_view name, std::string_view value) {
 
 void put_fields(std::string& text, const HttpFields& fields) {
   for (const auto& [name, value] : fields) {
-    if (!stays_here(name) && !any_has_member(fields, "connection", name)) put(text, name, value);
+    if (!stays_here(name)) put(text, name, value);
   }
 }
 
@@ -54,7 +54,7 @@ std::string write_request_head(const HttpHead& head, const RequestForm& form) {
   put_fields(text, head.fields);
   put_framing(text, request_framing(head));
   // The other things that TE may say are of this connection.
-  const bool trailers = !form.upgrades && any_has_member(head.fields, "te", "trailers");
+  const bool trailers = !form.upgrades && head.takes_trailers;
   if (trailers) put(text, "te", "trailers");
   if (form.upgrades) {
     put_upgrade(text);

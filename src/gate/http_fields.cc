@@ -30,15 +30,29 @@ bool has_control_byte(std::string_view value) {
   return std::any_of(value.begin(), value.end(), is_control);
 }
 
-bool has_member(std::string_view value, std::string_view member) {
-  const std::vector<std::string> members = base::split(base::ascii_lower(value), ',');
-  return std::any_of(members.begin(), members.end(),
-                     [&](const std::string& one) { return base::trimmed(one) == member; });
+HttpMembers members_of(const HttpFields& fields, std::string_view name) {
+  HttpMembers members;
+  for (const auto& [key, value] : fields) {
+    if (key != name) continue;
+    for (std::string_view left = value; !left.empty();) {
+      const size_t comma = std::min(left.find(','), left.size());
+      std::string member = base::ascii_lower(base::trimmed(left.substr(0, comma)));
+      left.remove_prefix(std::min(comma + 1, left.size()));
+      if (member.empty()) continue;
+      if (members.size() == kMaxHttpMembers)
+        throw HttpProblem("its field '" + std::string(name) + "' lists more than " + std::to_string(kMaxHttpMembers));
+      members.push_back(std::move(member));
+    }
+  }
+  return members;
 }
 
-bool any_has_member(const HttpFields& fields, std::string_view name, std::string_view member) {
-  return std::any_of(fields.begin(), fields.end(),
-                     [&](const auto& field) { return field.first == name && has_member(field.second, member); });
+bool has_member(const HttpMembers& members, std::string_view member) {
+  return std::find(members.begin(), members.end(), member) != members.end();
+}
+
+void drop_members(HttpFields& fields, const HttpMembers& members) {
+  std::erase_if(fields, [&](const auto& field) { return has_member(members, field.first); });
 }
 
 bool is_of_one_connection(std::string_view name) {

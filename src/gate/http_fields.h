@@ -29,9 +29,15 @@ class HttpProblem : public base::Error {
 // RFC 9110, section 5.6.2.
 bool is_http_token(std::string_view text);
 bool has_control_byte(std::string_view value);
-// Whether it is one of the comma-separated members of a field's value, in any case. `member` is in lower case.
-bool has_member(std::string_view value, std::string_view member);
-bool any_has_member(const HttpFields& fields, std::string_view name, std::string_view member);
+
+// What the fields of a name list, between commas: in lower case, without blanks, each as often as it is there.
+using HttpMembers = std::vector<std::string>;
+inline constexpr size_t kMaxHttpMembers = 64;
+// Throws HttpProblem for more than kMaxHttpMembers.
+HttpMembers members_of(const HttpFields& fields, std::string_view name);
+bool has_member(const HttpMembers& members, std::string_view member);
+// Takes the fields out whose names are listed.
+void drop_members(HttpFields& fields, const HttpMembers& members);
 
 // Fields that are not passed on: those of one connection (RFC 9110, section 7.6.1), and X-Caisson, which only the gate
 // sends.

@@ -52,21 +52,21 @@ std::optional<Authority> read_target(std::string_view target, HttpHead& head) {
 }
 
 void read_connection(HttpHead& head) {
-  bool upgrades = false;
-  for (const auto& [key, value] : head.fields) {
-    if (key != "connection") continue;
-    // A proxy drops the fields that are named here: the next server would not see what was judged.
-    for (const char* name : {"host", "content-length", "transfer-encoding"}) {
-      if (has_member(value, name)) throw HttpProblem("its Connection names a field that has to stay");
-    }
-    upgrades = upgrades || has_member(value, "upgrade");
+  const HttpMembers members = members_of(head.fields, "connection");
+  // A proxy drops the fields that are named there: the next server would not see what was judged.
+  for (const char* name : {"host", "content-length", "transfer-encoding"}) {
+    if (has_member(members, name)) throw HttpProblem("its Connection names a field that has to stay");
   }
+  head.takes_trailers = has_member(members_of(head.fields, "te"), "trailers");
+  head.closes = has_member(members, "close");
+  const bool upgrades = has_member(members, "upgrade");
   const auto upgrade = only_field(head.fields, "upgrade", "it has several Upgrade");
   if (upgrades && upgrade) head.upgrade = base::ascii_lower(*upgrade);
   if (const auto expect = only_field(head.fields, "expect", "it has several Expect")) {
     if (base::ascii_lower(*expect) != "100-continue") throw HttpProblem("it expects something other than 100-continue");
     head.expects_continue = true;
   }
+  drop_members(head.fields, members);
 }
 
 void read_host(const std::optional<Authority>& target_authority, HttpHead& head) {

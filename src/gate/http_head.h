@@ -28,6 +28,9 @@ struct HttpHead {
   // requests, so only those that the caller can follow may be passed on.
   std::string upgrade;
   bool expects_continue = false;
+  bool takes_trailers = false;  // TE says so
+  bool closes = false;          // Connection says so
+  // Without those that Connection lists.
   HttpFields fields = {};
   size_t size = 0;  // bytes of the head, its empty line included
 };

@@ -201,6 +201,19 @@ TEST(HttpHead, RefusesHostsThatAreNone) {
             "the HTTP request is refused: it has a Transfer-Encoding in HTTP/1.0");
 }
 
+// Each field is compared with each of them.
+TEST(HttpHead, WhatConnectionListsIsBounded) {
+  std::string members;
+  for (size_t i = 0; i < kMaxHttpMembers; ++i) members += "x" + std::to_string(i) + (i % 2 == 0 ? " ,, " : ",");
+  EXPECT_EQ(problem_of(with("Connection: " + members + "\r\n")), "");
+  EXPECT_EQ(problem_of(with("Connection: " + members + "y\r\n")),
+            "the HTTP request is refused: its field 'connection' lists more than 64");
+  EXPECT_EQ(problem_of(with("Connection: " + members + "\r\nConnection: y\r\n")),
+            "the HTTP request is refused: its field 'connection' lists more than 64");
+  EXPECT_EQ(problem_of(with("TE: " + members + "y\r\n")),
+            "the HTTP request is refused: its field 'te' lists more than 64");
+}
+
 TEST(HttpHead, IsBounded) {
   std::string fields;
   for (size_t i = 0; i < HttpHeadReader::kMaxFields - 1; ++i) fields += "a: b\r\n";
