@@ -13,6 +13,9 @@
 
 namespace caisson::gate {
 
+// What a head that is being read costs: its bytes, and its fields.
+inline constexpr size_t kCopiesOfHead = 2;
+
 class HeldBytes {
  public:
   explicit HeldBytes(size_t most) : most_(most) {}

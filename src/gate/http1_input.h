@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "gate/byte_stream.h"
+#include "gate/held_bytes.h"
 
 namespace caisson::gate {
-
-// What a head that is being read costs: its bytes, and its fields.
-inline constexpr size_t kCopiesOfHead = 2;
 
 class HttpInput {
  public:

@@ -23,6 +23,8 @@ std::string problem_of(const std::exception& error) {
 Http2Connection::Http2Connection(const asio::any_io_executor& executor, ByteStreamPtr client, ByteStreamPtr server,
                                  HttpOptions options)
     : limits_(options.limits),
+      client_head_held_(options.held),
+      server_head_held_(options.held),
       client_(std::move(client)),
       server_(std::move(server)),
       streams_(std::move(options), server_ != nullptr),
@@ -64,6 +66,7 @@ asio::awaitable<void> Http2Connection::read_client() {
     problem = problem_of(error);
   }
   client_head_.disarm();
+  client_head_held_.release();
   if (!problem.empty()) fail(problem);
   part();
 }
@@ -91,6 +94,7 @@ asio::awaitable<void> Http2Connection::feed_client() {
       end_.not_http = true;
       throw base::Error("the client's HTTP/2 is refused: " + error.problem());
     }
+    client_head_held_.set(kCopiesOfHead * streams_.client().head_bytes());
     if (!streams_.client().in_head()) {
       client_head_.disarm();
     } else if (!in_head) {
@@ -110,6 +114,7 @@ asio::awaitable<void> Http2Connection::read_server(std::shared_ptr<Http2Connecti
     problem = problem_of(error);
   }
   self->server_head_.disarm();
+  self->server_head_held_.release();
   self->server_ended(problem);
   self->task_ended();
 }
@@ -122,6 +127,7 @@ asio::awaitable<void> Http2Connection::feed_server() {
     const bool in_head = streams_.server().in_head();
     const std::span<const uint8_t> bytes = std::span<const uint8_t>(buffer).first(got);
     streams_.server().feed(bytes);
+    server_head_held_.set(kCopiesOfHead * streams_.server().head_bytes());
     if (!streams_.server().in_head()) {
       if (streams_.server().met()) server_head_.disarm();
     } else if (!in_head) {

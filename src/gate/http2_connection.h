@@ -45,6 +45,8 @@ class Http2Connection {
   void task_ended();
 
   HttpLimits limits_;
+  Held client_head_held_;
+  Held server_head_held_;
   ByteStreamPtr client_;
   ByteStreamPtr server_;
   Http2Streams streams_;

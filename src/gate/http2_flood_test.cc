@@ -2,6 +2,8 @@
 
 // What a guest sends to use up the host.
 
+#include <malloc.h>
+
 #include "gate/http2_attack_for_test.h"
 
 namespace caisson::gate {
@@ -131,6 +133,44 @@ TEST_F(Http2Attack, ZeroWindow) {
     co_await client->until([this] { return client->gone; });
   });
   EXPECT_THAT(end.failure, StartsWith("nothing was taken of what"));
+}
+
+// A client that asks for much that is refused, and opens no window for the answers.
+TEST_F(Http2Attack, RefusedRequestsThatWaitHoldLittle) {
+  client_options.window = 0;
+  size_t before = 0;
+  size_t kept = 0;
+  run([&, this]() -> Task {
+    co_await client->until([&] { return server->streams.empty(); });
+    before = ::mallinfo2().uordblks;
+    for (int i = 0; i < 100; ++i) client->ask(get("/no/" + std::string(60'000, 'x')));
+    co_await client->until([&] {
+      return std::all_of(client->streams.begin(), client->streams.end(),
+                         [](const auto& stream) { return !stream.second.heads.empty(); });
+    });
+    kept = ::mallinfo2().uordblks - before;
+    // All of them wait.
+    EXPECT_TRUE(records.empty());
+  });
+  EXPECT_LT(kept, 2U << 20);
+  ASSERT_EQ(records.size(), 100U);
+  for (const HttpRecord& record : records) {
+    EXPECT_EQ(record.path.size(), HttpRecord::kMostPathBytes);
+    EXPECT_TRUE(record.path_cut);
+  }
+}
+
+// The account is that of all connections.
+TEST_F(Http2Attack, HeadsThatAreNotWholeAreBoundedInAll) {
+  options.held = std::make_shared<HeldBytes>(100'000);
+  const std::string field = std::string("\x40\x01x\x7F\xA1\x1E") + std::string(4000, 'x');
+  std::string bytes = frame(raw_head(field), NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1);
+  // Numbers of the field in the table.
+  bytes += frame(std::string(12, '\xBE'), NGHTTP2_CONTINUATION, NGHTTP2_FLAG_NONE, 1);
+  run_raw(bytes);
+  EXPECT_THAT(end.failure, StartsWith("too much is held"));
+  EXPECT_EQ(options.held->held(), 0U);
+  EXPECT_EQ(asked(), 0U);
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ void Http2Streams::FromClient::request(int32_t stream, const Http2Head& head) {
       all_.answer(*exchange, status, reason);
       return;
     }
+    if (all_.options_.judge) exchange->path = path_of(read);
     pass_on(exchange, read, head);
   } catch (const HttpProblem& problem) {
     all_.answer(*exchange, 400, "the HTTP request is refused: " + problem.problem());

@@ -87,6 +87,8 @@ class Http2Session {
   bool met() const { return met_; }
   // A head has begun to arrive.
   bool in_head() const { return in_head_; }
+  // And has so many bytes until now.
+  size_t head_bytes() const { return in_head_ ? head_bytes_ : 0; }
   // Too much waits to be sent: whatever makes more of it has to wait.
   bool is_full() const;
 

@@ -140,7 +140,7 @@ void Http2Streams::server_ended(const std::string& problem) {
 void Http2Streams::reconsider(const Judge& judge) {
   for (const auto& [stream, exchange] : by_client_) {
     if (exchange->own || !exchange->record.allowed) continue;
-    const auto path = canonical_path(exchange->record.path);
+    const auto path = canonical_path(exchange->path);
     if (!path) continue;
     Verdict verdict = judge(exchange->record.method, *path);
     if (verdict.allowed) continue;

@@ -54,6 +54,7 @@ class Http2Streams {
   };
   struct Exchange {
     HttpRecord record;
+    std::string path;  // where paths are judged, of one that is allowed: whole, at most kMaxPathBytes
     int32_t client_stream = 0;
     int32_t server_stream = 0;  // 0: it was not passed on
     bool client_open = true;

@@ -18,8 +18,14 @@ std::string host_problem(const HttpHead& head, const HttpOptions& options) {
 
 }  // namespace
 
+std::string_view path_of(const HttpHead& head) {
+  return std::string_view(head.target).substr(0, head.target.find('?'));
+}
+
 HttpRecord judge_head(const HttpHead& head, const HttpOptions& options) {
-  HttpRecord record{.method = head.method, .path = head.target.substr(0, head.target.find('?'))};
+  const std::string_view whole = path_of(head);
+  HttpRecord record{.method = head.method, .path = std::string(whole.substr(0, HttpRecord::kMostPathBytes))};
+  record.path_cut = whole.size() > HttpRecord::kMostPathBytes;
   if (record.reason = host_problem(head, options); !record.reason.empty()) {
     record.status = 403;
     return record;

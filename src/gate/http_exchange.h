@@ -23,12 +23,15 @@ struct HttpLimits {
   std::chrono::milliseconds stall = std::chrono::minutes(10);
 };
 
-// One request and what came of it.
+// One request and what came of it. Many may be kept for one connection at a time.
 struct HttpRecord {
+  static constexpr size_t kMostPathBytes = kMaxPathPatternBytes;  // a rule for it has no more
+
   std::string method = {};  // empty where no request could be read
-  std::string path = {};    // as it was sent, without the query
+  std::string path = {};    // as it was sent, without the query: the first kMostPathBytes
   int status = 0;           // of the answer that the client got; 0: it got none
   bool allowed = false;
+  bool path_cut = false;            // there was more of it
   std::optional<Entry> entry = {};  // the rule that decided
   std::string reason = {};          // why it was refused, or failed
   bool any_rule = false;            // refused, and a rule could allow it
@@ -55,6 +58,8 @@ struct HttpEnd {
   bool not_http = false;  // what the client or server sent is not of the protocol: `failure` says so
 };
 
+// As it was sent, without the query.
+std::string_view path_of(const HttpHead& head);
 // With a status where the request is not passed on.
 HttpRecord judge_head(const HttpHead& head, const HttpOptions& options);
 // Host, or :authority, as the server gets it.

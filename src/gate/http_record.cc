@@ -25,7 +25,7 @@ bool is_plain(const HttpRecord& record) {
 
 // The rule that would allow it; "" where none can be written.
 std::string rule_for(const Target& target, const HttpRecord& record) {
-  if (!is_plain(record)) return "";
+  if (record.path_cut || !is_plain(record)) return "";
   const std::string text = target.text() + " " + record.method + " " + record.path;
   try {
     return to_string(parse_rule(text));
