@@ -8,7 +8,7 @@
 namespace caisson::gate {
 namespace {
 
-constexpr const char* kNotHttp = "the client speaks neither HTTP nor TLS, and a rule speaks of methods or paths";
+constexpr const char* kNotHttp = "the client speaks neither HTTP nor TLS, and requests are judged here";
 
 }  // namespace
 

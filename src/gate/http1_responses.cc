@@ -154,7 +154,7 @@ asio::awaitable<void> Http1Connection::server_failed(std::string problem) {
 asio::awaitable<void> Http1Connection::nothing_was_asked(bool server_ended) {
   if (!server_ended && !any_answered_) {
     end_.not_http = true;
-    fail("the server spoke first, so this is not HTTP, and a rule speaks of methods or paths");
+    fail("the server spoke first, so this is not HTTP, and requests are judged here");
     co_return;
   }
   co_await end_client();

@@ -16,6 +16,23 @@ std::string host_problem(const HttpHead& head, const HttpOptions& options) {
   return {};
 }
 
+void judge_path(const HttpHead& head, const HttpOptions& options, HttpRecord& record) {
+  const auto path = canonical_path(head.target);
+  if (!path) {
+    record.allowed = false;
+    record.status = 400;
+    record.reason = "the path " + base::in_quotes(record.path.substr(0, 256)) + " has no single meaning";
+    return;
+  }
+  Verdict verdict = options.judge(head.method, *path);
+  record.allowed = verdict.allowed;
+  record.entry = std::move(verdict.entry);
+  if (verdict.allowed) return;
+  record.status = 403;
+  record.reason = std::move(verdict.reason);
+  record.any_rule = !record.entry;
+}
+
 }  // namespace
 
 std::string_view path_of(const HttpHead& head) {
@@ -30,24 +47,12 @@ HttpRecord judge_head(const HttpHead& head, const HttpOptions& options) {
     record.status = 403;
     return record;
   }
-  const auto path = canonical_path(head.target);
-  if (!path) {
-    record.status = 400;
-    record.reason = "the path " + base::in_quotes(record.path.substr(0, 256)) + " has no single meaning";
-    return record;
-  }
-  Verdict verdict = options.judge(head.method, *path);
-  record.allowed = verdict.allowed;
-  record.entry = std::move(verdict.entry);
-  if (verdict.allowed) {
-    if (options.no_server.empty()) return record;
+  record.allowed = true;
+  if (options.judge) judge_path(head, options, record);
+  if (record.allowed && !options.no_server.empty()) {
     record.status = 502;
     record.reason = options.no_server;
-    return record;
   }
-  record.status = 403;
-  record.reason = std::move(verdict.reason);
-  record.any_rule = !record.entry;
   return record;
 }
 

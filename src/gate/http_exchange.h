@@ -44,6 +44,7 @@ struct HttpOptions {
   std::string host;
   uint16_t port = 0;
   uint16_t usual_port = 80;  // of the scheme
+  // Empty: nothing else is judged.
   std::function<Verdict(std::string_view method, const CanonicalPath& path)> judge;
   // At each request's end; of HTTP/1, in their order.
   std::function<void(const HttpRecord& record)> record;

@@ -9,6 +9,7 @@
 
 #include "gate/byte_stream_for_test.h"
 #include "gate/gate.h"
+#include "gate/http_session.h"
 #include "gate/loopback_for_test.h"
 #include "gate/stream_ends.h"
 #include "link/link_for_test.h"
@@ -138,7 +139,25 @@ TEST_F(HttpGate, EndsAConnectionWhoseRequestsAreToBeReadFromNowOn) {
             }});
   EXPECT_EQ(got, "firstthird(broken)");
   loop.settle();
-  EXPECT_EQ(records.back()["reason"], "a rule speaks of the methods or paths of its requests now");
+  EXPECT_EQ(records.back()["reason"], "more of its requests is judged now");
+}
+
+TEST(HttpJudged, IsTheHostOnPort80OfANameThatARuleAllows) {
+  Policy policy;
+  policy.add(parse_rule("*.example.com"), true, "test");
+  policy.add(parse_rule("b.example.com GET /ok"), true, "test");
+  const Target name{.name = "a.example.com", .address = {}, .port = 80};
+  EXPECT_EQ(http_judged(policy, name), HttpJudged::kHost);
+  const Target requests{.name = "b.example.com", .address = {}, .port = 80};
+  EXPECT_EQ(http_judged(policy, requests), HttpJudged::kAll);
+  const Target other_port{.name = "a.example.com", .address = {}, .port = 8080};
+  EXPECT_EQ(http_judged(policy, other_port), HttpJudged::kNothing);
+  const Target address{.name = {}, .address = IpAddress::v4(0x5db8d822), .port = 80};
+  EXPECT_EQ(http_judged(policy, address), HttpJudged::kNothing);
+  const Target host{.name = std::string(kHostName), .address = {}, .port = 80};
+  EXPECT_EQ(http_judged(policy, host), HttpJudged::kNothing);
+  EXPECT_EQ(http_judged(Policy(Default::kAllow), name), HttpJudged::kNothing);
+  EXPECT_EQ(http_judged(Policy(Default::kAsk), name), HttpJudged::kHost);
 }
 
 TEST_F(HttpGate, EndsARequestThatAChangedPolicyDenies) {

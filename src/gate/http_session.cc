@@ -54,14 +54,19 @@ bool may_be_settings(std::string_view bytes) {
 
 }  // namespace
 
-bool needs_http(const Policy& policy, const Target& target) {
-  return target.name ? policy.needs_http(*target.name, target.port) : policy.needs_http(target.address, target.port);
+HttpJudged http_judged(const Policy& policy, const Target& target) {
+  if (!target.name) return policy.needs_http(target.address, target.port) ? HttpJudged::kAll : HttpJudged::kNothing;
+  if (policy.needs_http(*target.name, target.port)) return HttpJudged::kAll;
+  // Where everything is allowed, another Host opens nothing more; and the host's own port is what its rule names.
+  const bool one_site = policy.fallback() != Default::kAllow && *target.name != kHostName;
+  return one_site && target.port == kHttpPort ? HttpJudged::kHost : HttpJudged::kNothing;
 }
 
-HttpSession::HttpSession(StatePtr state, Target target, uint64_t id)
+HttpSession::HttpSession(StatePtr state, Target target, uint64_t id, HttpJudged judged)
     : state_(std::move(state)),
       target_(std::move(target)),
       id_(id),
+      judged_(judged),
       host_(target_.name ? *target_.name : to_string(target_.address)) {}
 
 asio::awaitable<link::RelayEnd> HttpSession::serve(link::StreamPtr stream, std::shared_ptr<link::Descriptor> socket) {
@@ -135,11 +140,15 @@ asio::awaitable<void> HttpSession::watch_server(std::shared_ptr<HttpSession> sel
   if (self->guest_spoke_ || !socket->is_open()) co_return;
   char byte = 0;
   if (::recv(socket->get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1 || may_be_settings({&byte, 1})) co_return;
-  self->refuse("the server spoke first, so this is not HTTP, and a rule speaks of methods or paths");
+  self->refuse("the server spoke first, so this is not HTTP, and requests are judged here");
   self->abort();
 }
 
 asio::awaitable<void> HttpSession::serve_tls(Opening opening) {
+  if (judged_ == HttpJudged::kHost) {
+    refuse("the client speaks TLS on the port of plain HTTP, where the host of each request is judged");
+    co_return;
+  }
   // A name that is missing or hidden (Encrypted Client Hello) opens nothing here: the gate answers as the target only,
   // and each request has to say the same host.
   const HelloRules rules{.name = target_.name.value_or(""), .hidden = Hidden::kAllowed};
@@ -223,7 +232,7 @@ asio::awaitable<ByteStreamPtr> HttpSession::meet_client(TlsTermination& tls, Ope
   try {
     co_await stream->handshake();
   } catch (const base::Error& error) {
-    if (!common) refuse("the client speaks neither HTTP/1.1 nor HTTP/2 (ALPN), and a rule speaks of methods or paths");
+    if (!common) refuse("the client speaks neither HTTP/1.1 nor HTTP/2 (ALPN), and requests are judged here");
     throw base::Error("the TLS handshake with the client failed: " + error.problem());
   }
   co_return stream;
@@ -237,11 +246,13 @@ asio::awaitable<void> HttpSession::serve_requests(ByteStreamPtr client, Server s
   options.no_server = std::move(server.problem);
   options.held = state_->held;
   const bool is_http2 = server.version == Version::k2;
-  options.judge = [this, is_http2](std::string_view method, const CanonicalPath& path) {
-    Verdict verdict = judge(state_->options.policy, method, path);
-    if (verdict.allowed && !is_http2) under_way_.emplace(method, path);
-    return verdict;
-  };
+  if (judged_ == HttpJudged::kAll) {
+    options.judge = [this, is_http2](std::string_view method, const CanonicalPath& path) {
+      Verdict verdict = judge(state_->options.policy, method, path);
+      if (verdict.allowed && !is_http2) under_way_.emplace(method, path);
+      return verdict;
+    };
+  }
   options.record = [this, scheme](const HttpRecord& made) {
     under_way_.reset();
     record(made, scheme);
@@ -266,7 +277,7 @@ asio::awaitable<HttpEnd> HttpSession::serve_http2(ByteStreamPtr client, ByteStre
 }
 
 void HttpSession::reconsider() {
-  if (!http2_) return;
+  if (!http2_ || judged_ != HttpJudged::kAll) return;
   http2_->reconsider([this](std::string_view method, const CanonicalPath& path) {
     return judge(state_->options.policy, method, path);
   });

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A connection whose requests have to be judged one by one, since a rule for its target speaks of methods or paths.
+// A connection whose requests have to be judged one by one: since a rule for its target speaks of methods or paths, or
+// since it goes to a name's port 80, where each request could name another site of the same server (Host).
 //
 // TLS is ended here: the gate is the client's server, with a certificate of the machine's authority, and the server's
 // client, with the host's trust. The server is met first; what is wrong with it is what the client's requests are
 // answered with. It is offered those of HTTP/2 and HTTP/1.1 that the client offered (ALPN), and the client then gets
 // what it took, so that neither is ever translated into the other. Without TLS a client that begins with HTTP/2's
-// preface speaks it ("prior knowledge"), and so must its server. What is neither HTTP nor TLS is refused.
+// preface speaks it ("prior knowledge"), and so must its server. What is neither HTTP nor TLS is refused: a server may
+// find a request where this reader finds none. So is TLS where only the host is judged, since it would have to be
+// ended.
 #pragma once
 
 #include <memory>
@@ -32,16 +35,20 @@ struct TlsTermination {
   SslContextPtr client;
 };
 
-bool needs_http(const Policy& policy, const Target& target);
+// What of the requests on connections to a target is judged, in the order of strictness.
+enum class HttpJudged : uint8_t { kNothing, kHost, kAll };
+HttpJudged http_judged(const Policy& policy, const Target& target);
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
-  HttpSession(StatePtr state, Target target, uint64_t id);
+  // `judged` is not kNothing.
+  HttpSession(StatePtr state, Target target, uint64_t id, HttpJudged judged);
 
   // Until the connection has ended. Never throws. Each request is recorded. Once.
   asio::awaitable<link::RelayEnd> serve(link::StreamPtr stream, std::shared_ptr<link::Descriptor> socket);
   // Why the whole connection was refused, "" when it was not.
   const std::string& refusal() const { return refusal_; }
+  HttpJudged judged() const { return judged_; }
   // Whether a policy that has changed denies the request of HTTP/1 that is under way: then the connection has to end.
   std::optional<std::string> objection(const Policy& policy) const;
   // Ends those of HTTP/2 that the policy, which has changed, denies.
@@ -88,6 +95,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   StatePtr state_;
   Target target_;
   uint64_t id_;
+  HttpJudged judged_;
   std::string host_;  // the target's name or address
   std::shared_ptr<GuestEnd> guest_;
   std::shared_ptr<ServerEnd> server_;

@@ -41,7 +41,7 @@ class HttpSessions : public testing::Test {
   void run(Talk guest, Talk other) {
     loop.run({[this]() -> link::Task {
                 const link::StreamPtr accepted = co_await link.a.session.accept();
-                session = std::make_shared<HttpSession>(state, target, 7);
+                session = std::make_shared<HttpSession>(state, target, 7, judged);
                 end = co_await session->serve(accepted, socket);
                 accepted->reset();
               },
@@ -105,6 +105,7 @@ class HttpSessions : public testing::Test {
   SslContextPtr guest_context = tls_client_context(guest_trusts.trust_store);
   Budget unlimited{loop.executor(), 0, 0};
   Target target;
+  HttpJudged judged = HttpJudged::kAll;
   StatePtr state;
   std::shared_ptr<link::Descriptor> socket;
   std::shared_ptr<HttpSession> session;

@@ -144,8 +144,7 @@ TEST_F(HttpSessions, RefusesClientsWithoutHttp) {
   run([&]() -> Task { (void)co_await client_handshake(std::move(ssl)); },
       [this]() -> Task { server_got = co_await receive_all(server); });
   EXPECT_THAT(client_got, HasSubstr("alert no application protocol"));
-  EXPECT_EQ(session->refusal(),
-            "the client speaks neither HTTP/1.1 nor HTTP/2 (ALPN), and a rule speaks of methods or paths");
+  EXPECT_EQ(session->refusal(), "the client speaks neither HTTP/1.1 nor HTTP/2 (ALPN), and requests are judged here");
 }
 
 TEST_F(HttpSessions, SaysWhenTheClientDoesNotTrustTheAuthority) {
@@ -162,7 +161,7 @@ TEST_F(HttpSessions, RefusesWhatIsNeitherHttpNorTls) {
       [this]() -> Task { server_got = co_await receive_all(server); });
   EXPECT_EQ(client_got, "(broken)");
   EXPECT_EQ(server_got, "");
-  EXPECT_EQ(session->refusal(), "the client speaks neither HTTP nor TLS, and a rule speaks of methods or paths");
+  EXPECT_EQ(session->refusal(), "the client speaks neither HTTP nor TLS, and requests are judged here");
 }
 
 TEST_F(HttpSessions, RefusesAServerThatSpeaksFirst) {
@@ -170,6 +169,65 @@ TEST_F(HttpSessions, RefusesAServerThatSpeaksFirst) {
       [this]() -> Task { co_await send(server, "220 mail\r\n"); });
   EXPECT_EQ(client_got, "(broken)");
   EXPECT_THAT(session->refusal(), StartsWith("the server spoke first"));
+}
+
+// An allowed name of a server that has many sites.
+TEST_F(HttpSessions, JudgeTheHostAlone) {
+  target.port = 80;
+  judged = HttpJudged::kHost;
+  const std::string first = "POST //x%2f;y?z HTTP/1.1\r\nHost: A.com:80\r\n\r\n";
+  std::string second;
+  run([&, this] { return guest_asks(first + "GET /ok HTTP/1.1\r\nHost: b.com\r\n\r\n"); },
+      [&, this]() -> Task {
+        co_await server_answers();
+        second = co_await receive_all(server);
+      });
+  EXPECT_EQ(server_got, "POST //x%2f;y?z HTTP/1.1\r\nhost: a.com\r\n\r\n");
+  EXPECT_EQ(second, "");
+  EXPECT_THAT(client_got, HasSubstr("HTTP/1.1 403 Forbidden"));
+  EXPECT_THAT(client_got, EndsWith("caisson: its Host is 'b.com', and the connection is to 'a.com'\n"));
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_EQ(records[0]["verdict"], "allowed");
+  EXPECT_EQ(records[0]["path"], "//x%2f;y");
+  EXPECT_EQ(records[1]["verdict"], "refused");
+}
+
+TEST_F(HttpSessions, PassOnWebSocketsWhereTheHostAloneIsJudged) {
+  target.port = 80;
+  judged = HttpJudged::kHost;
+  run(
+      [this] {
+        return guest_asks("GET /w HTTP/1.1\r\nHost: a.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nping");
+      },
+      [this]() -> Task {
+        (void)co_await receive_until(server, "\r\n\r\n");
+        co_await send(server, "HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        server_got = co_await receive_until(server, "ping");
+        co_await send(server, "pong");
+        server->close();
+      });
+  EXPECT_EQ(server_got, "ping");
+  EXPECT_THAT(client_got, EndsWith("\r\n\r\npong"));
+}
+
+TEST_F(HttpSessions, RefuseWhatIsNoRequestWhereTheHostAloneIsJudged) {
+  target.port = 80;
+  judged = HttpJudged::kHost;
+  // A server may take what follows the empty line for a request.
+  run([this] { return guest_asks("\r\nGET / HTTP/1.1\r\nHost: b.com\r\n\r\n"); },
+      [this]() -> Task { server_got = co_await receive_all(server); });
+  EXPECT_EQ(client_got, "(broken)");
+  EXPECT_EQ(server_got, "");
+  EXPECT_EQ(session->refusal(), "the client speaks neither HTTP nor TLS, and requests are judged here");
+}
+
+TEST_F(HttpSessions, RefuseTlsWhereTheHostAloneIsJudged) {
+  target.port = 80;
+  judged = HttpJudged::kHost;
+  run([this]() -> Task { (void)co_await client_tls("a.com"); },
+      [this]() -> Task { server_got = co_await receive_all(server); });
+  EXPECT_EQ(server_got, "");
+  EXPECT_THAT(session->refusal(), StartsWith("the client speaks TLS on the port of plain HTTP"));
 }
 
 TEST_F(HttpSessions, ObjectToAPolicyThatDeniesWhatIsUnderWay) {

@@ -63,9 +63,9 @@ void note_end(Gate::State& state, const Target& target, uint64_t id, const Passe
 
 // `session`: where the requests are read.
 std::optional<std::string> new_objection(const Policy& policy, const Target& target, const HttpSession* session) {
-  if (session != nullptr) return session->objection(policy);
-  if (needs_http(policy, target)) return "a rule speaks of the methods or paths of its requests now";
-  return std::nullopt;
+  const HttpJudged judged = session != nullptr ? session->judged() : HttpJudged::kNothing;
+  if (judged < http_judged(policy, target)) return "more of its requests is judged now";
+  return session != nullptr ? session->objection(policy) : std::nullopt;
 }
 
 struct Served {
@@ -88,6 +88,12 @@ OpenConnection open_connection(const Target& target, const Dialled& dialled, con
   return connection;
 }
 
+// Null: its bytes pass as they are.
+std::shared_ptr<HttpSession> session_for(const StatePtr& state, const Target& target, uint64_t id) {
+  const HttpJudged judged = http_judged(state->options.policy, target);
+  return judged == HttpJudged::kNothing ? nullptr : std::make_shared<HttpSession>(state, target, id, judged);
+}
+
 }  // namespace
 
 asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target target) {
@@ -100,8 +106,7 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
   }
   target.once = dialled->once;
   const auto cut_off = std::make_shared<std::string>();
-  std::shared_ptr<HttpSession> session;
-  if (needs_http(state->options.policy, target)) session = std::make_shared<HttpSession>(state, target, id);
+  const std::shared_ptr<HttpSession> session = session_for(state, target, id);
   const Registered registered(state, open_connection(target, *dialled, {stream, session, cut_off}));
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);

@@ -364,3 +364,37 @@ done
     host.caisson("exec", name, "--", "sh", "-c", script).expect(out=f"3000000 200 3000000\n1\n{refused}")
     equal(seen, [("GET", "/ok/socket", "websocket", None), ("POST", "/ok/body", None, "100-continue")], "requests at the server")
     host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", network=True)
+def plain_http_must_name_the_host_that_was_allowed(host):
+    """N24: a server has many sites, and each request on a name's port 80 is for that name's."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    seen = []
+    http_server(net, seen, port=80)
+    name = host.name("host")
+    host.caisson("run", "-d", "--name", name, "--allow", "example.com", "--", "sleep", "100000").expect(out=f"{name}\n")
+    script = r'''
+import socket
+def talk(text):
+    with socket.create_connection(("example.com", 80), 60) as one:
+        one.sendall(text.encode())
+        got = b""
+        try:
+            while piece := one.recv(65536):
+                got += piece
+        except ConnectionResetError:
+            return "reset"
+    return got.decode().count("HTTP/1.1 200"), got.decode().count("HTTP/1.1 403"), got.decode().splitlines()[-1]
+print(ask("GET", "http://example.com//a%2f;b"))
+print(talk("GET /first HTTP/1.1\r\nHost: example.com\r\n\r\nGET /second HTTP/1.1\r\nHost: other.example\r\n\r\n"))
+print(talk("\r\nGET /third HTTP/1.1\r\nHost: other.example\r\n\r\n"))
+'''
+    host.caisson("exec", name, "--", "python3", "-c", CLIENT + script).expect(out="".join(f"{line}\n" for line in (
+        (200, "body"),
+        (1, 1, "caisson: its Host is 'other.example', and the connection is to 'example.com'"),
+        "reset",
+    )))
+    equal(seen, ["GET //a%2f;b HTTP/1.1", "GET /first HTTP/1.1"], "requests at the server")
+    host.caisson("rm", "-f", name).expect()
