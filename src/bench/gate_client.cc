@@ -147,7 +147,8 @@ asio::awaitable<gate::ByteStreamPtr> GateClient::reach(Path path, Service servic
   if (path == Path::kGateByName) return reach_through_gate(addresses_.at(name_of(service)), service);
   return [](asio::any_io_executor executor, uint16_t port) -> asio::awaitable<gate::ByteStreamPtr> {
     std::vector<gate::IpAddress> address{gate::IpAddress::v4(INADDR_LOOPBACK)};
-    const gate::Dialled dialled = co_await gate::dial_tcp(executor, std::move(address), port);
+    const gate::DialLimits limits;
+    const gate::Dialled dialled = co_await gate::dial_tcp(executor, std::move(address), port, limits);
     co_return std::make_shared<gate::SocketEnd>(dialled.socket);
   }(io_.get_executor(), path == Path::kDirect ? origin_[index] : splice_[index]);
 }

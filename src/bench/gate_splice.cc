@@ -82,7 +82,8 @@ asio::awaitable<void> pass_back(DescriptorPtr from, DescriptorPtr to, std::share
 
 asio::awaitable<void> serve(asio::any_io_executor executor, DescriptorPtr client, uint16_t port) {
   std::vector<gate::IpAddress> address{gate::IpAddress::v4(INADDR_LOOPBACK)};
-  const gate::Dialled server = co_await gate::dial_tcp(executor, std::move(address), port);
+  const gate::DialLimits limits;
+  const gate::Dialled server = co_await gate::dial_tcp(executor, std::move(address), port, limits);
   const auto back = std::make_shared<Way>(executor);
   asio::co_spawn(executor, pass_back(server.socket, client, back), asio::detached);
   const auto forth = std::make_shared<Way>(executor);

@@ -93,7 +93,8 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   std::map<std::string, uint16_t> half_refused;  // resolver.cc
   Uses uses;
   std::list<OpenConnection> open;
-  size_t connections = 0;  // with those that are still being judged
+  size_t connections = 0;     // with those that are still being judged
+  size_t spare_sockets = 64;  // for connections that are being made (DialLimits)
   size_t datagram_flows = 0;
   size_t name_streams = 0;  // to the guest's name server
   size_t http2_connections = 0;

@@ -112,7 +112,8 @@ asio::awaitable<Socket> dial_proxy(asio::any_io_executor executor, std::shared_p
   }
   Socket socket;
   try {
-    const Dialled dialled = co_await dial_tcp(executor, std::move(addresses), proxy->port);
+    const DialLimits limits;
+    const Dialled dialled = co_await dial_tcp(executor, std::move(addresses), proxy->port, limits);
     socket = dialled.socket;
   } catch (const base::Error& error) {
     throw error.within("proxy");

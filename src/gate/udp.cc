@@ -105,8 +105,7 @@ asio::awaitable<Dialled> dial_first(StatePtr state, Allowed allowed, uint16_t po
   if (state->datagram_flows >= state->options.limits.datagram_flows)
     throw Refused::by_limit("the limit of " + std::to_string(state->options.limits.datagram_flows) +
                             " flows of datagrams at a time is reached");
-  co_return Dialled{.socket = dial_udp(state->executor, allowed.addresses.front(), port),
-                    .address = allowed.addresses.front()};
+  co_return dial_udp(state->executor, allowed.addresses, port);
 }
 
 }  // namespace
