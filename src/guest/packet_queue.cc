@@ -73,12 +73,20 @@ asio::awaitable<void> PacketQueue::run(std::function<void(uint32_t id, const Flo
     }
     return true;
   };
-  while (socket_.is_open()) {
-    const ssize_t got = ::recv(socket_.get(), buffer, sizeof buffer, 0);
+  auto take = [&](std::span<const uint8_t> bytes) { for_each_message(bytes, judge); };
+  co_await receive_packets(socket_, buffer, take);
+}
+
+asio::awaitable<void> receive_packets(Descriptor& socket, std::span<uint8_t> buffer,
+                                      std::function<void(std::span<const uint8_t>)> take) {
+  while (socket.is_open()) {
+    const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
     const int errnum = got < 0 ? errno : 0;
-    if (errnum == EAGAIN) co_await socket_.readable();
-    if (errnum != 0 && errnum != EAGAIN && errnum != EINTR && errnum != ENOBUFS) co_return;
-    if (got > 0) for_each_message({buffer, static_cast<size_t>(got)}, judge);
+    if (errnum == EAGAIN) co_await socket.readable();
+    // Without it there is no network, and whoever started it has to say so.
+    if (errnum != 0 && errnum != EAGAIN && errnum != EINTR && errnum != ENOBUFS)
+      throw base::system_error("cannot receive from", "packet queue", errnum);
+    if (got > 0) take(buffer.first(static_cast<size_t>(got)));
   }
 }
 
