@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "gate/dns.h"
 #include "gate/dns_wire.h"
 
@@ -17,9 +18,7 @@ std::string lower_case_question(const DnsQuery& query) {
   std::string question = query.question;
   // Lengths of labels are below 'A', so they are not changed.
   static_assert(63 < 'A');
-  std::for_each(question.begin(), question.end() - kTypeAndClassBytes, [](char& c) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  });
+  std::for_each(question.begin(), question.end() - kTypeAndClassBytes, [](char& c) { c = base::ascii_lower(c); });
   return question;
 }
 

@@ -17,13 +17,6 @@ namespace {
 using base::Error;
 using base::in_quotes;
 
-std::optional<uint8_t> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<uint8_t>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<uint8_t>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<uint8_t>(c - 'A' + 10);
-  return std::nullopt;
-}
-
 bool is_letter_or_digit(uint8_t c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -78,8 +71,8 @@ std::optional<std::string> decoded(std::string_view path) {
     auto byte = static_cast<uint8_t>(path[i]);
     if (byte == '%') {
       if (i + 2 >= path.size()) return std::nullopt;
-      const auto high = hex_digit(path[i + 1]);
-      const auto low = hex_digit(path[i + 2]);
+      const auto high = base::hex_digit(path[i + 1]);
+      const auto low = base::hex_digit(path[i + 2]);
       if (!high || !low) return std::nullopt;
       byte = static_cast<uint8_t>(*high << 4 | *low);
       i += 2;

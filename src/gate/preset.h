@@ -22,7 +22,7 @@ struct Preset {
   std::vector<GroupName> groups = {};  // allowed too, once their hosts are known
 };
 
-// none, locked, balanced, open; in this order.
+// none, locked, balanced, ask, open; in this order.
 const std::vector<Preset>& presets();
 
 // Throws a base::Error that lists the presets.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "gate/url.h"
@@ -38,21 +39,15 @@ Error unusable(const Variable& variable, const std::string& why) {
                "write http://[USER:PASSWORD@]HOST:PORT, or run with " + std::string(variable.name) + "= for none");
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // RFC 3986, 2.1; an escape that is none stays.
 std::string unescaped(std::string_view text) {
   std::string plain;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool escape =
-        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
-    plain += escape ? static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])) : text[i];
-    if (escape) i += 2;
+    const bool may_be = text[i] == '%' && i + 2 < text.size();
+    const auto high = may_be ? base::hex_digit(text[i + 1]) : std::nullopt;
+    const auto low = may_be ? base::hex_digit(text[i + 2]) : std::nullopt;
+    plain += high && low ? static_cast<char>(*high << 4 | *low) : text[i];
+    if (high && low) i += 2;
   }
   return plain;
 }
@@ -93,9 +88,7 @@ std::vector<std::string> exceptions_of(std::string text) {
   std::vector<std::string> all = base::split(text, ',');
   std::erase(all, "");
   if (all.size() > kMostExceptions) throw Error("the variable NO_PROXY has more than 1024 parts", "take some out");
-  for (std::string& one : all) {
-    for (char& c : one) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
+  for (std::string& one : all) one = base::ascii_lower(one);
   return all;
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "gate/proxy.h"
 #include "gate/watchdog.h"
+#include "link/relay.h"
 
 namespace caisson::gate {
 namespace {
@@ -20,20 +21,6 @@ using Socket = std::shared_ptr<link::Descriptor>;
 constexpr size_t kMaxHeadBytes = 16384;
 constexpr int kMostInterim = 8;
 constexpr std::chrono::seconds kAnswerLimit{60};
-
-asio::awaitable<void> send_all(Socket socket, std::string text) {
-  size_t sent = 0;
-  while (sent < text.size()) {
-    const ssize_t count = ::send(socket->get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (count >= 0) {
-      sent += static_cast<size_t>(count);
-    } else if (errno == EAGAIN) {
-      co_await socket->writable();
-    } else if (errno != EINTR) {
-      throw base::system_error("proxy: cannot write to", "it");
-    }
-  }
-}
 
 // Takes the head's bytes, and none behind it, out of the socket.
 asio::awaitable<std::string> read_head(Socket socket) {
@@ -88,7 +75,12 @@ asio::awaitable<void> ask_proxy(Socket socket, std::string request, std::chrono:
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   Watchdog dog(executor);
   dog.arm(limit, [socket] { socket->close(); });
-  co_await send_all(socket, std::move(request));
+  try {
+    const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(request.data()), request.size());
+    co_await link::send_all(*socket, bytes);
+  } catch (const base::Error& error) {
+    throw error.within("proxy");
+  }
   // An interim answer (RFC 9110, 15.2) is followed by the one that counts.
   unsigned status = 100;
   for (int heads = 0; status >= 100 && status < 200; ++heads) {

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "link/relay.h"
-
 namespace caisson::gate {
 
 asio::awaitable<size_t> GuestEnd::read_some(std::span<uint8_t> into) {
@@ -24,14 +22,9 @@ asio::awaitable<void> GuestEnd::write(std::span<const uint8_t> from) {
   to_guest_bytes_ += from.size();
 }
 
-int SocketEnd::open_socket() const {
-  if (!socket_->is_open()) throw base::Error("the connection was closed");
-  return socket_->get();
-}
-
 asio::awaitable<size_t> SocketEnd::read_some(std::span<uint8_t> into) {
   for (;;) {
-    const ssize_t got = ::recv(open_socket(), into.data(), into.size(), 0);
+    const ssize_t got = ::recv(link::open_socket(*socket_), into.data(), into.size(), 0);
     if (got >= 0) co_return static_cast<size_t>(got);
     const int errnum = errno;
     if (errnum == EAGAIN) {
@@ -42,22 +35,8 @@ asio::awaitable<size_t> SocketEnd::read_some(std::span<uint8_t> into) {
   }
 }
 
-asio::awaitable<void> SocketEnd::write(std::span<const uint8_t> from) {
-  while (!from.empty()) {
-    const ssize_t put = ::send(open_socket(), from.data(), from.size(), MSG_NOSIGNAL);
-    const int errnum = errno;
-    if (put >= 0) {
-      from = from.subspan(static_cast<size_t>(put));
-    } else if (errnum == EAGAIN) {
-      co_await socket_->writable();
-    } else if (errnum != EINTR) {
-      throw base::system_error("cannot send to", "connection", errnum);
-    }
-  }
-}
-
 asio::awaitable<void> SocketEnd::shutdown_write() {
-  if (::shutdown(open_socket(), SHUT_WR) != 0) throw base::system_error("cannot end", "connection");
+  if (::shutdown(link::open_socket(*socket_), SHUT_WR) != 0) throw base::system_error("cannot end", "connection");
   co_return;
 }
 

@@ -9,6 +9,7 @@
 #include "gate/byte_stream.h"
 #include "gate/held_bytes.h"
 #include "link/descriptor.h"
+#include "link/relay.h"
 #include "link/session.h"
 
 namespace caisson::gate {
@@ -49,14 +50,12 @@ class SocketEnd final : public ByteStream {
   explicit SocketEnd(std::shared_ptr<link::Descriptor> socket) : socket_(std::move(socket)) {}
 
   asio::awaitable<size_t> read_some(std::span<uint8_t> into) override;
-  asio::awaitable<void> write(std::span<const uint8_t> from) override;
+  asio::awaitable<void> write(std::span<const uint8_t> from) override { return link::send_all(*socket_, from); }
   asio::awaitable<void> shutdown_write() override;
   void abort() override;
   void close() override { socket_->close(); }
 
  private:
-  int open_socket() const;
-
   std::shared_ptr<link::Descriptor> socket_;
 };
 

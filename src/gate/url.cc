@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "gate/host_name.h"
 
@@ -52,10 +53,7 @@ std::optional<UrlAuthority> split_authority(std::string_view text) {
 std::string scheme_of_url(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon > 32) return {};
-  std::string scheme(text.substr(0, colon));
-  for (char& c : scheme) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  std::string scheme = base::ascii_lower(text.substr(0, colon));
   return std::all_of(scheme.begin(), scheme.end(), is_scheme_byte) ? scheme : std::string();
 }
 

@@ -3,10 +3,9 @@
 // The guest's way out: every new connection of its processes and containers is held in the packet queue, told to the
 // gate on a stream of the link of its own, and made or refused as the gate answers. Nothing is judged here.
 //
-//   a TCP SYN       -> stream "tcp" -> answer "ok": the SYN goes on to our listener, and the accepted connection and
-//   the
+//   a TCP SYN    -> stream "tcp" -> answer "ok": the SYN goes on to our listener, and the accepted connection and the
 //                   stream are one; anything else: the client sees a reset
-//   a datagram      -> stream "udp" -> answer "ok": a transparent socket for the flow is made, the datagram reaches it
+//   a datagram   -> stream "udp" -> answer "ok": a transparent socket for the flow is made, the datagram reaches it
 //
 // A client's retransmissions meanwhile are held with the first packet. One thread.
 #pragma once

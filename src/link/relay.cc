@@ -63,10 +63,6 @@ struct Relay {
     stream->reset();
     abort_socket(*socket);
   }
-  int open_socket() const {
-    if (!socket->is_open()) throw base::Error("the connection was closed");
-    return socket->get();
-  }
 
   StreamPtr stream;
   std::shared_ptr<Descriptor> socket;
@@ -75,19 +71,6 @@ struct Relay {
   Event done;
   bool to_stream_ended = false;
 };
-
-asio::awaitable<void> send_all(Relay& relay, std::span<const uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::send(relay.open_socket(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (put >= 0) {
-      bytes = bytes.subspan(static_cast<size_t>(put));
-    } else if (errno == EAGAIN) {
-      co_await relay.socket->writable();
-    } else if (errno != EINTR) {
-      throw base::system_error("cannot send to", "connection");
-    }
-  }
-}
 
 bool lets_by(Relay& relay, Way way, size_t bytes) {
   return !relay.filter || relay.filter->lets_by(way, bytes);
@@ -99,7 +82,7 @@ enum class Piece { kMore, kAll, kEnd };
 asio::awaitable<Piece> pass_to_stream(Relay& relay) {
   Buffer buffer;
   const std::span<uint8_t> all = buffer.all();
-  const ssize_t got = ::recv(relay.open_socket(), all.data(), all.size(), 0);
+  const ssize_t got = ::recv(open_socket(*relay.socket), all.data(), all.size(), 0);
   if (got == 0) co_return Piece::kEnd;
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) co_return Piece::kAll;
   if (got < 0) throw base::system_error("cannot receive from", "connection");
@@ -133,7 +116,7 @@ asio::awaitable<void> send_as_it_is(Relay& relay, size_t size) {
     std::span<const uint8_t> bytes = relay.stream->peek();
     if (bytes.empty()) throw base::Error("the stream of the link was reset");
     bytes = bytes.first(std::min(bytes.size(), size));
-    const ssize_t put = ::send(relay.open_socket(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t put = ::send(open_socket(*relay.socket), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     const int errnum = errno;
     if (put >= 0) {
       relay.stream->consume(static_cast<size_t>(put));
@@ -159,7 +142,7 @@ asio::awaitable<bool> pass_from_stream(Relay& relay) {
   std::span<const uint8_t> piece = buffer.first(size);
   if (relay.filter) piece = co_await relay.filter->pass(Way::kFromStream, piece);
   relay.end.from_stream_bytes += piece.size();
-  co_await send_all(relay, piece);
+  co_await send_all(*relay.socket, piece);
   co_return true;
 }
 
@@ -170,13 +153,32 @@ asio::awaitable<void> from_stream(Relay& relay) {
       co_await relay.stream->readable();
       more = co_await pass_from_stream(relay);
     }
-    if (::shutdown(relay.open_socket(), SHUT_WR) != 0) throw base::system_error("cannot end", "connection");
+    if (::shutdown(open_socket(*relay.socket), SHUT_WR) != 0) throw base::system_error("cannot end", "connection");
   } catch (const std::exception& error) {
     relay.fail(error.what());
   }
 }
 
 }  // namespace
+
+int open_socket(Descriptor& socket) {
+  if (!socket.is_open()) throw base::Error("the connection was closed");
+  return socket.get();
+}
+
+asio::awaitable<void> send_all(Descriptor& socket, std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::send(open_socket(socket), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const int errnum = errno;
+    if (put >= 0) {
+      bytes = bytes.subspan(static_cast<size_t>(put));
+    } else if (errnum == EAGAIN) {
+      co_await socket.writable();
+    } else if (errnum != EINTR) {
+      throw base::system_error("cannot send to", "connection", errnum);
+    }
+  }
+}
 
 void abort_socket(Descriptor& socket) {
   if (!socket.is_open()) return;

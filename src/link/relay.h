@@ -45,6 +45,11 @@ asio::awaitable<RelayEnd> relay(StreamPtr stream, std::shared_ptr<Descriptor> so
                                 std::shared_ptr<RelayFilter> filter);
 asio::awaitable<RelayEnd> relay(StreamPtr stream, std::shared_ptr<Descriptor> socket);
 
+// Its number. Throws base::Error where it was closed.
+int open_socket(Descriptor& socket);
+// Sends all of it. Throws base::Error where the connection breaks, or is closed meanwhile.
+asio::awaitable<void> send_all(Descriptor& socket, std::span<const uint8_t> bytes);
+
 // Closes a TCP socket so that its other end sees a reset. Idempotent.
 void abort_socket(Descriptor& socket);
 
