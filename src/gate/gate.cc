@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "base/scope.h"
+#include "gate/failure.h"
 #include "gate/gate_state.h"
 #include "gate/watchdog.h"
 #include "link/message.h"
@@ -28,24 +29,33 @@ asio::awaitable<base::Json> read_first(StatePtr state, link::StreamPtr stream) {
   co_return co_await link::read_message(*stream, kMaxRequestBytes);
 }
 
-// What the guest opened. What it gets wrong, and the link's end, end its stream and nothing else.
+asio::awaitable<void> serve_target(StatePtr state, link::StreamPtr stream, Target target) {
+  if (is_name_server(target)) {
+    co_await serve_names(state, stream, target.protocol);
+    co_return;
+  }
+  ++state->connections;
+  const base::Scope gone([&] { --state->connections; });
+  if (target.protocol == Protocol::kTcp) {
+    co_await serve_tcp(state, stream, std::move(target));
+  } else {
+    co_await serve_udp(state, stream, std::move(target));
+  }
+}
+
+// What the guest opened. What it gets wrong, and the link's end, end its stream and nothing else; so does what goes
+// wrong here, and that is said.
 asio::awaitable<void> serve_stream(StatePtr state, link::StreamPtr stream) {
+  std::string place;
   try {
     const base::Json first = co_await read_first(state, stream);
     const link::ConnectRequest request = link::from_json<link::ConnectRequest>(first);
     Target target = target_of(*state, request);
-    if (is_name_server(target)) {
-      co_await serve_names(state, stream, target.protocol);
-      co_return;
-    }
-    ++state->connections;
-    const base::Scope gone([&] { --state->connections; });
-    if (target.protocol == Protocol::kTcp) {
-      co_await serve_tcp(state, stream, std::move(target));
-    } else {
-      co_await serve_udp(state, stream, std::move(target));
-    }
+    place = target.text();
+    co_await serve_target(state, stream, std::move(target));
   } catch (const base::Error&) {
+  } catch (const std::exception& error) {
+    state->record("disconnect", {{"target", place}, {"verdict", "failed"}, {"reason", failure_of(error)}});
   }
 }
 

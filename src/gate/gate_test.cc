@@ -34,6 +34,7 @@ class TableUpstream final : public Upstream {
 
   asio::awaitable<Resolved> resolve(std::string name) override {
     asked.push_back(name);
+    if (name == "fault.example.com") throw std::runtime_error("a fault of ours");
     Resolved resolved;
     for (const std::string& text : addresses[name]) resolved.addresses.push_back(*IpAddress::parse(text));
     if (resolved.addresses.empty()) resolved.error = "unknown";
@@ -179,6 +180,19 @@ TEST_F(GateTest, RefusesWhatNoRuleAllowsAndSaysWhyInTheLedgerOnly) {
   // And nothing arrived.
   base::set_nonblocking(server.fd.get(), true);
   EXPECT_FALSE(server.accept());
+}
+
+TEST_F(GateTest, AFaultOfItsOwnEndsTheConnectionAndIsSaid) {
+  open({"*.example.com"});
+  loop_.run({[&]() -> Task {
+    const std::string address = co_await address_of("fault.example.com");
+    const std::string error = co_await link::error_of([&]() -> Task { co_await connect(address, 443); });
+    EXPECT_NE(error.find("reset"), std::string::npos) << error;
+  }});
+  EXPECT_EQ(ledger_.back()["verdict"], "failed");
+  EXPECT_EQ(ledger_.back()["target"], "fault.example.com:443");
+  EXPECT_EQ(reason(), "the gate failed: a fault of ours");
+  EXPECT_EQ(gate_->connections(), 0U);
 }
 
 TEST_F(GateTest, AServerThatRefusesIsARefusal) {

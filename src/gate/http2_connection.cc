@@ -7,16 +7,12 @@
 #include <boost/asio/this_coro.hpp>
 #include <vector>
 
+#include "gate/failure.h"
+
 namespace caisson::gate {
 namespace {
 
 constexpr size_t kPieceBytes = 16U << 10;
-
-// Also a lack of memory ends the connection, or its other tasks would wait for ever.
-std::string problem_of(const std::exception& error) {
-  const auto* ours = dynamic_cast<const base::Error*>(&error);
-  return ours != nullptr ? ours->problem() : std::string("the gate failed: ") + base::escaped(error.what());
-}
 
 }  // namespace
 
@@ -63,7 +59,7 @@ asio::awaitable<void> Http2Connection::read_client() {
   try {
     co_await feed_client();
   } catch (const std::exception& error) {
-    problem = problem_of(error);
+    problem = failure_of(error);
   }
   client_head_.disarm();
   client_head_held_.release();
@@ -111,7 +107,7 @@ asio::awaitable<void> Http2Connection::read_server(std::shared_ptr<Http2Connecti
   try {
     co_await self->feed_server();
   } catch (const std::exception& error) {
-    problem = problem_of(error);
+    problem = failure_of(error);
   }
   self->server_head_.disarm();
   self->server_head_held_.release();
@@ -176,7 +172,7 @@ asio::awaitable<void> Http2Connection::write_client(std::shared_ptr<Http2Connect
     self->part();
     if (!self->failed_) co_await self->client_->shutdown_write();
   } catch (const std::exception& error) {
-    problem = problem_of(error);
+    problem = failure_of(error);
   }
   // One that has ended need not hear what it is told last.
   if (!problem.empty()) self->fail(self->parting_ ? "" : problem);
@@ -199,7 +195,7 @@ asio::awaitable<void> Http2Connection::write_server(std::shared_ptr<Http2Connect
     problem = self->streams_.server().problem();
     if (!problem.empty()) problem = "the server's HTTP/2 is wrong: " + problem;
   } catch (const std::exception& error) {
-    problem = problem_of(error);
+    problem = failure_of(error);
   }
   self->server_ended(problem);
   self->server_->close();

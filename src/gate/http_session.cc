@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "gate/failure.h"
 #include "gate/hello_filter.h"
 #include "gate/http1_input.h"
 #include "gate/watchdog.h"
@@ -74,8 +75,8 @@ asio::awaitable<link::RelayEnd> HttpSession::serve(link::StreamPtr stream, std::
   server_ = std::make_shared<ServerEnd>(socket, guest_);
   try {
     co_await serve_ends(socket);
-  } catch (const base::Error& error) {
-    if (failure_.empty()) failure_ = error.problem();
+  } catch (const std::exception& error) {
+    if (failure_.empty()) failure_ = failure_of(error);
   }
   if (!failure_.empty()) abort();
   server_->close();
