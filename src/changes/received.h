@@ -26,6 +26,8 @@ class Received {
   // Reads `from` to its end, behind `early`; the file is made in `folder`. Throws for a list that is not whole, breaks
   // the format, or says why it could not be made.
   static Received read(int from, std::string_view early, const std::string& folder);
+  // One without a change.
+  static Received none() { return {}; }
   // One that was kept in a file.
   static Received open(const std::string& path);
 

@@ -62,6 +62,8 @@ Words arguments_of(const std::string& command, size_t position, const Completion
   if (command == "cp") return places(names);
   if (command == "completion") return completion_shells();
   if (command == "exec") return kFiles;
+  const bool of_changes = command == "diff" || command == "apply" || command == "discard" || command == "patch";
+  if (of_changes) return position == 0 ? names.sandboxes() : kFiles;
   if (command == "image rm" || command == "image inspect") return names.images();
   if (command.starts_with("image ")) return kFiles;
   return {};

@@ -5,9 +5,12 @@
 #include <chrono>
 #include <memory>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/ending.h"
+#include "cli/question.h"
 #include "keeper/abandoned.h"
+#include "keeper/kept_changes.h"
 
 namespace caisson::cli {
 namespace {
@@ -27,9 +30,22 @@ bool is_there(const std::string& name) {
   return false;
 }
 
+// What nobody has looked at is not thrown away in passing.
+void check_changes(const keeper::Sandbox& sandbox) {
+  const std::string words = keeper::changes_in_words(sandbox.state.changes);
+  if (words.empty() || sandbox.state.status == keeper::Status::kRunning) return;
+  const std::string name = base::escaped(sandbox.name);
+  const std::string problem = "'" + name + "' has changes that were neither applied nor discarded: " + words;
+  if (!can_ask())
+    throw base::Error(problem, "`caisson diff " + name + "` shows them; `caisson rm --force` throws them away");
+  warn(problem);
+  if (!ask_yes("Remove it with them?")) throw base::Error("'" + name + "' stays");
+}
+
 void remove(const std::string& name, bool force) {
   if (keeper::collect_abandoned(name)) return;
   const keeper::Sandbox sandbox = find(name);
+  if (!force) check_changes(sandbox);
   if (force) {
     stop_sandbox(sandbox, std::chrono::seconds(0));
     if (!is_there(name)) return;  // it was one that goes away at its end
@@ -49,7 +65,7 @@ void add_rm_command(CLI::App& app) {
   };
   const auto options = std::make_shared<Options>();
   command.add_option("names", options->names, "the sandboxes")->required();
-  command.add_flag("--force,-f", options->force, "running ones, too: they are ended at once");
+  command.add_flag("--force,-f", options->force, "running ones, and ones with changes, too: they are ended at once");
   command.callback([options] {
     throw Exit{for_each_name(options->names, [&](const std::string& name) { remove(name, options->force); })};
   });

@@ -21,6 +21,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "guest/boot.h"
+#include "guest/changes.h"
+#include "guest/changes_list.h"
 #include "guest/container_runtime.h"
 #include "guest/copy.h"
 #include "guest/guest.h"
@@ -98,6 +100,14 @@ void put(const std::string& path, const std::string& name) {
   tar_put(plan, 0);
 }
 
+// From the upper folder, which is stdin, paths in hexadecimal digits.
+void discard(std::span<char*> arguments) {
+  base::Json json{{"service", "discard"}, {"id", 1}, {"paths", base::Json::array()}};
+  for (const char* path : arguments) json["paths"].push_back(path);
+  const base::Fd upper(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+  discard_changes(upper, link::from_json<link::DiscardRequest>(json).paths);
+}
+
 int run(std::span<char*> arguments) {
   const std::string_view name = arguments.empty() ? "" : arguments[0];
   if (name.substr(name.rfind('/') + 1) == "runc") return run_container_runtime(arguments);
@@ -114,6 +124,12 @@ int run(std::span<char*> arguments) {
   } else if (what == "tar-put" && arguments.size() == 4) {
     ::umask(0);
     put(arguments[2], arguments[3]);
+  } else if (what == "changes" && arguments.size() == 3) {
+    // The upper folder is stdin.
+    const base::Fd upper(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+    list_changes(upper, 1, {.content = std::strcmp(arguments[2], "content") == 0});
+  } else if (what == "discard") {
+    discard(arguments.subspan(2));
   } else if (what == "--stdio") {
     run_stdio();
   } else if (what == "--link-fd" && arguments.size() == 3) {

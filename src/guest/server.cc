@@ -11,6 +11,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "base/error.h"
+#include "guest/changes.h"
 #include "guest/control.h"
 #include "guest/copy.h"
 #include "guest/exec.h"
@@ -40,6 +41,12 @@ asio::awaitable<void> serve_stream(Guest& guest, link::StreamPtr stream) {
     } else if (service == "fuse") {
       const link::FuseRequest request = link::from_json<link::FuseRequest>(first);
       co_await guest.workspaces.serve(stream, request);
+    } else if (service == "changes") {
+      const link::ChangesRequest request = link::from_json<link::ChangesRequest>(first);
+      co_await serve_changes(guest, stream, request);
+    } else if (service == "discard") {
+      link::DiscardRequest request = link::from_json<link::DiscardRequest>(first);
+      co_await serve_discard(guest, stream, std::move(request));
     }
   } catch (const base::Error&) {
     // The host's end of a control stream, a reset, a lost session: nobody is left to tell.

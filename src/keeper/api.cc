@@ -73,6 +73,25 @@ asio::awaitable<ApiAnswer> post_copy(Call call) {
   co_return ApiAnswer{.stream = std::move(stream)};
 }
 
+// The first key of these on the link names their service; here the path does.
+Json with_service(Json body, const char* service) {
+  if (body.contains("service")) throw base::Error("the request's body: the key 'service' is not known");
+  body["service"] = service;
+  return body;
+}
+
+asio::awaitable<ApiAnswer> post_changes(Call call) {
+  const auto request = link::from_json<link::ChangesRequest>(with_service(call.body(), "changes"));
+  StreamHandler stream = co_await call.control.changes(request);
+  co_return ApiAnswer{.stream = std::move(stream)};
+}
+
+asio::awaitable<ApiAnswer> post_discard(Call call) {
+  const auto request = link::from_json<link::DiscardRequest>(with_service(call.body(), "discard"));
+  co_await call.control.discard(request);
+  co_return ApiAnswer{};
+}
+
 asio::awaitable<ApiAnswer> post_signal(Call call) {
   const Json body = call.body();
   JsonReader reader(body, "the signal");
@@ -130,7 +149,7 @@ asio::awaitable<ApiAnswer> post_stop(Call call) {
 
 using Handler = asio::awaitable<ApiAnswer> (*)(Call);
 
-constexpr std::array<Route, 14> kRoutes{{
+constexpr std::array<Route, 16> kRoutes{{
     {"GET", "/v1/sandbox", false},
     {"GET", "/v1/ready", false},
     {"GET", "/v1/stats", false},
@@ -140,6 +159,8 @@ constexpr std::array<Route, 14> kRoutes{{
     {"POST", "/v1/exec/{id}/signal", false},
     {"POST", "/v1/exec/{id}/resize", false},
     {"POST", "/v1/copy", true},
+    {"POST", "/v1/changes", true},
+    {"POST", "/v1/discard", false},
     {"GET", "/v1/policy", false},
     {"POST", "/v1/policy", false},
     {"GET", "/v1/policy/questions", true},
@@ -147,8 +168,8 @@ constexpr std::array<Route, 14> kRoutes{{
     {"POST", "/v1/stop", false},
 }};
 constexpr std::array<Handler, kRoutes.size()> kHandlers{
-    get_sandbox, get_ready, get_stats,  post_attach, post_detach,   post_exec,   post_signal,
-    post_resize, post_copy, get_policy, post_policy, get_questions, post_answer, post_stop};
+    get_sandbox, get_ready,    get_stats,    post_attach, post_detach, post_exec,     post_signal, post_resize,
+    post_copy,   post_changes, post_discard, get_policy,  post_policy, get_questions, post_answer, post_stop};
 
 // What stands for {id} where the path is one of the route's; nothing where it is not.
 std::optional<std::string> match(const Route& route, const std::vector<std::string>& path) {

@@ -14,6 +14,7 @@
 #include "base/json_reader.h"
 #include "keeper/channel.h"
 #include "keeper/network_policy.h"
+#include "link/change_messages.h"
 #include "link/services.h"
 
 namespace caisson::keeper {
@@ -51,6 +52,10 @@ class Control {
   virtual StreamHandler exec(link::ExecRequest request) = 0;
   // The request has gone to the guest and was accepted.
   virtual asio::awaitable<StreamHandler> copy(link::CopyRequest request) = 0;
+  // The guest's answer is there; then its records (link/change_format.h).
+  virtual asio::awaitable<StreamHandler> changes(link::ChangesRequest request) = 0;
+  // Returns when they are gone.
+  virtual asio::awaitable<void> discard(link::DiscardRequest request) = 0;
   virtual asio::awaitable<void> signal(CommandId command, int number) = 0;
   virtual asio::awaitable<void> resize(CommandId command, link::TtySize size) = 0;
   // {"policy", "refusals"}

@@ -84,6 +84,7 @@ asio::awaitable<void> Life::start() {
   bind_ports();
   shares_.open(plan_.spec);
   server_.listen(sandbox_.socket);
+  begin_changes();
   start_engine();
   shares_.start();
   shares_.connect(*guest_);
@@ -318,7 +319,9 @@ void Life::note(const char* stage) {
 }
 
 void Life::write_record() {
-  const Durability durability = plan_.spec.remove_at_end ? Durability::kNotSynced : Durability::kSynced;
+  // One that stays although it was to go has something that nobody has looked at.
+  const bool may_go = plan_.spec.remove_at_end && sandbox_.state.status != Status::kStopped;
+  const Durability durability = may_go ? Durability::kNotSynced : Durability::kSynced;
   write_state(options_.folder, sandbox_.state, durability);
 }
 

@@ -73,6 +73,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void detach() override;
   StreamHandler exec(link::ExecRequest request) override;
   asio::awaitable<StreamHandler> copy(link::CopyRequest request) override;
+  asio::awaitable<StreamHandler> changes(link::ChangesRequest request) override;
+  asio::awaitable<void> discard(link::DiscardRequest request) override;
   asio::awaitable<void> signal(CommandId command, int number) override;
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
   base::Json policy() override;
@@ -116,6 +118,13 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> say_goodbye();
   asio::awaitable<void> clean_up();
 
+  // What it leaves in its workspaces: life_changes.cc.
+  void begin_changes();
+  asio::awaitable<void> list_changes();
+  bool can_list_changes() const;
+  bool keeps_changes() const;
+  std::string changes_note() const;
+
   // What happens beside it.
   asio::awaitable<void> watch_engine();
   asio::awaitable<void> run_main();
@@ -139,7 +148,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void throw_if_stopped() const;
   // Nothing of the user's has ever run in it, and nothing will: its main command is for the first start.
   bool is_unused() const { return first_start_ && !configured_; }
-  bool goes_away() const { return plan_.spec.remove_at_end || is_unused(); }
+  bool goes_away() const { return (plan_.spec.remove_at_end && !keeps_changes()) || is_unused(); }
   std::string console_hint() const;
   // The main command runs once, at the sandbox's first start.
   bool has_main() const { return first_start_ && !plan_.spec.command.argv.empty(); }

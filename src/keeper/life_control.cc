@@ -121,6 +121,22 @@ asio::awaitable<StreamHandler> Life::copy(link::CopyRequest request) {
   co_return handler;
 }
 
+asio::awaitable<StreamHandler> Life::changes(link::ChangesRequest request) {
+  const auto self = shared_from_this();
+  link::StreamPtr stream = co_await guest().changes(request);
+  StreamHandler handler = [stream, patience = options_.patience.copy](ChannelPtr channel) {
+    CopyEnds ends{stream, std::move(channel)};
+    return serve_copy_out(std::move(ends), patience);
+  };
+  co_return handler;
+}
+
+asio::awaitable<void> Life::discard(link::DiscardRequest request) {
+  const auto self = shared_from_this();
+  ledger_.write("discard", Json{{"workspace", request.id}, {"paths", request.paths.size()}});
+  co_await guest().discard(std::move(request));
+}
+
 uint64_t Life::guest_id(CommandId command) const {
   if (!command.main) return command.id;
   if (!main_->id()) throw ApiFailure(409, "the main command does not run");

@@ -51,13 +51,14 @@ void log_failure(const base::Error& error) {
 
 // Returns when the engine's process has ended, or is dying and nobody needs to wait for it.
 asio::awaitable<void> Life::bring_down() {
+  co_await list_changes();
   ports_.close();
   if (gate_) gate_->close();
   // After the machine, which may have something to write.
   const base::Scope end_shares([this] { shares_.close(); });
   if (!instance_) co_return;
   auto engine_ended = [this] { return engine_ended_.has_value(); };
-  const bool will_go = (main_result_ || main_error_) && plan_.spec.remove_at_end && !stop_;
+  const bool will_go = (main_result_ || main_error_) && goes_away() && !stop_;
   const bool stands_still = !sandbox_.state.paused.empty();
   const bool can_power_off =
       configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_ && !stands_still;
@@ -199,7 +200,10 @@ void Life::settle(const Ending& ending) {
   }
   note("gone");
   ending_ = ending;
-  if (ending_->exit) ending_->exit->stages_us = state.stages_us;
+  if (ending_->exit) {
+    ending_->exit->stages_us = state.stages_us;
+    if (const std::string note = changes_note(); !note.empty()) ending_->exit->notes.push_back(note);
+  }
   changed_.notify_all();
 }
 

@@ -46,6 +46,18 @@ struct ShareState {
   std::string lost;  // how it ended before the sandbox did
 };
 
+// What a sandbox had changed in a workspace of mode overlay when it last ended, and what was neither applied nor
+// discarded since (kept_changes.h).
+struct ChangesState {
+  uint32_t id = 0;     // the workspace's
+  bool known = false;  // the counts are; else the guest could not be asked, and there may be any
+  uint64_t changed = 0;
+  uint64_t added = 0;
+  uint64_t removed = 0;
+
+  bool is_nothing() const { return known && changed + added + removed == 0; }
+};
+
 // state.json
 struct State {
   Status status = Status::kCreated;
@@ -62,6 +74,7 @@ struct State {
   std::vector<spec::PortPublish> ports;  // as they are bound: no host port is 0
   std::vector<engine::WallPart> wall;
   std::vector<ShareState> shares;
+  std::vector<ChangesState> changes;
   Stages stages_us;
   // Of the last run; while it runs the keeper knows them (GET /v1/sandbox).
   gate::Refusals refusals;

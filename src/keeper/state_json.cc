@@ -78,6 +78,26 @@ Json workspaces_to_json(const Sandbox& sandbox) {
   return list;
 }
 
+Json changes_to_json(const ChangesState& changes) {
+  return Json{{"id", changes.id},
+              {"known", changes.known},
+              {"changed", changes.changed},
+              {"added", changes.added},
+              {"removed", changes.removed}};
+}
+
+ChangesState changes_from_json(const Json& json) {
+  JsonReader reader(json, "a workspace's changes");
+  ChangesState changes;
+  changes.id = reader.required<uint32_t>("id");
+  changes.known = reader.required<bool>("known");
+  changes.changed = reader.required<uint64_t>("changed");
+  changes.added = reader.required<uint64_t>("added");
+  changes.removed = reader.required<uint64_t>("removed");
+  reader.finish();
+  return changes;
+}
+
 template <typename Item, typename Function>
 Json list_to_json(const std::vector<Item>& items, Function function) {
   Json list = Json::array();
@@ -129,6 +149,7 @@ Json to_json(const State& state) {
               {"ports", list_to_json(state.ports, port_to_json)},
               {"wall", list_to_json(state.wall, wall_part_to_json)},
               {"shares", list_to_json(state.shares, share_to_json)},
+              {"changes", list_to_json(state.changes, changes_to_json)},
               {"stages_us", state.stages_us},
               {"refusals", to_json(state.refusals)},
               {"connections", to_json(state.uses)}};
@@ -151,6 +172,7 @@ State state_from_json(const Json& json) {
   state.ports = list_from_json(reader.raw("ports"), port_from_json);
   state.wall = list_from_json(reader.raw("wall"), wall_part_from_json);
   state.shares = list_from_json(reader.raw("shares"), share_from_json);
+  state.changes = list_from_json(reader.raw("changes"), changes_from_json);
   state.stages_us = reader.required<Stages>("stages_us");
   state.refusals = refusals_from_json(reader.raw("refusals"));
   state.uses = gate::uses_from_json(reader.raw("connections"));

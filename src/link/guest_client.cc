@@ -257,6 +257,19 @@ asio::awaitable<StreamPtr> GuestClient::port(PortRequest request) {
                             State::open_answered(state_, to_json(request), doing), std::move(late));
 }
 
+asio::awaitable<StreamPtr> GuestClient::changes(ChangesRequest request) {
+  const std::string doing = "cannot list the changes of workspace " + std::to_string(request.id);
+  NoAnswer late(doing);
+  co_return co_await within(state_->executor, state_->patience.start,
+                            State::open_answered(state_, to_json(request), doing), std::move(late));
+}
+
+asio::awaitable<void> GuestClient::discard(DiscardRequest request) {
+  const std::string doing = "cannot discard the changes of workspace " + std::to_string(request.id);
+  const StreamPtr stream = co_await State::open_answered(state_, to_json(request), doing);
+  co_await stream->close_write();
+}
+
 asio::awaitable<StreamPtr> GuestClient::fuse(FuseRequest request) {
   const std::string doing = "cannot make the file system of workspace " + std::to_string(request.id);
   co_return co_await State::open_answered(state_, to_json(request), doing);

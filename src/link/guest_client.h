@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "link/change_messages.h"
 #include "link/message.h"
 #include "link/services.h"
 #include "link/session.h"
@@ -57,12 +58,16 @@ class GuestClient {
   asio::awaitable<Stats> stats();
   asio::awaitable<void> mount(Mount mount);
 
-  // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All three
+  // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All four
   // throw NoAnswer.
   asio::awaitable<StreamPtr> exec(ExecRequest request);
   // A stream on which the request was sent and {"ok":true} was read.
   asio::awaitable<StreamPtr> copy(CopyRequest request);
   asio::awaitable<StreamPtr> port(PortRequest request);
+  // A stream with records (change_format.h) until its FIN.
+  asio::awaitable<StreamPtr> changes(ChangesRequest request);
+  // Returns when they are gone, however long that takes.
+  asio::awaitable<void> discard(DiscardRequest request);
   // From the machine's start or thaw on, before it is configured: waits for as long as it takes, as hello() does.
   asio::awaitable<StreamPtr> fuse(FuseRequest request);
 

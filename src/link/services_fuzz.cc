@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "link/change_messages.h"
 #include "link/services.h"
 
 namespace caisson::link {
@@ -43,6 +44,8 @@ void read_message(std::string_view text) {
   read_as<Stats>(json);
   read_as<CopyRequest>(json);
   read_as<PortRequest>(json);
+  read_as<ChangesRequest>(json);
+  read_as<DiscardRequest>(json);
   read_as<FuseRequest>(json);
   read_as<Mount>(json);
   try {

@@ -37,6 +37,15 @@ class FakeControl : public Control {
     StreamHandler handler = echo;
     co_return handler;
   }
+  asio::awaitable<StreamHandler> changes(link::ChangesRequest request) override {
+    asked = "changes " + std::to_string(request.id) + (request.content ? " content" : "");
+    StreamHandler handler = echo;
+    co_return handler;
+  }
+  asio::awaitable<void> discard(link::DiscardRequest request) override {
+    asked = "discard " + std::to_string(request.id) + " " + std::to_string(request.paths.size());
+    co_return;
+  }
   asio::awaitable<void> signal(CommandId command, int number) override {
     asked = "signal " + (command.main ? "main" : std::to_string(command.id)) + " " + std::to_string(number);
     co_return;

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/changes_target.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "changes/apply.h"
+#include "changes/report.h"
+#include "cli/command.h"
+#include "cli/ending.h"
+#include "cli/workspace_options.h"
+#include "keeper/client.h"
+#include "keeper/launch.h"
+#include "keeper/workspace_files.h"
+
+namespace caisson::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+
+constexpr std::chrono::seconds kStopTime{10};
+
+std::vector<spec::Workspace> overlays_of(const keeper::Sandbox& sandbox) {
+  std::vector<spec::Workspace> found;
+  for (const spec::Workspace& workspace : sandbox.spec.workspaces) {
+    if (workspace.mode == spec::WorkspaceMode::kOverlay) found.push_back(workspace);
+  }
+  return found;
+}
+
+// A path as it was typed, without asking what is there: it may be one that only the sandbox has.
+std::string absolute(const std::string& typed, const Standing& standing) {
+  const fs::path whole = fs::path(typed).is_absolute() ? fs::path(typed) : fs::path(standing.folder) / typed;
+  return spec::clean_path(whole.lexically_normal().string()).value_or(whole.string());
+}
+
+keeper::Sandbox of_this_folder(const Standing& standing) {
+  std::vector<keeper::Sandbox> found;
+  for (keeper::Sandbox& sandbox : keeper::list_sandboxes()) {
+    if (!sandbox.problem.empty()) continue;
+    const std::vector<spec::Workspace> overlays = overlays_of(sandbox);
+    const bool here = std::any_of(overlays.begin(), overlays.end(), [&](const spec::Workspace& workspace) {
+      return spec::is_within(standing.folder, workspace.host);
+    });
+    if (here) found.push_back(std::move(sandbox));
+  }
+  if (found.empty())
+    throw Error("no sandbox has the folder " + base::in_quotes(standing.folder), "name one: `caisson ls` shows all");
+  if (found.size() > 1) {
+    std::vector<std::string> names;
+    for (const keeper::Sandbox& sandbox : found) names.push_back(sandbox.name);
+    throw Error("more than one sandbox has the folder " + base::in_quotes(standing.folder),
+                "name one of them: " + base::join(names, ", "));
+  }
+  warn(fmt::format("of '{}'", found.front().name));
+  return std::move(found.front());
+}
+
+bool names_a_sandbox(const std::string& word) {
+  const std::vector<keeper::Sandbox> all = keeper::list_sandboxes();
+  return std::any_of(all.begin(), all.end(), [&](const keeper::Sandbox& sandbox) { return sandbox.name == word; });
+}
+
+// To each workspace the paths that are in it.
+std::vector<ChosenWorkspace> choose(const keeper::Sandbox& sandbox, const std::vector<std::string>& typed,
+                                    const Standing& standing) {
+  std::vector<ChosenWorkspace> all;
+  for (spec::Workspace& workspace : overlays_of(sandbox)) all.push_back({std::move(workspace), {}});
+  if (all.empty())
+    throw Error(base::in_quotes(sandbox.name) + " has no workspace whose changes are kept apart",
+                "one gets it by -w FOLDER, or by running in the folder");
+  if (typed.empty()) return all;
+  std::vector<bool> meant(all.size(), false);
+  for (const std::string& word : typed) {
+    const std::string path = absolute(word, standing);
+    bool found = false;
+    for (size_t i = 0; i < all.size(); ++i) {
+      const std::string& host = all[i].workspace.host;
+      if (!spec::is_within(path, host)) continue;
+      found = true;
+      meant[i] = true;
+      // The whole of it is no path in it.
+      if (path != host) all[i].paths.push_back(path.substr(host.size() + 1));
+    }
+    if (!found)
+      throw Error(base::in_quotes(word) + " is in no workspace of " + base::in_quotes(sandbox.name),
+                  "its workspaces: `caisson inspect " + sandbox.name + "`");
+  }
+  std::vector<ChosenWorkspace> chosen;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (meant[i]) chosen.push_back(std::move(all[i]));
+  }
+  return chosen;
+}
+
+}  // namespace
+
+ChangesTarget::ChangesTarget(const ChangesWords& words) {
+  const Standing standing = own_standing();
+  std::vector<std::string> paths = words.words;
+  if (!paths.empty() && (names_a_sandbox(paths.front()) || ::access(paths.front().c_str(), F_OK) != 0)) {
+    sandbox_ = keeper::read_sandbox(paths.front());
+    paths.erase(paths.begin());
+  } else {
+    sandbox_ = of_this_folder(standing);
+  }
+  workspaces_ = choose(sandbox_, paths, standing);
+  for (const ChosenWorkspace& chosen : workspaces_) {
+    const std::string host = base::in_quotes(chosen.workspace.host);
+    switch (changes::recover(journal(chosen))) {
+      case changes::Recovery::kNothingToDo:
+        break;
+      case changes::Recovery::kNotBegun:
+      case changes::Recovery::kTakenBack:
+        warn("an interrupted apply to " + host + " was taken back");
+        break;
+      case changes::Recovery::kFinished:
+        warn("an interrupted apply to " + host + " was finished");
+        break;
+    }
+  }
+}
+
+ChangesTarget::~ChangesTarget() {
+  try {
+    stop();
+  } catch (const base::Error& error) {
+    warn(error.what());
+  }
+}
+
+std::string ChangesTarget::journal(const ChosenWorkspace& chosen) const {
+  return sandbox_.folder + "/apply-" + std::to_string(chosen.workspace.id) + ".journal";
+}
+
+void ChangesTarget::start() {
+  if (is_running()) return;
+  warn(fmt::format("starting '{}', without its command, to ask it …", sandbox_.name));
+  keeper::Client client(keeper::launch_keeper({.claim = keeper::claim_sandbox(sandbox_)}));
+  started_ = true;
+  client.request("GET", "/v1/ready");
+}
+
+void ChangesTarget::stop() {
+  if (!started_) return;
+  started_ = false;
+  stop_sandbox(keeper::read_sandbox(sandbox_.name), kStopTime);
+}
+
+changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
+  const std::string kept = keeper::kept_changes_path(sandbox_.folder, chosen.workspace.id);
+  if (!is_running()) {
+    for (const keeper::ChangesState& state : sandbox_.state.changes) {
+      if (state.id == chosen.workspace.id && state.is_nothing()) return changes::Received::none();
+    }
+    if (::access(kept.c_str(), R_OK) == 0) {
+      try {
+        return changes::Received::open(kept);
+      } catch (const Error& error) {
+        // It was not brought to the disk before a power failure. The sandbox's own disk has it.
+        warn(error.what());
+      }
+    }
+  }
+  start();
+  keeper::Upgraded upgraded = keeper::Client::connect(keeper::read_sandbox(sandbox_.name))
+                                  .upgrade("POST", "/v1/changes", {{"id", chosen.workspace.id}, {"content", true}});
+  return changes::Received::read(upgraded.connection.get(), upgraded.early_bytes, sandbox_.folder);
+}
+
+keeper::ComparedChanges ChangesTarget::compared(const ChosenWorkspace& chosen) {
+  keeper::ComparedChanges compared =
+      keeper::compare_changes(sandbox_.folder, sandbox_.spec, chosen.workspace, received(chosen));
+  compared.set = changes::below(std::move(compared.set), chosen.paths);
+  return compared;
+}
+
+void ChangesTarget::discard(const ChosenWorkspace& chosen) {
+  start();
+  base::Json paths = base::Json::array();
+  for (const std::string& path : chosen.paths) paths.push_back(base::hex(path));
+  keeper::Client::connect(keeper::read_sandbox(sandbox_.name))
+      .request("POST", "/v1/discard", {{"id", chosen.workspace.id}, {"paths", std::move(paths)}});
+}
+
+void ChangesTarget::settle() {
+  if (started_) return stop();
+  if (is_running()) return;
+  bool nothing = true;
+  {
+    keeper::Claim claim = keeper::claim_sandbox(sandbox_);
+    keeper::State state = keeper::read_sandbox_folder(sandbox_.folder).state;
+    state.status = keeper::Status::kStopped;
+    for (keeper::ChangesState& each : state.changes) {
+      const std::string kept = keeper::kept_changes_path(sandbox_.folder, each.id);
+      const auto workspace = std::find_if(sandbox_.spec.workspaces.begin(), sandbox_.spec.workspaces.end(),
+                                          [&](const spec::Workspace& one) { return one.id == each.id; });
+      if (workspace != sandbox_.spec.workspaces.end() && ::access(kept.c_str(), R_OK) == 0) {
+        const auto counts = changes::count(
+            keeper::compare_changes(sandbox_.folder, sandbox_.spec, *workspace, changes::Received::open(kept)).set);
+        each.known = true;
+        each.changed = counts.changed;
+        each.added = counts.added;
+        each.removed = counts.removed;
+      }
+      nothing = nothing && each.is_nothing();
+    }
+    keeper::write_state(sandbox_.folder, state);
+  }
+  if (!nothing || !sandbox_.spec.remove_at_end) return;
+  keeper::remove_sandbox(sandbox_);
+  warn(fmt::format("removed '{}': nothing of it is left", sandbox_.name));
+}
+
+}  // namespace caisson::cli

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Which sandbox's changes a command is about, and where they come from: what a stopped sandbox has kept, or the guest.
+// A stopped sandbox that has kept nothing is started for it, without its command, and stopped again.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "keeper/kept_changes.h"
+#include "keeper/record.h"
+
+namespace caisson::cli {
+
+// `diff`, `apply`, `discard`, `patch`: [NAME] [PATH…]. Where the first word names no sandbox but a path that is there,
+// or where there is no word at all, the sandbox is the one that has the current folder in a workspace; which one is
+// said.
+struct ChangesWords {
+  std::vector<std::string> words;
+};
+
+// One workspace of mode overlay, and which of the paths in it are meant: all where there is none.
+struct ChosenWorkspace {
+  spec::Workspace workspace;
+  std::vector<std::string> paths;  // from its root
+};
+
+class ChangesTarget {
+ public:
+  // Finishes what an interrupted apply has left, and says so. Throws base::Error.
+  explicit ChangesTarget(const ChangesWords& words);
+  ~ChangesTarget();  // stops what it has started
+  ChangesTarget(const ChangesTarget&) = delete;
+  ChangesTarget& operator=(const ChangesTarget&) = delete;
+
+  const keeper::Sandbox& sandbox() const { return sandbox_; }
+  const std::vector<ChosenWorkspace>& workspaces() const { return workspaces_; }
+  bool is_running() const { return sandbox_.state.status == keeper::Status::kRunning || started_; }
+
+  // Of the paths that were chosen.
+  keeper::ComparedChanges compared(const ChosenWorkspace& chosen);
+  // In the guest. A sandbox that does not run is started.
+  void discard(const ChosenWorkspace& chosen);
+
+  // What is left of a sandbox that has stopped is noted; one that would have gone away at its end, had there been no
+  // changes, goes now. (A running one looks when it ends.)
+  void settle();
+
+  std::string journal(const ChosenWorkspace& chosen) const;
+
+ private:
+  void start();
+  void stop();
+  changes::Received received(const ChosenWorkspace& chosen);
+
+  keeper::Sandbox sandbox_;
+  std::vector<ChosenWorkspace> workspaces_;
+  bool started_ = false;
+};
+
+}  // namespace caisson::cli

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// caisson diff and caisson patch: what a sandbox has changed in its workspaces.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "changes/git_view.h"
+#include "changes/paint.h"
+#include "changes/report.h"
+#include "cli/changes_target.h"
+#include "cli/command.h"
+#include "cli/json_output.h"
+#include "cli/pager.h"
+#include "cli/terminal.h"
+
+namespace caisson::cli {
+namespace {
+
+using changes::GitView;
+using changes::Painter;
+
+struct DiffOptions {
+  ChangesWords target;
+  bool stat = false;
+  bool name_only = false;
+  bool patch = false;
+  bool json = false;
+};
+
+void show_json(ChangesTarget& target) {
+  base::Json workspaces = base::Json::array();
+  for (const ChosenWorkspace& chosen : target.workspaces()) {
+    const keeper::ComparedChanges compared = target.compared(chosen);
+    base::Json list = base::Json::array();
+    for (const changes::Change& change : compared.set.changes) list.push_back(changes::to_json(change));
+    base::Json left_out = base::Json::array();
+    for (const std::string& path : compared.set.left_out) left_out.push_back(base::escaped(path));
+    workspaces.push_back({{"id", chosen.workspace.id},
+                          {"host", chosen.workspace.host},
+                          {"guest", chosen.workspace.guest},
+                          {"changes", std::move(list)},
+                          {"left_out", std::move(left_out)}});
+  }
+  fmt::print("{}\n", printable_json({{"name", target.sandbox().name}, {"workspaces", std::move(workspaces)}}));
+}
+
+void show_names(ChangesTarget& target) {
+  Pager pager;
+  for (const ChosenWorkspace& chosen : target.workspaces()) {
+    for (const changes::Change& change : target.compared(chosen).set.changes) {
+      if (!pager.write(changes::name_line(change) + "\n")) return;
+    }
+  }
+}
+
+// Beside the patch, so that what stdout gets can be given to `git apply`; above it where both are on a terminal.
+void say(const std::string& note, Pager& pager) {
+  if (pager.is_terminal()) {
+    pager.write("# " + note + "\n");
+  } else {
+    warn(note);
+  }
+}
+
+void show(ChangesTarget& target, const DiffOptions& options) {
+  // Asked first: a sandbox that is started says so, and a pager would cover it.
+  std::vector<keeper::ComparedChanges> all;
+  for (const ChosenWorkspace& chosen : target.workspaces()) all.push_back(target.compared(chosen));
+  Pager pager;
+  GitView view;
+  if (options.stat) view.format = GitView::Format::kStat;
+  if (const auto size = terminal_size(1)) view.width = size->columns;
+  const Painter::Colour colour = colours_wanted(1) ? Painter::Colour::kYes : Painter::Colour::kNo;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all.size() > 1 && !all[i].set.changes.empty())
+      say("in " + base::in_quotes(target.workspaces()[i].workspace.host), pager);
+    for (const std::string& note : changes::notes_beside_git(all[i].set, view)) say(note, pager);
+    bool read = true;
+    Painter painter(colour, [&](std::string_view text) { read = read && pager.write(text); });
+    changes::view_by_git(all[i].set.changes, all[i].root, all[i].received, view, [&](std::string_view part) {
+      if (pager.is_terminal()) {
+        painter.feed(part);
+      } else {
+        read = pager.write(part);
+      }
+      return read;
+    });
+    painter.finish();
+    if (!read) return;
+  }
+}
+
+void diff(const DiffOptions& options) {
+  if (options.stat + options.name_only + options.patch + options.json > 1)
+    throw base::Error("--stat, --name-only, --patch and --json exclude each other");
+  ChangesTarget target(options.target);
+  if (options.json) return show_json(target);
+  if (options.name_only) return show_names(target);
+  show(target, options);
+}
+
+void patch(const ChangesWords& words) {
+  ChangesTarget target(words);
+  if (target.workspaces().size() != 1)
+    throw base::Error("a patch is of one folder, and " + base::in_quotes(target.sandbox().name) + " has more",
+                      "name the folder: caisson patch " + target.sandbox().name + " FOLDER");
+  const ChosenWorkspace& chosen = target.workspaces().front();
+  const keeper::ComparedChanges compared = target.compared(chosen);
+  if (is_terminal(1))
+    throw base::Error("will not write a patch to the terminal", "send it to a file, or use `caisson diff`");
+  Pager out;
+  const GitView view{.binary = true};
+  for (const std::string& note : changes::notes_beside_git(compared.set, view)) warn(note);
+  changes::view_by_git(compared.set.changes, compared.root, compared.received, view,
+                       [&](std::string_view part) { return out.write(part); });
+}
+
+}  // namespace
+
+void add_diff_command(CLI::App& app) {
+  CLI::App& command = add_command(
+      app,
+      {"diff", "[OPTIONS] [NAME] [PATH…]", "show what a sandbox has changed in its workspaces",
+       "NAME may be left out where one sandbox has the current folder. A PATH is one of this machine's, in the\n"
+       "workspace. Colours and pager are as git has them. A stopped sandbox whose changes were not kept at its end\n"
+       "is started for it, without its command.\n"
+       "\n"
+       "Examples:\n"
+       "  caisson diff                    of the sandbox of this folder\n"
+       "  caisson diff web src --stat     how much in src"});
+  const auto options = std::make_shared<DiffOptions>();
+  command.add_option("words", options->target.words, "the sandbox, and files or folders");
+  command.add_flag("--stat", options->stat, "how many lines of each file");
+  command.add_flag("--name-only", options->name_only, "names, with A, M, T or D for what has become of each");
+  command.add_flag("--patch,-p", options->patch, "the changed lines, which is the default");
+  command.add_flag("--json", options->json, "all that is known of each change, as JSON");
+  command.callback([options] { diff(*options); });
+}
+
+void add_patch_command(CLI::App& app) {
+  CLI::App& command = add_command(
+      app, {"patch", "[NAME] [PATH…]", "write what a sandbox has changed as a patch",
+            "For `git apply`, with binary files whole.\n\nExamples:\n  caisson patch web | git apply --index"});
+  const auto words = std::make_shared<ChangesWords>();
+  command.add_option("words", words->words, "the sandbox, and files or folders");
+  command.callback([words] { patch(*words); });
+}
+
+}  // namespace caisson::cli

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// An overlay's upper folder (Documentation/filesystems/overlayfs.rst): a file that was removed is a character device
+// 0/0; a folder that hides the lower one has the attribute `opaque`; one that was renamed has `redirect`, the lower
+// folder's path from the root, or its name where its parent is the same.
+
+#include "guest/changes_list.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "guest/folder_listing.h"
+#include "link/change_format.h"
+
+namespace caisson::guest {
+namespace {
+
+using link::ChangeKind;
+using link::ChangeRecord;
+
+constexpr size_t kBufferBytes = 256U << 10;
+
+std::vector<std::string> names_in(const base::Fd& folder, const std::string& path) {
+  base::Fd own(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!own) throw base::system_error("cannot list", path);
+  const FolderListing listing(::fdopendir(own.get()));
+  if (listing == nullptr) throw base::system_error("cannot list", path);
+  (void)own.release();
+  std::vector<std::string> names;
+  while (const dirent* item = ::readdir(listing.get())) {
+    const std::string_view name = item->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// What the overlay's folder lies over: a path of the host's, or nothing.
+using Lower = std::optional<std::string>;
+
+class Lister {
+ public:
+  Lister(int out, const ChangesOptions& options)
+      : out_(out),
+        content_(options.content),
+        opaque_(std::string(options.attributes) + "opaque"),
+        redirect_(std::string(options.attributes) + "redirect"),
+        buffer_(kBufferBytes) {}
+
+  void list(const base::Fd& folder, const std::string& path, const Lower& lower) {
+    for (const std::string& name : names_in(folder, path)) {
+      entry(folder, name, path.empty() ? name : path + "/" + name, lower);
+    }
+  }
+  void end(const std::string& error) {
+    ChangeRecord record;
+    record.target = error.substr(0, 2048);
+    link::encode_change(record, pending_);
+    flush();
+  }
+
+ private:
+  void entry(const base::Fd& parent, const std::string& name, const std::string& path, const Lower& lower) {
+    struct stat info {};
+    if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return;
+      throw base::system_error("cannot read", path);
+    }
+    if (!link::flaw_of_path(path).empty())
+      throw base::Error("the path of " + base::in_quotes(path.substr(0, 200)) + " is too long");
+    if (++records_ > link::kMostChangeRecords)
+      throw base::Error("there are more than " + std::to_string(link::kMostChangeRecords) + " changes");
+    ChangeRecord record;
+    record.path = path;
+    record.mtime_ns = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
+    switch (info.st_mode & S_IFMT) {
+      case S_IFDIR:
+        return folder(parent, name, std::move(record), lower);
+      case S_IFREG:
+        return file(parent, name, std::move(record));
+      case S_IFLNK:
+        return symlink(parent, name, std::move(record));
+      default: {
+        record.mtime_ns = 0;
+        const bool whiteout = S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0);
+        record.kind = whiteout ? ChangeKind::kRemoved : ChangeKind::kLeftOut;
+        return add(record);
+      }
+    }
+  }
+
+  void folder(const base::Fd& parent, const std::string& name, ChangeRecord record, const Lower& lower) {
+    const base::Fd opened(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info {};
+    if (!opened || ::fstat(opened.get(), &info) != 0) {
+      if (errno == ENOENT || errno == ENOTDIR) return;
+      throw base::system_error("cannot read", record.path);
+    }
+    record.kind = ChangeKind::kFolder;
+    record.mode = info.st_mode & 0777U;
+    record.opaque = attribute(opened, opaque_) == "y";
+    Lower own;
+    if (!record.opaque) {
+      record.target = redirected(attribute(opened, redirect_), lower);
+      if (!record.target.empty()) {
+        own = record.target;
+      } else if (lower) {
+        own = lower->empty() ? name : *lower + "/" + name;
+      }
+    }
+    add(record);
+    list(opened, record.path, own);
+  }
+
+  static std::string redirected(const std::string& attribute, const Lower& parent) {
+    if (attribute.empty()) return {};
+    std::string path = attribute.substr(attribute.front() == '/' ? 1 : 0);
+    if (attribute.front() != '/') {
+      if (!parent) return {};
+      if (!parent->empty()) path = *parent + "/" + path;
+    }
+    return link::flaw_of_path(path).empty() ? path : std::string();
+  }
+
+  static std::string attribute(const base::Fd& file, const std::string& name) {
+    char value[4096];
+    const ssize_t got = ::fgetxattr(file.get(), name.c_str(), value, sizeof value);
+    return got > 0 ? std::string(value, static_cast<size_t>(got)) : std::string();
+  }
+
+  void file(const base::Fd& parent, const std::string& name, ChangeRecord record) {
+    const base::Fd opened(::openat(parent.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat info {};
+    if (!opened || ::fstat(opened.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;  // another thing meanwhile
+    record.kind = ChangeKind::kFile;
+    record.mode = info.st_mode & 0777U;
+    record.real_size = static_cast<uint64_t>(info.st_size);
+    record.size = content_ ? record.real_size : 0;
+    add(record);
+    if (content_) send(opened, record);
+  }
+
+  // As many bytes as were announced: one that shrinks meanwhile is filled up with zeros.
+  void send(const base::Fd& file, const ChangeRecord& record) {
+    uint64_t left = record.size;
+    while (left > 0) {
+      const ssize_t got = ::read(file.get(), buffer_.data(), std::min<uint64_t>(left, buffer_.size()));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw base::system_error("cannot read", record.path);
+      if (got == 0) break;
+      write({buffer_.data(), static_cast<size_t>(got)});
+      left -= static_cast<uint64_t>(got);
+    }
+    if (left > 0) std::fill(buffer_.begin(), buffer_.end(), '\0');
+    for (; left > 0; left -= std::min<uint64_t>(left, buffer_.size()))
+      write({buffer_.data(), std::min<uint64_t>(left, buffer_.size())});
+  }
+
+  void symlink(const base::Fd& parent, const std::string& name, ChangeRecord record) {
+    char target[4096];
+    const ssize_t got = ::readlinkat(parent.get(), name.c_str(), target, sizeof target);
+    if (got <= 0 || got == sizeof target) return;
+    record.kind = ChangeKind::kSymlink;
+    record.target.assign(target, static_cast<size_t>(got));
+    add(record);
+  }
+
+  void add(const ChangeRecord& record) {
+    link::encode_change(record, pending_);
+    if (pending_.size() >= kBufferBytes) flush();
+  }
+  void write(std::string_view bytes) {
+    pending_ += bytes;
+    if (pending_.size() >= kBufferBytes) flush();
+  }
+  void flush() {
+    base::write_all(out_, pending_, "link");
+    pending_.clear();
+  }
+
+  int out_;
+  bool content_;
+  std::string opaque_;
+  std::string redirect_;
+  std::string pending_;
+  std::vector<char> buffer_;
+  size_t records_ = 0;
+};
+
+// A descriptor for each level of a tree that may be as deep as a path is long.
+void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 8192);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+void list_changes(const base::Fd& upper, int out, const ChangesOptions& options) {
+  allow_many_files();
+  Lister lister(out, options);
+  std::string error;
+  try {
+    lister.list(upper, "", "");
+  } catch (const base::Error& failed) {
+    error = failed.what();
+  }
+  lister.end(error);
+}
+
+bool has_entries(const base::Fd& folder) {
+  base::Fd own(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FolderListing listing(own ? ::fdopendir(own.get()) : nullptr);
+  if (listing == nullptr) return true;
+  (void)own.release();
+  while (const dirent* item = ::readdir(listing.get())) {
+    const std::string_view name = item->d_name;
+    if (name != "." && name != "..") return true;
+  }
+  return false;
+}
+
+}  // namespace caisson::guest

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a sandbox has changed in a workspace is looked at, applied whole, or thrown away; and it is never lost in passing."""
+
+import os
+import re
+import subprocess
+
+from harness import case, equal, true
+
+TINY = ("run", "--image", "tiny")
+NOTE = re.compile(r"caisson: (.*): `caisson diff (\S+)`, `caisson apply \S+`, `caisson discard \S+`\n")
+
+
+def write(path, text="", mode=None):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    if mode is not None:
+        os.chmod(path, mode)
+    return path
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def project(host):
+    write(f"{host.work}/readme", "hello\n")
+    write(f"{host.work}/src/main.c", "int main(void) { return 0; }\n")
+    write(f"{host.work}/old/data", "data\n")
+    return host.work
+
+
+def files(folder):
+    found = {}
+    for place, folders, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            found[os.path.relpath(path, folder)] = os.readlink(path) if os.path.islink(path) else read(path)
+        for name in folders:
+            found[os.path.relpath(os.path.join(place, name), folder) + "/"] = None
+    return found
+
+
+def changed(host, script, *options):
+    """Runs a script that changes something; the words at its end, and the sandbox's name."""
+    result = host.caisson(*TINY, *options, "--", "sh", "-c", script).expect()
+    found = NOTE.search(result.err)
+    true(found, f"the end of the run says nothing of changes: {result.err!r}")
+    return found.group(1), found.group(2)
+
+
+@case()
+def a_run_says_what_it_changed_and_apply_takes_it_over(host):
+    folder = project(host)
+    before = files(folder)
+    words, name = changed(host, "echo more >>readme; mv old new; rm src/main.c; echo x >src/x; mkdir -p a/b; echo y >a/b/c")
+    equal(words, "1 file changed, 3 added, 2 removed", "the end's words")
+    equal(files(folder), before, "the host's folder before the apply")
+    diff = host.caisson("diff", name).expect(err="").out
+    for line in ("+more", "rename from old/data", "rename to new/data", "deleted file mode 100644", "+++ b/a/b/c"):
+        true(line in diff, f"{line!r} is not in the diff: {diff}")
+    host.caisson("diff", "--name-only").expect(out="A\ta/\nA\ta/b/\nA\ta/b/c\nA\tnew/\nA\tnew/data\nD\told/\nD\told/data\nM\treadme\nD\tsrc/main.c\nA\tsrc/x\n",
+                                                err=f"caisson: of '{name}'\n")
+    host.caisson("apply", name, "--dry-run").expect(err_has="would apply")
+    equal(files(folder), before, "the host's folder after a dry run")
+    host.caisson("apply", name).expect(err_has=["applied to", f"removed '{name}'"])
+    equal(files(folder), {"a/": None, "a/b/": None, "a/b/c": "y\n", "new/": None, "new/data": "data\n", "readme": "hello\nmore\n", "src/": None,
+                          "src/x": "x\n"}, "the host's folder after the apply")
+
+
+@case()
+def a_run_that_changes_nothing_goes_away(host):
+    project(host)
+    host.caisson(*TINY, "--", "sh", "-c", "cat readme; touch readme; echo x >y; rm y").expect(out="hello\n", err="")
+    equal(host.sandboxes(), [], "the sandboxes")
+
+
+@case()
+def changes_are_not_removed_in_passing(host):
+    project(host)
+    _, name = changed(host, "echo more >>readme")
+    host.caisson("rm", name).error(125, "1 file changed", "rm --force")
+    host.caisson("discard", name).expect(err_has=f"removed '{name}'")
+    equal(host.sandboxes(), [], "the sandboxes")
+    _, name = changed(host, "echo more >>readme")
+    host.caisson("rm", "--force", name).expect()
+    equal(read(f"{host.work}/readme"), "hello\n", "the host's file")
+
+
+@case()
+def what_the_host_changed_meanwhile_is_not_overwritten(host):
+    folder = project(host)
+    _, name = changed(host, "echo sandbox >>readme; echo x >new")
+    write(f"{folder}/readme", "host\n")
+    host.caisson("apply", name).error(125, "changed on the host", "+sandbox", "-host", "--theirs", "--ours")
+    equal(read(f"{folder}/readme"), "host\n", "the host's file")
+    true(not os.path.exists(f"{folder}/new"), "a part was applied")
+    host.caisson("apply", name, "--ours").expect()
+    equal((read(f"{folder}/readme"), read(f"{folder}/new")), ("host\n", "x\n"), "after --ours")
+    host.caisson("apply", name, "--theirs").expect()
+    equal(read(f"{folder}/readme"), "hello\nsandbox\n", "after --theirs")
+
+
+@case()
+def what_the_host_would_run_needs_a_word(host):
+    folder = project(host)
+    _, name = changed(host, "mkdir -p .git/hooks; echo x >.git/hooks/pre-commit; echo x >.envrc; chmod +x readme; ln -s /etc out; echo s >.env.local")
+    host.caisson("apply", name).error(125, "--allow git --allow agent --allow executable --allow symlink --allow masked")
+    equal(sorted(os.listdir(folder)), ["old", "readme", "src"], "the names on the host")
+    options = [word for of in ("git", "agent", "executable", "symlink", "masked") for word in ("--allow", of)]
+    host.caisson("apply", name, *options).expect()
+    true(os.access(f"{folder}/readme", os.X_OK) and os.path.exists(f"{folder}/.git/hooks/pre-commit"), "they were not applied")
+
+
+@case()
+def a_patch_is_what_git_takes(host):
+    folder = project(host)
+    _, name = changed(host, "echo more >>readme; rm -r old; printf 'a\\0b' >binary")
+    patch = host.caisson("patch", name).expect().raw
+    subprocess.run(["git", "apply"], input=patch, cwd=folder, check=True)
+    equal(read(f"{folder}/readme"), "hello\nmore\n", "the patched file")
+    host.caisson("diff", name, "--name-only").expect(out="D\told/\n")
+    host.caisson("discard", name).expect()
+
+
+@case()
+def changes_of_a_running_sandbox(host):
+    folder = project(host)
+    name = host.name("live")
+    host.caisson(*TINY, "-d", "--name", name, "--", "sleep", "100000").expect()
+    shell = ("exec", name, "--", "sh", "-c")
+    host.caisson("diff", name).expect(out="", err="")
+    host.caisson(*shell, "echo 1 >>readme; echo 2 >new; rm src/main.c").expect()
+    host.caisson("diff", name, f"{folder}/new", "--name-only").expect(out="A\tnew\n")
+    host.caisson("discard", name, f"{folder}/src/main.c").expect()
+    host.caisson(*shell, "cat src/main.c").expect(out="int main(void) { return 0; }\n")
+    host.caisson("apply", name, f"{folder}/new").expect()
+    equal((read(f"{folder}/new"), read(f"{folder}/readme")), ("2\n", "hello\n"), "what was applied")
+    # What was applied is what the sandbox knows: changing it again is no conflict.
+    host.caisson(*shell, "echo 3 >>new").expect()
+    host.caisson("apply", name).expect()
+    equal((read(f"{folder}/new"), read(f"{folder}/readme")), ("2\n3\n", "hello\n1\n"), "what was applied then")
+    host.caisson("diff", name).expect(out="", err="")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def a_stopped_sandbox_keeps_its_changes(host):
+    folder = project(host)
+    name = host.name("rest")
+    host.caisson(*TINY, "-d", "--name", name, "--", "sleep", "100000").expect()
+    host.caisson("exec", name, "--", "sh", "-c", "echo 1 >>readme; echo 2 >new").expect()
+    host.caisson("stop", name).expect()
+    # From what it has kept: nothing is started.
+    host.caisson("diff", name, "--name-only").expect(out="A\tnew\nM\treadme\n", err="")
+    host.caisson("rm", name).error(125, "1 file changed, 1 added")
+    # One whose keeper died has kept nothing: it is started for the question, without its command.
+    os.remove(f"{host.folder(name)}/changes/1.records")
+    host.caisson("diff", name, "--name-only").expect(out="A\tnew\nM\treadme\n", err_has="starting")
+    equal(host.inspect(name)["status"], "stopped", "its state")
+    host.caisson("discard", name, f"{folder}/new").expect()
+    host.caisson("diff", name, "--name-only").expect(out="M\treadme\n", err="")
+    host.caisson("apply", name).expect()
+    equal(read(f"{folder}/readme"), "hello\n1\n", "what was applied")
+    host.caisson("rm", name).expect()
