@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -28,6 +29,19 @@ void append(int file, std::span<const char> bytes) {
     return;
   }
   base::write_all(file, bytes, "the sandbox's changes");
+}
+
+base::Fd nameless_file(const std::string& folder) {
+  base::Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file || (errno != EOPNOTSUPP && errno != EISDIR)) {
+    if (!file) throw base::system_error("cannot make a file in", folder);
+    return file;
+  }
+  // A file system that has no such files (open(2)).
+  std::string path = folder + "/.received-XXXXXX";
+  file.reset(::mkostemp(path.data(), O_CLOEXEC));
+  if (!file || ::unlink(path.c_str()) != 0) throw base::system_error("cannot make a file in", folder);
+  return file;
 }
 
 }  // namespace
@@ -57,7 +71,7 @@ void Received::finish(const link::ChangeDecoder& decoder) const {
 
 Received Received::read(int from, std::string_view early, const std::string& folder) {
   Received received;
-  received.file_ = base::open_file(folder, O_TMPFILE | O_RDWR);
+  received.file_ = nameless_file(folder);
   link::ChangeDecoder decoder = received.decoder();
   std::vector<char> buffer(kRecordPartBytes);
   std::span<const char> bytes(early);

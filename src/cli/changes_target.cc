@@ -65,8 +65,14 @@ keeper::Sandbox of_this_folder(const Standing& standing) {
 }
 
 bool names_a_sandbox(const std::string& word) {
+  if (word.find('/') != std::string::npos) return false;
   const std::vector<keeper::Sandbox> all = keeper::list_sandboxes();
   return std::any_of(all.begin(), all.end(), [&](const keeper::Sandbox& sandbox) { return sandbox.name == word; });
+}
+
+// A path may be one that only the sandbox has: then a slash tells it from a name that was mistyped.
+bool is_no_path(const std::string& word) {
+  return word.find('/') == std::string::npos && ::access(word.c_str(), F_OK) != 0;
 }
 
 // To each workspace the paths that are in it.
@@ -103,19 +109,10 @@ std::vector<ChosenWorkspace> choose(const keeper::Sandbox& sandbox, const std::v
 
 }  // namespace
 
-ChangesTarget::ChangesTarget(const ChangesWords& words) {
-  const Standing standing = own_standing();
-  std::vector<std::string> paths = words.words;
-  if (!paths.empty() && (names_a_sandbox(paths.front()) || ::access(paths.front().c_str(), F_OK) != 0)) {
-    sandbox_ = keeper::read_sandbox(paths.front());
-    paths.erase(paths.begin());
-  } else {
-    sandbox_ = of_this_folder(standing);
-  }
-  workspaces_ = choose(sandbox_, paths, standing);
-  for (const ChosenWorkspace& chosen : workspaces_) {
-    const std::string host = base::in_quotes(chosen.workspace.host);
-    switch (changes::recover(journal(chosen))) {
+void recover_applies(const keeper::Sandbox& sandbox) {
+  for (const spec::Workspace& workspace : overlays_of(sandbox)) {
+    const std::string host = base::in_quotes(workspace.host);
+    switch (changes::recover(keeper::apply_journal_path(sandbox.folder, workspace.id))) {
       case changes::Recovery::kNothingToDo:
         break;
       case changes::Recovery::kNotBegun:
@@ -129,30 +126,43 @@ ChangesTarget::ChangesTarget(const ChangesWords& words) {
   }
 }
 
+ChangesTarget::ChangesTarget(const ChangesWords& words) {
+  const Standing standing = own_standing();
+  std::vector<std::string> paths = words.words;
+  if (!paths.empty() && (names_a_sandbox(paths.front()) || is_no_path(paths.front()))) {
+    sandbox_ = keeper::read_sandbox(paths.front());
+    paths.erase(paths.begin());
+  } else {
+    sandbox_ = of_this_folder(standing);
+  }
+  workspaces_ = choose(sandbox_, paths, standing);
+  recover_applies(sandbox_);
+}
+
 ChangesTarget::~ChangesTarget() {
   try {
-    stop();
+    rest();
   } catch (const base::Error& error) {
     warn(error.what());
   }
 }
 
-std::string ChangesTarget::journal(const ChosenWorkspace& chosen) const {
-  return sandbox_.folder + "/apply-" + std::to_string(chosen.workspace.id) + ".journal";
-}
-
 void ChangesTarget::start() {
   if (is_running()) return;
   warn(fmt::format("starting '{}', without its command, to ask it …", sandbox_.name));
-  keeper::Client client(keeper::launch_keeper({.claim = keeper::claim_sandbox(sandbox_)}));
-  started_ = true;
-  client.request("GET", "/v1/ready");
+  started_.emplace(keeper::launch_keeper({.claim = keeper::claim_sandbox(sandbox_), .end_with_client = true}));
+  started_->request("GET", "/v1/ready");
 }
 
-void ChangesTarget::stop() {
+void ChangesTarget::rest() {
   if (!started_) return;
-  started_ = false;
+  const std::optional<keeper::Client> until_it_has_stopped = std::exchange(started_, std::nullopt);
   stop_sandbox(keeper::read_sandbox(sandbox_.name), kStopTime);
+  if (::access(sandbox_.folder.c_str(), F_OK) != 0) tell_removed();
+}
+
+void ChangesTarget::tell_removed() const {
+  warn(fmt::format("removed '{}': there are no changes in it that are not here", sandbox_.name));
 }
 
 changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
@@ -192,7 +202,7 @@ void ChangesTarget::discard(const ChosenWorkspace& chosen) {
 }
 
 void ChangesTarget::settle() {
-  if (started_) return stop();
+  if (started_) return rest();
   if (is_running()) return;
   bool nothing = true;
   {
@@ -211,13 +221,14 @@ void ChangesTarget::settle() {
         each.added = counts.added;
         each.removed = counts.removed;
       }
+      if (each.is_nothing()) ::unlink(kept.c_str());
       nothing = nothing && each.is_nothing();
     }
     keeper::write_state(sandbox_.folder, state);
   }
   if (!nothing || !sandbox_.spec.remove_at_end) return;
   keeper::remove_sandbox(sandbox_);
-  warn(fmt::format("removed '{}': nothing of it is left", sandbox_.name));
+  tell_removed();
 }
 
 }  // namespace caisson::cli

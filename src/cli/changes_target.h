@@ -4,18 +4,19 @@
 // A stopped sandbox that has kept nothing is started for it, without its command, and stopped again.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "keeper/client.h"
 #include "keeper/kept_changes.h"
 #include "keeper/record.h"
 
 namespace caisson::cli {
 
-// `diff`, `apply`, `discard`, `patch`: [NAME] [PATH…]. Where the first word names no sandbox but a path that is there,
-// or where there is no word at all, the sandbox is the one that has the current folder in a workspace; which one is
-// said.
+// `diff`, `apply`, `discard`, `patch`: [NAME] [PATH…]. Where the first word names no sandbox but a path, which has a
+// slash in it or is there, or where there is no word at all, the sandbox is the one that has the current folder in a
+// workspace; which one is said.
 struct ChangesWords {
   std::vector<std::string> words;
 };
@@ -26,37 +27,45 @@ struct ChosenWorkspace {
   std::vector<std::string> paths;  // from its root
 };
 
+// Finishes what an interrupted apply has left in the sandbox's workspaces, or takes it back, and says so. Throws
+// base::Error.
+void recover_applies(const keeper::Sandbox& sandbox);
+
 class ChangesTarget {
  public:
-  // Finishes what an interrupted apply has left, and says so. Throws base::Error.
+  // After recover_applies(). Throws base::Error.
   explicit ChangesTarget(const ChangesWords& words);
-  ~ChangesTarget();  // stops what it has started
+  ~ChangesTarget();  // rest(); where this process is killed, its keeper stops what was started
   ChangesTarget(const ChangesTarget&) = delete;
   ChangesTarget& operator=(const ChangesTarget&) = delete;
 
   const keeper::Sandbox& sandbox() const { return sandbox_; }
   const std::vector<ChosenWorkspace>& workspaces() const { return workspaces_; }
-  bool is_running() const { return sandbox_.state.status == keeper::Status::kRunning || started_; }
+  bool is_running() const { return sandbox_.state.status == keeper::Status::kRunning || started_.has_value(); }
 
   // Of the paths that were chosen.
   keeper::ComparedChanges compared(const ChosenWorkspace& chosen);
   // In the guest. A sandbox that does not run is started.
   void discard(const ChosenWorkspace& chosen);
 
+  // Stops what was started for a question. What has no changes in it and is not to stay goes then.
+  void rest();
   // What is left of a sandbox that has stopped is noted; one that would have gone away at its end, had there been no
   // changes, goes now. (A running one looks when it ends.)
   void settle();
 
-  std::string journal(const ChosenWorkspace& chosen) const;
+  std::string journal(const ChosenWorkspace& chosen) const {
+    return keeper::apply_journal_path(sandbox_.folder, chosen.workspace.id);
+  }
 
  private:
   void start();
-  void stop();
+  void tell_removed() const;
   changes::Received received(const ChosenWorkspace& chosen);
 
   keeper::Sandbox sandbox_;
   std::vector<ChosenWorkspace> workspaces_;
-  bool started_ = false;
+  std::optional<keeper::Client> started_;  // the first connection to what this has started: it ends with that
 };
 
 }  // namespace caisson::cli

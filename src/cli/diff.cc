@@ -48,10 +48,19 @@ void show_json(ChangesTarget& target) {
   fmt::print("{}\n", printable_json({{"name", target.sandbox().name}, {"workspaces", std::move(workspaces)}}));
 }
 
+// Asked first: a sandbox that is started says so, and a pager would cover it; and it rests while it is read.
+std::vector<keeper::ComparedChanges> all_compared(ChangesTarget& target) {
+  std::vector<keeper::ComparedChanges> all;
+  for (const ChosenWorkspace& chosen : target.workspaces()) all.push_back(target.compared(chosen));
+  target.rest();
+  return all;
+}
+
 void show_names(ChangesTarget& target) {
+  const std::vector<keeper::ComparedChanges> all = all_compared(target);
   Pager pager;
-  for (const ChosenWorkspace& chosen : target.workspaces()) {
-    for (const changes::Change& change : target.compared(chosen).set.changes) {
+  for (const keeper::ComparedChanges& compared : all) {
+    for (const changes::Change& change : compared.set.changes) {
       if (!pager.write(changes::name_line(change) + "\n")) return;
     }
   }
@@ -67,9 +76,7 @@ void say(const std::string& note, Pager& pager) {
 }
 
 void show(ChangesTarget& target, const DiffOptions& options) {
-  // Asked first: a sandbox that is started says so, and a pager would cover it.
-  std::vector<keeper::ComparedChanges> all;
-  for (const ChosenWorkspace& chosen : target.workspaces()) all.push_back(target.compared(chosen));
+  const std::vector<keeper::ComparedChanges> all = all_compared(target);
   Pager pager;
   GitView view;
   if (options.stat) view.format = GitView::Format::kStat;

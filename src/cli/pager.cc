@@ -18,7 +18,8 @@ namespace {
 // git(1): GIT_PAGER, core.pager, PAGER, less.
 std::string wanted_pager() {
   if (!base::find_program("git").empty()) {
-    const base::ProgramResult result = base::run_program({.argv = {"git", "var", "GIT_PAGER"}}, 4096);
+    // Not in the current folder, whose repository's configuration may be the sandbox's work.
+    const base::ProgramResult result = base::run_program({.argv = {"git", "var", "GIT_PAGER"}, .folder = "/"}, 4096);
     const std::string_view pager = base::trimmed(result.out);
     if (result.status.ok()) return std::string(pager);
   }

@@ -24,6 +24,7 @@
 #include "cli/session.h"
 #include "gate/learned_policy.h"
 #include "keeper/client.h"
+#include "keeper/kept_changes.h"
 #include "keeper/launch.h"
 
 namespace caisson::cli {
@@ -108,7 +109,9 @@ void write_down(const LearnOptions& options, const keeper::State& state) {
 void remove(const std::string& name) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(name);
   stop_sandbox(sandbox, kStopLimit);
-  keeper::remove_sandbox(keeper::read_sandbox(name));
+  const keeper::Sandbox rests = keeper::read_sandbox(name);
+  // What it has changed is looked at first, as after `run`.
+  if (keeper::changes_in_words(rests.state.changes).empty()) keeper::remove_sandbox(rests);
 }
 
 int run(Prepared prepared, const LearnOptions& options) {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "cli/changes_target.h"
 #include "cli/command.h"
 #include "cli/ending.h"
 #include "cli/question.h"
@@ -42,10 +43,21 @@ void check_changes(const keeper::Sandbox& sandbox) {
   if (!ask_yes("Remove it with them?")) throw base::Error("'" + name + "' stays");
 }
 
+// Half of an apply is nothing to leave behind; with --force the sandbox goes even so.
+void recover(const keeper::Sandbox& sandbox, bool force) {
+  try {
+    recover_applies(sandbox);
+  } catch (const base::Error& error) {
+    if (!force) throw;
+    warn(error.what());
+  }
+}
+
 void remove(const std::string& name, bool force) {
   if (keeper::collect_abandoned(name)) return;
   const keeper::Sandbox sandbox = find(name);
   if (!force) check_changes(sandbox);
+  recover(sandbox, force);
   if (force) {
     stop_sandbox(sandbox, std::chrono::seconds(0));
     if (!is_there(name)) return;  // it was one that goes away at its end

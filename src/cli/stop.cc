@@ -2,6 +2,8 @@
 
 // caisson stop: end sandboxes in good order.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -16,7 +18,7 @@ namespace {
 
 // One that goes away with its end has no disk to lose anything on.
 void tell_if_cut_off(const keeper::Sandbox& sandbox) {
-  if (sandbox.spec.remove_at_end || sandbox.state.status != keeper::Status::kRunning) return;
+  if (sandbox.state.status != keeper::Status::kRunning || ::access(sandbox.folder.c_str(), F_OK) != 0) return;
   const std::vector<std::string> notes = keeper::read_sandbox(sandbox.name).state.notes;
   if (std::find(notes.begin(), notes.end(), keeper::kCutOff) != notes.end())
     warn(sandbox.name + ": " + keeper::kCutOff);

@@ -14,6 +14,8 @@
 //  - create() makes the engine's files in a new sandbox's folder; it either completes or leaves nothing that start()
 //    would take for complete.
 //  - start() returns a running instance or throws; after a throw nothing is left running.
+//  - keep() brings into a sandbox's folder what start() would need from outside of it; called when one that was to go
+//    with its command stays after all. Idempotent.
 //  - destroy() removes whatever create() and start() made outside the sandbox's folder; idempotent, safe after a
 //    partial failure.
 //  - Engines never include each other, and are listed by hand in registry.cc.
@@ -116,6 +118,7 @@ class Engine {
   virtual void create(const Plan& plan, const std::string& folder) = 0;
   // A fresh sandbox is thawed; one that ran before is booted with its disk.
   virtual std::unique_ptr<Instance> start(const Plan& plan, const StartContext& context) = 0;
+  virtual void keep(const Plan& plan, const std::string& folder) = 0;
   virtual void destroy(const std::string& folder) = 0;
 };
 

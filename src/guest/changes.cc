@@ -14,13 +14,13 @@
 namespace caisson::guest {
 namespace {
 
-// Throws where the workspace has none.
-base::Fd open_upper(const Guest& guest, uint32_t id) {
-  const std::string path = "workspaces/" + std::to_string(id) + "/upper";
-  base::Fd upper;
-  if (guest.anchors.disk) upper = open_below(guest.anchors.disk, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!upper) throw base::Error("the workspace " + std::to_string(id) + " keeps no changes");
-  return upper;
+// Of a workspace, on the disk: "" for the folder that holds its layers. Throws where the workspace has none.
+base::Fd open_kept(const Guest& guest, uint32_t id, const std::string& below) {
+  const std::string path = "workspaces/" + std::to_string(id) + below;
+  base::Fd folder;
+  if (guest.anchors.disk) folder = open_below(guest.anchors.disk, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!folder) throw base::Error("the workspace " + std::to_string(id) + " keeps no changes");
+  return folder;
 }
 
 asio::awaitable<void> say_none(link::Stream& stream) {
@@ -31,47 +31,43 @@ asio::awaitable<void> say_none(link::Stream& stream) {
   co_await stream.close_write();
 }
 
-// After a failure, or a lost session.
-void end(Guest& guest, const Helper& helper) {
-  if (!helper.process.pidfd) return;
-  helper.kill();
-  guest.reaper.forget(helper.process.pid);
+HelperPlan plan_list(base::Fd upper, bool content) {
+  HelperPlan plan{.what = "the list of changes", .argv = {"caisson-init", "changes", content ? "content" : "names"}};
+  plan.in = std::move(upper);
+  return plan;
 }
 
-asio::awaitable<void> remove_from(Guest& guest, base::Fd upper, std::vector<std::string> paths) {
+HelperPlan plan_discard(base::Fd layers, const std::vector<std::string>& paths) {
   HelperPlan plan{.what = "the removal of changes", .argv = {"caisson-init", "discard"}};
   for (const std::string& path : paths) plan.argv.push_back(base::hex(path));
-  plan.in = std::move(upper);
+  plan.in = std::move(layers);
+  return plan;
+}
+
+// What the helper said on its way out, "" when all went well.
+asio::awaitable<std::string> run_helper(Guest& guest, HelperPlan plan) {
   Helper helper;
-  const base::Scope end_helper([&] { end(guest, helper); });
+  const base::Scope end([&] { end_helper(guest, helper); });
   helper = co_await start_helper(guest, std::move(plan));
   const base::ExitStatus status = co_await guest.reaper.wait(helper.process.pid, helper.process.pidfd);
   helper.process.pidfd.reset();
-  if (!status.ok()) throw base::Error(error_of(helper));
+  co_return status.ok() ? std::string() : error_of(helper);
 }
 
 }  // namespace
 
+// A list that cannot be made says so in its last record: nobody needs to wait for its first.
 asio::awaitable<void> serve_changes(Guest& guest, link::StreamPtr stream, link::ChangesRequest request) {
   Helper helper;
-  const base::Scope end_helper([&] { end(guest, helper); });
-  std::vector<uint8_t> buffer(kHelperChunkBytes);
-  size_t got = 0;
+  const base::Scope end([&] { end_helper(guest, helper); });
   bool none = false;
   std::string error;
   try {
-    base::Fd upper = open_upper(guest, request.id);
+    base::Fd upper = open_kept(guest, request.id, "/upper");
     none = !has_entries(upper);
     if (!none) {
-      HelperPlan plan{.what = "the list of changes",
-                      .argv = {"caisson-init", "changes", request.content ? "content" : "names"}};
-      plan.in = std::move(upper);
+      HelperPlan plan = plan_list(std::move(upper), request.content);
       helper = co_await start_helper(guest, std::move(plan));
-      got = co_await first_word(guest, helper, buffer);
-      if (got == 0) {
-        co_await guest.reaper.wait(helper.process.pid, helper.process.pidfd);
-        error = error_of(helper);
-      }
     }
   } catch (const base::Error& failed) {
     error = failed.what();
@@ -83,22 +79,18 @@ asio::awaitable<void> serve_changes(Guest& guest, link::StreamPtr stream, link::
   } else if (none) {
     co_await say_none(*stream);
   } else {
-    co_await relay_out(guest, stream, helper, std::move(buffer), got);
+    std::vector<uint8_t> buffer(kHelperChunkBytes);
+    co_await relay_out(guest, stream, helper, std::move(buffer), 0);
   }
 }
 
-// While the upper layer is worked on, no overlay is over it: commands that run keep what they have open.
 asio::awaitable<void> serve_discard(Guest& guest, link::StreamPtr stream, link::DiscardRequest request) {
   std::string error;
   try {
-    base::Fd upper = open_upper(guest, request.id);
-    co_await guest.workspaces.take_down(request.id);
-    try {
-      co_await remove_from(guest, std::move(upper), std::move(request.paths));
-    } catch (const base::Error& failed) {
-      error = failed.what();
-    }
-    co_await guest.workspaces.put_up(request.id);
+    HelperPlan plan = plan_discard(open_kept(guest, request.id, ""), request.paths);
+    error = co_await run_helper(guest, std::move(plan));
+    // Of a part, too.
+    co_await guest.workspaces.forget_names(request.id);
   } catch (const base::Error& failed) {
     error = failed.what();
   }

@@ -4,9 +4,6 @@
 // that can be killed; init itself only looks whether there is anything.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "guest/guest.h"
 #include "link/change_messages.h"
 #include "link/session.h"
@@ -15,8 +12,5 @@ namespace caisson::guest {
 
 asio::awaitable<void> serve_changes(Guest& guest, link::StreamPtr stream, link::ChangesRequest request);
 asio::awaitable<void> serve_discard(Guest& guest, link::StreamPtr stream, link::DiscardRequest request);
-
-// `caisson-init discard`: removes the paths, or all there is, from the folder. What is not there is gone already.
-void discard_changes(const base::Fd& upper, const std::vector<std::string>& paths);
 
 }  // namespace caisson::guest

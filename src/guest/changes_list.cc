@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// An overlay's upper folder (Documentation/filesystems/overlayfs.rst): a file that was removed is a character device
-// 0/0; a folder that hides the lower one has the attribute `opaque`; one that was renamed has `redirect`, the lower
-// folder's path from the root, or its name where its parent is the same.
-
 #include "guest/changes_list.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,32 +23,10 @@ using link::ChangeRecord;
 
 constexpr size_t kBufferBytes = 256U << 10;
 
-std::vector<std::string> names_in(const base::Fd& folder, const std::string& path) {
-  base::Fd own(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!own) throw base::system_error("cannot list", path);
-  const FolderListing listing(::fdopendir(own.get()));
-  if (listing == nullptr) throw base::system_error("cannot list", path);
-  (void)own.release();
-  std::vector<std::string> names;
-  while (const dirent* item = ::readdir(listing.get())) {
-    const std::string_view name = item->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-// What the overlay's folder lies over: a path of the host's, or nothing.
-using Lower = std::optional<std::string>;
-
 class Lister {
  public:
   Lister(int out, const ChangesOptions& options)
-      : out_(out),
-        content_(options.content),
-        opaque_(std::string(options.attributes) + "opaque"),
-        redirect_(std::string(options.attributes) + "redirect"),
-        buffer_(kBufferBytes) {}
+      : out_(out), content_(options.content), layers_(options.attributes), buffer_(kBufferBytes) {}
 
   void list(const base::Fd& folder, const std::string& path, const Lower& lower) {
     for (const std::string& name : names_in(folder, path)) {
@@ -93,15 +63,14 @@ class Lister {
         return symlink(parent, name, std::move(record));
       default: {
         record.mtime_ns = 0;
-        const bool whiteout = S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0);
-        record.kind = whiteout ? ChangeKind::kRemoved : ChangeKind::kLeftOut;
+        record.kind = is_whiteout(info) ? ChangeKind::kRemoved : ChangeKind::kLeftOut;
         return add(record);
       }
     }
   }
 
   void folder(const base::Fd& parent, const std::string& name, ChangeRecord record, const Lower& lower) {
-    const base::Fd opened(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const base::Fd opened = open_folder(parent, name);
     struct stat info {};
     if (!opened || ::fstat(opened.get(), &info) != 0) {
       if (errno == ENOENT || errno == ENOTDIR) return;
@@ -109,34 +78,11 @@ class Lister {
     }
     record.kind = ChangeKind::kFolder;
     record.mode = info.st_mode & 0777U;
-    record.opaque = attribute(opened, opaque_) == "y";
-    Lower own;
-    if (!record.opaque) {
-      record.target = redirected(attribute(opened, redirect_), lower);
-      if (!record.target.empty()) {
-        own = record.target;
-      } else if (lower) {
-        own = lower->empty() ? name : *lower + "/" + name;
-      }
-    }
+    const FolderBelow below = layers_.below(opened, name, lower);
+    record.opaque = below.opaque;
+    record.target = below.renamed_from;
     add(record);
-    list(opened, record.path, own);
-  }
-
-  static std::string redirected(const std::string& attribute, const Lower& parent) {
-    if (attribute.empty()) return {};
-    std::string path = attribute.substr(attribute.front() == '/' ? 1 : 0);
-    if (attribute.front() != '/') {
-      if (!parent) return {};
-      if (!parent->empty()) path = *parent + "/" + path;
-    }
-    return link::flaw_of_path(path).empty() ? path : std::string();
-  }
-
-  static std::string attribute(const base::Fd& file, const std::string& name) {
-    char value[4096];
-    const ssize_t got = ::fgetxattr(file.get(), name.c_str(), value, sizeof value);
-    return got > 0 ? std::string(value, static_cast<size_t>(got)) : std::string();
+    list(opened, record.path, below.lower);
   }
 
   void file(const base::Fd& parent, const std::string& name, ChangeRecord record) {
@@ -168,11 +114,11 @@ class Lister {
   }
 
   void symlink(const base::Fd& parent, const std::string& name, ChangeRecord record) {
-    char target[4096];
-    const ssize_t got = ::readlinkat(parent.get(), name.c_str(), target, sizeof target);
-    if (got <= 0 || got == sizeof target) return;
+    record.target.resize(4096);
+    const ssize_t got = ::readlinkat(parent.get(), name.c_str(), record.target.data(), record.target.size());
+    if (got <= 0 || static_cast<size_t>(got) == record.target.size()) return;
+    record.target.resize(static_cast<size_t>(got));
     record.kind = ChangeKind::kSymlink;
-    record.target.assign(target, static_cast<size_t>(got));
     add(record);
   }
 
@@ -191,20 +137,11 @@ class Lister {
 
   int out_;
   bool content_;
-  std::string opaque_;
-  std::string redirect_;
+  OverlayLayers layers_;
   std::string pending_;
   std::vector<char> buffer_;
   size_t records_ = 0;
 };
-
-// A descriptor for each level of a tree that may be as deep as a path is long.
-void allow_many_files() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 8192);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 }  // namespace
 
@@ -213,7 +150,7 @@ void list_changes(const base::Fd& upper, int out, const ChangesOptions& options)
   Lister lister(out, options);
   std::string error;
   try {
-    lister.list(upper, "", "");
+    lister.list(upper, "", Lower(""));
   } catch (const base::Error& failed) {
     error = failed.what();
   }

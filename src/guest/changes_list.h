@@ -5,13 +5,13 @@
 #pragma once
 
 #include "base/fd.h"
+#include "guest/overlay_layers.h"
 
 namespace caisson::guest {
 
 struct ChangesOptions {
   bool content = false;
-  // Whiteouts and attributes in the "trusted." namespace are the kernel's; a test without root has its own.
-  const char* attributes = "trusted.overlay.";
+  const char* attributes = kOverlayAttributes;
 };
 
 // Reads the folder `upper` and writes the records, ended by one that says how it went. What vanishes meanwhile is left

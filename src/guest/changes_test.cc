@@ -3,8 +3,6 @@
 // A plain folder that looks like an overlay's upper one. Its attributes are the user's, since only root may write the
 // kernel's; whiteouts anybody may make (since Linux 5.8).
 
-#include "guest/changes.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,13 +17,15 @@
 #include "base/file.h"
 #include "base/temp_folder_for_test.h"
 #include "guest/changes_list.h"
+#include "guest/discard.h"
 #include "link/change_format.h"
 
 namespace caisson::guest {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
+
+constexpr const char* kUsersAttributes = "user.overlay.";
 
 class ChangesListTest : public testing::Test {
  protected:
@@ -44,7 +44,7 @@ class ChangesListTest : public testing::Test {
   // One line for each record, as the host reads it.
   std::vector<std::string> listed(bool content) {
     base::Fd out = base::open_file(out_ / "records", O_RDWR | O_CREAT | O_TRUNC);
-    list_changes(upper(), out.get(), {.content = content, .attributes = "user.overlay."});
+    list_changes(upper(), out.get(), {.content = content, .attributes = kUsersAttributes});
     const std::string bytes = base::read_file(out_ / "records");
     std::vector<std::string> lines;
     link::ChangeDecoder decoder(
@@ -60,7 +60,14 @@ class ChangesListTest : public testing::Test {
     return lines;
   }
 
+  void discard(const std::vector<std::string>& paths) {
+    const base::Fd from = upper();
+    const base::Fd host = base::open_file(host_.path(), O_PATH | O_DIRECTORY);
+    discard_changes({.upper = from, .lower = host, .attributes = kUsersAttributes}, paths);
+  }
+
   base::TempFolder upper_;
+  base::TempFolder host_;
   base::TempFolder out_;
 };
 
@@ -101,24 +108,72 @@ TEST_F(ChangesListTest, WhetherThereIsAnything) {
   EXPECT_TRUE(has_entries(upper()));
 }
 
+TEST_F(ChangesListTest, ADeepTreeIsListed) {
+  base::Fd at = upper();
+  constexpr size_t kLevels = 2040;  // "d/d/…/d" is as long as a path may be
+  for (size_t i = 0; i < kLevels; ++i) {
+    ASSERT_EQ(::mkdirat(at.get(), "d", 0700), 0);
+    at = base::open_file("d", O_RDONLY | O_DIRECTORY, 0, at.get());
+  }
+  EXPECT_EQ(listed(true).size(), kLevels + 1);
+  // One that is deeper still is no path for the host.
+  for (size_t i = 0; i < 20; ++i) {
+    ASSERT_EQ(::mkdirat(at.get(), "d", 0700), 0);
+    at = base::open_file("d", O_RDONLY | O_DIRECTORY, 0, at.get());
+  }
+  EXPECT_THAT(listed(true).back(), testing::HasSubstr("is too long"));
+  discard({"d"});
+  EXPECT_THAT(listed(false), ElementsAre("e "));
+}
+
 TEST_F(ChangesListTest, PartsAreDiscarded) {
   folder("d");
   folder("d/e");
   file("d/e/f", "1");
   file("d/g", "2");
   file("h", "3");
-  discard_changes(upper(), {"d/e", "not/there", "h/below", "h"});
+  discard({"d/e", "not/there", "h/below", "h"});
   EXPECT_THAT(listed(false), ElementsAre("d d", "f d/g", "e "));
-  EXPECT_THROW(discard_changes(upper(), {"../x"}), base::Error);
-  discard_changes(upper(), {});
+  EXPECT_THROW(discard({"../x"}), base::Error);
+  discard({});
   EXPECT_THAT(listed(false), ElementsAre("e "));
+}
+
+TEST_F(ChangesListTest, AFolderOfTheHostsIsEmptiedAndLooksAsThere) {
+  std::filesystem::create_directories(host_ / "d/e");
+  std::filesystem::create_directories(host_ / "new");
+  ASSERT_EQ(::chmod((host_ / "d").c_str(), 0711), 0);
+  folder("d");
+  folder("d/e");
+  folder("d/mine");
+  file("d/e/f", "1");
+  file("d/mine/g", "2");
+  folder("new", "user.overlay.opaque");
+  file("new/h", "3");
+  folder("there", "user.overlay.redirect", "/d/e");
+  discard({"d", "new", "there"});
+  EXPECT_THAT(listed(false), ElementsAre("d d", "d d/e", "e "));
+  struct stat info {};
+  ASSERT_EQ(::stat((upper_ / "d").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777U, 0711U);
+}
+
+TEST_F(ChangesListTest, InARenamedFolderTheHostsIsTheOneThatItWas) {
+  std::filesystem::create_directories(host_ / "old/sub");
+  std::filesystem::create_directories(host_ / "new/other");
+  folder("new", "user.overlay.redirect", "old");
+  folder("new/sub");
+  file("new/sub/f", "1");
+  folder("new/other");
+  discard({"new/sub", "new/other"});
+  EXPECT_THAT(listed(false), ElementsAre("d new old", "d new/sub", "e "));
 }
 
 TEST_F(ChangesListTest, ALinkIsDiscardedAndNotFollowed) {
   file("d", "stays");
   ASSERT_EQ(::symlink(out_.path().c_str(), (upper_ / "l").c_str()), 0);
   base::write_file_atomic(out_ / "mine", "text");
-  discard_changes(upper(), {"l/mine", "l"});
+  discard({"l/mine", "l"});
   EXPECT_TRUE(std::filesystem::exists(out_ / "mine"));
   EXPECT_THAT(listed(false), ElementsAre("f d", "e "));
 }

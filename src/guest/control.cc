@@ -99,6 +99,7 @@ base::Json perform(Guest& guest, link::ControlRequest request) {
     case Operation::kWaitDocker:
       return merged(link::ok_answer(), {{"docker", guest.docker.state()}});
     case Operation::kMount:
+    case Operation::kEnd:
     case Operation::kPoweroff:
       return link::ok_answer();
   }
@@ -118,6 +119,7 @@ asio::awaitable<base::Json> answer_to(Guest& guest, base::Json message) {
       link::Mount what = request.mount;
       co_await guest.workspaces.mount(std::move(what));
     }
+    if (request.operation == Operation::kEnd) co_await end_commands(guest, request.until_kill);
     answer = perform(guest, std::move(request));
   } catch (const base::Error& error) {
     answer = link::error_answer(error.what());

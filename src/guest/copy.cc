@@ -86,12 +86,7 @@ PutPlan plan_put(const std::string& path, const std::string& name) {
 
 asio::awaitable<void> serve_copy(Guest& guest, link::StreamPtr stream, link::CopyRequest request) {
   Helper helper;
-  // After a failure, or a lost session.
-  const base::Scope end_helper([&] {
-    if (!helper.process.pidfd) return;
-    helper.kill();
-    guest.reaper.forget(helper.process.pid);
-  });
+  const base::Scope end([&] { end_helper(guest, helper); });
   std::vector<uint8_t> buffer(kHelperChunkBytes);
   size_t got = 0;
   std::string error;

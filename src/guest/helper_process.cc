@@ -45,6 +45,12 @@ void Helper::kill() const {
   ::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
 }
 
+void end_helper(Guest& guest, const Helper& helper) {
+  if (!helper.process.pidfd) return;
+  helper.kill();
+  guest.reaper.forget(helper.process.pid);
+}
+
 asio::awaitable<Helper> start_helper(Guest& guest, HelperPlan plan) {
   base::FdPair data = base::make_pipe();
   base::FdPair error = base::make_pipe();
@@ -125,20 +131,23 @@ asio::awaitable<void> relay_out(Guest& guest, link::StreamPtr stream, Helper& he
                                 size_t first) {
   base::Fd pidfd = helper.process.pidfd.duplicate();
   asio::co_spawn(guest.executor, kill_at_reset(stream, std::move(pidfd)), asio::detached);
-  auto got = static_cast<ssize_t>(first);
-  while (got != 0) {
+  if (first > 0) {
+    const std::span<const uint8_t> chunk(buffer.data(), first);
+    co_await stream->write(chunk);
+  }
+  while (true) {
+    const ssize_t got = ::read(helper.data->get(), buffer.data(), buffer.size());
     if (got > 0) {
       const std::span<const uint8_t> chunk(buffer.data(), static_cast<size_t>(got));
       co_await stream->write(chunk);
-    } else if (errno == EAGAIN) {
+    } else if (got < 0 && errno == EAGAIN) {
       co_await helper.data->readable();
-    } else if (errno != EINTR) {
+    } else if (got == 0 || errno != EINTR) {
       break;
     }
-    got = ::read(helper.data->get(), buffer.data(), buffer.size());
   }
   const base::ExitStatus status = co_await guest.reaper.wait(helper.process.pid, helper.process.pidfd);
-  // A FIN says that the archive is whole; a broken one ends in a reset.
+  // A FIN says that all of it has come; what was broken off ends in a reset.
   if (status.ok()) {
     co_await stream->close_write();
   } else {

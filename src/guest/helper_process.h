@@ -38,6 +38,9 @@ struct Helper {
   void kill() const;
 };
 
+// After a failure, or a lost session. Nothing where it was not started.
+void end_helper(Guest& guest, const Helper& helper);
+
 asio::awaitable<Helper> start_helper(Guest& guest, HelperPlan plan);
 
 // The first bytes of the helper's word; none where it has ended without one. Throws when it says nothing for too long.

@@ -21,14 +21,15 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "guest/boot.h"
-#include "guest/changes.h"
 #include "guest/changes_list.h"
 #include "guest/container_runtime.h"
 #include "guest/copy.h"
+#include "guest/discard.h"
 #include "guest/guest.h"
 #include "guest/server.h"
 #include "guest/tar_get.h"
 #include "guest/tar_put.h"
+#include "link/change_messages.h"
 
 namespace caisson::guest {
 namespace {
@@ -100,12 +101,14 @@ void put(const std::string& path, const std::string& name) {
   tar_put(plan, 0);
 }
 
-// From the upper folder, which is stdin, paths in hexadecimal digits.
+// From the layers in the folder that is stdin, paths in hexadecimal digits.
 void discard(std::span<char*> arguments) {
   base::Json json{{"service", "discard"}, {"id", 1}, {"paths", base::Json::array()}};
   for (const char* path : arguments) json["paths"].push_back(path);
-  const base::Fd upper(::fcntl(0, F_DUPFD_CLOEXEC, 3));
-  discard_changes(upper, link::from_json<link::DiscardRequest>(json).paths);
+  const base::Fd folder(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+  const base::Fd upper = base::open_file("upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, folder.get());
+  const base::Fd share = base::open_file("share", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, folder.get());
+  discard_changes({.upper = upper, .lower = share}, link::from_json<link::DiscardRequest>(json).paths);
 }
 
 int run(std::span<char*> arguments) {

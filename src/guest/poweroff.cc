@@ -83,10 +83,8 @@ asio::awaitable<void> wait_for_end(Guest& guest, const char* of_what, Clock::tim
   if (Clock::now() >= deadline) std::fprintf(stderr, "caisson-init: %s did not end in time\n", of_what);
 }
 
-}  // namespace
-
-asio::awaitable<void> power_off(Guest& guest, std::chrono::seconds until_kill) {
-  const Clock::time_point deadline = Clock::now() + until_kill;
+// They have until then.
+asio::awaitable<void> ask_to_end(Guest& guest, Clock::time_point deadline) {
   ask_commands_to_end(guest);
   guest.docker.stop();
   write_out(guest);
@@ -94,6 +92,14 @@ asio::awaitable<void> power_off(Guest& guest, std::chrono::seconds until_kill) {
   co_await wait_for_end(guest, "the Docker Engine", deadline, engine_gone);
   auto commands_gone = [&] { return guest.cgroups.commands().empty() && guest.executions.empty(); };
   co_await wait_for_end(guest, "a command", deadline, commands_gone);
+}
+
+}  // namespace
+
+asio::awaitable<void> end_commands(Guest& guest, std::chrono::seconds until_kill) {
+  const Clock::time_point deadline = Clock::now() + until_kill;
+  if (until_kill.count() > 0) co_await ask_to_end(guest, deadline);
+  guest.docker.stop();  // so that it is not started again
   guest.executions.signal_all(SIGKILL);
   if (::getpid() == 1) {
     ::kill(-1, SIGKILL);
@@ -101,6 +107,10 @@ asio::awaitable<void> power_off(Guest& guest, std::chrono::seconds until_kill) {
     auto none_left = [&] { return guest.reaper.no_children(); };
     co_await wait_for_end(guest, "a killed process", killed_by, none_left);
   }
+}
+
+asio::awaitable<void> power_off(Guest& guest, std::chrono::seconds until_kill) {
+  co_await end_commands(guest, until_kill);
   if (!guest.owns_machine) ::_exit(0);
   co_await sync_all(guest);
   if (guest.anchors.disk) close_disk(guest.anchors.disk);

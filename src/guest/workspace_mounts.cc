@@ -23,8 +23,7 @@ extern "C" int umount2(const char* target, int flags) noexcept;
 namespace caisson::guest {
 namespace {
 
-constexpr int kForce = 1;   // MNT_FORCE of umount2(2)
-constexpr int kDetach = 2;  // MNT_DETACH
+constexpr int kForce = 1;  // MNT_FORCE of umount2(2)
 constexpr unsigned kAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 // A file system that is being configured.
@@ -233,22 +232,6 @@ void mount_overlay(const Anchors& anchors, OverlayMounts made, const link::Mount
   if (made.fresh) give_looks(made, root);
   attach(made.overlay, target, what.target);
   into.set(std::move(made.share), std::move(made.overlay));
-}
-
-void take_overlay_down(Mounted& mounted) {
-  const base::Fd overlay = mounted.overlay();
-  if (overlay && ::umount2(path_of(overlay).c_str(), kDetach) != 0)
-    throw base::system_error("cannot take down", "the workspace's overlay");
-  mounted.set(mounted.share(), base::Fd());
-}
-
-void put_overlay_up(const Anchors& anchors, const link::Mount& what, Mounted& mounted) {
-  const base::Fd target = Way(anchors, what.target).walk(what.file);
-  const base::Fd folder = open_workspace_folder(anchors, what.id);
-  base::Fd share = mounted.share();
-  base::Fd overlay = make_overlay(share, folder);
-  attach(overlay, target, what.target);
-  mounted.set(std::move(share), std::move(overlay));
 }
 
 base::Fd Mounted::share() const {

@@ -49,8 +49,6 @@ class Mounted {
   void disconnect();
 
  private:
-  friend void take_overlay_down(Mounted& mounted);
-  friend void put_overlay_up(const Anchors& anchors, const link::Mount& what, Mounted& mounted);
   friend void mount_workspace(const Anchors& anchors, const base::Fd& context, const link::Mount& what, Mounted& into);
   friend void mount_overlay(const Anchors& anchors, OverlayMounts made, const link::Mount& what, Mounted& into);
 
@@ -68,10 +66,5 @@ class Mounted {
 void mount_workspace(const Anchors& anchors, const base::Fd& context, const link::Mount& what, Mounted& into);
 // The same, of an overlay that was made before.
 void mount_overlay(const Anchors& anchors, OverlayMounts made, const link::Mount& what, Mounted& into);
-
-// Away with the overlay, for as long as its upper layer is worked on; whoever has something of it open keeps that.
-void take_overlay_down(Mounted& mounted);
-// A new one in its place, as mount_workspace() has made the first. Throws base::Error.
-void put_overlay_up(const Anchors& anchors, const link::Mount& what, Mounted& mounted);
 
 }  // namespace caisson::guest

@@ -25,6 +25,7 @@
 #include "base/install.h"
 #include "base/process.h"
 #include "base/temp_folder_for_test.h"
+#include "guest/discard.h"
 #include "guest/fuse_messages.h"
 #include "guest/ready_overlay.h"
 
@@ -194,6 +195,37 @@ TEST_F(WorkspaceMounts, AnOverlayThatWasMadeReadyTakesTheRealServer) {
   struct stat info {};
   ASSERT_EQ(::stat(what.target.c_str(), &info), 0);
   EXPECT_EQ(std::make_tuple(info.st_uid, info.st_gid, info.st_mode & 07777U), std::make_tuple(1000U, 1000U, 0710U));
+}
+
+TEST_F(WorkspaceMounts, ChangesAreDiscardedBeneathAnOverlay) {
+  const std::string target = mount(link::Mount::Mode::kOverlay, "host", "place");
+  const base::Fd stands = base::open_file(target + "/src", O_RDONLY | O_DIRECTORY);
+  std::ofstream(target + "/file") << "changed";
+  fs::create_directory(target + "/made");
+  std::ofstream(target + "/made/x") << "x";
+  std::ofstream(target + "/src/new") << "x";
+  fs::remove(target + "/src/code");
+  const auto discard = [&](const std::vector<std::string>& paths) {
+    const base::Fd upper = base::open_file(folder_ / "disk/workspaces/1/upper", O_RDONLY | O_DIRECTORY);
+    const base::Fd lower = base::open_file(folder_ / "disk/workspaces/1/share", O_PATH | O_DIRECTORY);
+    discard_changes({.upper = upper, .lower = lower}, paths);
+    mounted_.forget_names();
+  };
+  discard({"src"});
+  EXPECT_THAT(names(target + "/src"), ElementsAre("code"));
+  EXPECT_EQ(base::read_file(target + "/src/code"), "code");
+  EXPECT_EQ(base::read_file(target + "/file"), "changed");
+  // Who stands in a folder of the host's goes on there.
+  const base::Fd again(::openat(stands.get(), "again", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  EXPECT_TRUE(again) << std::strerror(errno);
+  EXPECT_THAT(names(target + "/src"), ElementsAre("again", "code"));
+  discard({});
+  EXPECT_THAT(names(target), ElementsAre("file", "src"));
+  EXPECT_THAT(names(target + "/src"), ElementsAre("code"));
+  EXPECT_EQ(base::read_file(target + "/file"), "content");
+  std::ofstream(target + "/file") << "changed again";
+  EXPECT_EQ(base::read_file(target + "/file"), "changed again");
+  EXPECT_EQ(base::read_file(folder_ / "host/file"), "content");
 }
 
 TEST_F(WorkspaceMounts, ReadOnlyIsMountedSo) {

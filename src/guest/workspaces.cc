@@ -108,29 +108,14 @@ asio::awaitable<void> Workspaces::mount(link::Mount what) {
     mount_workspace(anchors, workspace->context, what, *workspace->mounted);
   };
   co_await guest_.workers.run(std::move(work));
-  workspace->place = what;
 }
 
-Workspaces::WorkspacePtr Workspaces::with_overlay(uint32_t id) const {
+asio::awaitable<void> Workspaces::forget_names(uint32_t id) {
   const auto found = all_.find(id);
-  if (found == all_.end() || found->second->place.id != id || found->second->place.mode != link::Mount::Mode::kOverlay)
-    throw base::Error("the workspace " + std::to_string(id) + " is not there");
-  return found->second;
-}
-
-asio::awaitable<void> Workspaces::take_down(uint32_t id) {
-  const WorkspacePtr workspace = with_overlay(id);
+  if (found == all_.end()) co_return;
   Work work;
-  work.doing = "cannot take down the workspace at " + base::in_quotes(workspace->place.target);
-  work.run = [workspace] { take_overlay_down(*workspace->mounted); };
-  co_await guest_.workers.run(std::move(work));
-}
-
-asio::awaitable<void> Workspaces::put_up(uint32_t id) {
-  const WorkspacePtr workspace = with_overlay(id);
-  Work work;
-  work.doing = "cannot mount the workspace at " + base::in_quotes(workspace->place.target);
-  work.run = [&anchors = guest_.anchors, workspace] { put_overlay_up(anchors, workspace->place, *workspace->mounted); };
+  work.doing = "cannot look at a workspace anew";
+  work.run = [mounted = found->second->mounted] { mounted->forget_names(); };
   co_await guest_.workers.run(std::move(work));
 }
 

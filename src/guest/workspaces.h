@@ -29,9 +29,8 @@ class Workspaces {
   asio::awaitable<void> mount(link::Mount what);
   // Makes the file systems that the first overlay will be, for a template. Throws base::Error.
   asio::awaitable<void> make_ready();
-  // Takes a workspace's overlay away, and makes it anew: in between its upper layer is nobody's. Throws base::Error.
-  asio::awaitable<void> take_down(uint32_t id);
-  asio::awaitable<void> put_up(uint32_t id);
+  // What is remembered of the names in a workspace that an overlay is over: its upper layer was changed beneath it.
+  asio::awaitable<void> forget_names(uint32_t id);
   bool empty() const { return all_.empty(); }
 
  private:
@@ -41,13 +40,11 @@ class Workspaces {
     std::optional<OverlayMounts> overlay;  // made already
     std::shared_ptr<Mounted> mounted = std::make_shared<Mounted>();
     bool in_place = false;
-    link::Mount place;  // where, once it is
   };
   using WorkspacePtr = std::shared_ptr<Workspace>;
 
   asio::awaitable<base::Fd> make(link::FuseRequest request, WorkspacePtr workspace);
   asio::awaitable<void> disconnect(WorkspacePtr workspace);
-  WorkspacePtr with_overlay(uint32_t id) const;
 
   Guest& guest_;
   std::map<uint32_t, WorkspacePtr> all_;

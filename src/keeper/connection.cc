@@ -31,6 +31,7 @@ constexpr const char* kUpgradeName = "caisson-stream";
 
 struct Connection {
   Stream stream;
+  bool may_idle = false;  // the first client's: as long as it is there it may mean something
   beast::flat_buffer buffer{kMaxHeaderBytes + kMaxBodyBytes};
 };
 
@@ -78,7 +79,7 @@ asio::awaitable<bool> read_request(Connection& connection, Parser& parser) {
   parser.body_limit(kMaxBodyBytes);
   if (connection.buffer.size() == 0) {
     // Nothing has come yet: only the first byte starts the clock of a request.
-    connection.stream.expires_after(kIdleLimit);
+    if (!connection.may_idle) connection.stream.expires_after(kIdleLimit);
     const size_t count = co_await connection.stream.async_read_some(connection.buffer.prepare(kMaxHeaderBytes),
                                                                     asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return false;
@@ -179,6 +180,7 @@ asio::awaitable<void> serve_connection(ConnectionOptions options) {
     asio::local::stream_protocol::socket socket(options.executor);
     socket.assign(asio::local::stream_protocol(), options.socket.release());
     Connection connection{Stream(std::move(socket))};
+    connection.may_idle = options.first;
     bool more = co_await serve_request(connection, options, became_stream);
     if (expected) count_one_less(options);
     expected = false;

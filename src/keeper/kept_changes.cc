@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -18,57 +19,107 @@
 #include "base/text.h"
 #include "changes/report.h"
 #include "keeper/workspace_files.h"
-#include "link/deadline.h"
 #include "share/masks.h"
 
 namespace caisson::keeper {
 namespace {
 
-// What is larger is read from the sandbox when it is wanted.
-constexpr uint64_t kMostKeptBytes = 1ULL << 30;
+// Of a list: what its format bounds the names by, and the content that is kept.
+constexpr uint64_t kMostListBytes =
+    kMostKeptBytes + link::kMostChangeNameBytes + link::kMostChangeRecords * link::kChangeHeaderBytes;
 constexpr size_t kPartBytes = 128U << 10;
 
-std::string folder_of(const std::string& sandbox_folder) {
+std::string folder_of_kept(const std::string& sandbox_folder) {
   return sandbox_folder + "/changes";
 }
 
-// All that the guest says, to the file. False where it is too much to be kept.
-asio::awaitable<bool> receive(link::GuestClient* guest, link::ChangesRequest request, std::string path) {
+// All that the guest says, to the file.
+asio::awaitable<void> receive(link::GuestClient& guest, link::ChangesRequest request, std::string path) {
   const base::Fd file = base::open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  const link::StreamPtr stream = co_await guest->changes(request);
+  const link::StreamPtr stream = co_await guest.changes(request);
   std::vector<uint8_t> buffer(kPartBytes);
   uint64_t total = 0;
-  while (true) {
-    const size_t count = co_await stream->read_some(buffer);
-    if (count == 0) co_return true;
+  while (const size_t count = co_await stream->read_some(buffer)) {
     total += count;
-    if (total > kMostKeptBytes) {
+    if (total > kMostListBytes) {
       stream->reset();
-      co_return false;
+      throw base::Error("the sandbox's list of changes has more than " + std::to_string(kMostListBytes) + " bytes");
     }
     base::write_all(file.get(), {reinterpret_cast<const char*>(buffer.data()), count}, path);
   }
 }
 
+// In sizes that the guest has announced.
+uint64_t bytes_of_content(const changes::Received& received) {
+  uint64_t bytes = 0;
+  for (const changes::ReceivedRecord& one : received.records()) {
+    if (one.record.real_size > kMostKeptBytes) return UINT64_MAX;
+    bytes += one.record.real_size;
+  }
+  return bytes;
+}
+
+// A list of names that was received.
+struct NameList {
+  bool has_any = false;
+  uint64_t content_bytes = 0;
+};
+asio::awaitable<NameList> look_at_names(std::string path) {
+  const changes::Received received = changes::Received::open(path);
+  co_return NameList{!received.records().empty(), bytes_of_content(received)};
+}
+
 asio::awaitable<changes::Counts> count_kept(std::string sandbox_folder, const spec::SandboxSpec* spec,
                                             const spec::Workspace* workspace, std::string path) {
   changes::Received received = changes::Received::open(path);
-  // Most runs change nothing.
-  if (received.records().empty()) co_return changes::Counts();
   const ComparedChanges compared = compare_changes(sandbox_folder, *spec, *workspace, std::move(received));
   co_return changes::count(compared.set);
 }
 
+// Whether a list has anything in it, from its first bytes.
+class FirstRecord {
+ public:
+  void feed(std::span<const uint8_t> bytes) { decoder_.feed(bytes); }
+  bool is_something() const { return something_; }
+  bool is_known() const { return something_ || decoder_.ended(); }
+
+ private:
+  bool something_ = false;
+  link::ChangeDecoder decoder_{{.record = [this](const link::ChangeRecord& record) {
+    // A list that could not be made, too.
+    something_ = something_ || record.kind != link::ChangeKind::kEnd || !record.target.empty();
+  }}};
+};
+
 }  // namespace
 
 std::string kept_changes_path(const std::string& sandbox_folder, uint32_t id) {
-  return folder_of(sandbox_folder) + "/" + std::to_string(id) + ".records";
+  return folder_of_kept(sandbox_folder) + "/" + std::to_string(id) + ".records";
 }
 
 void forget_kept_changes(const std::string& sandbox_folder) {
   std::error_code failed;
-  std::filesystem::remove_all(folder_of(sandbox_folder), failed);
-  if (failed) throw base::system_error("cannot remove", folder_of(sandbox_folder), failed.value());
+  std::filesystem::remove_all(folder_of_kept(sandbox_folder), failed);
+  if (failed) throw base::system_error("cannot remove", folder_of_kept(sandbox_folder), failed.value());
+}
+
+std::string apply_journal_path(const std::string& sandbox_folder, uint32_t id) {
+  return sandbox_folder + "/apply-" + std::to_string(id) + ".journal";
+}
+
+asio::awaitable<bool> has_changes(link::GuestClient& guest, uint32_t id) {
+  const link::ChangesRequest request{.id = id, .content = false};
+  const link::StreamPtr stream = co_await guest.changes(request);
+  std::array<uint8_t, 1024> buffer{};
+  FirstRecord first;
+  while (!first.is_known()) {
+    const size_t count = co_await stream->read_some(buffer);
+    if (count == 0) throw base::Error("the sandbox's list of changes is not whole");
+    const std::span<const uint8_t> part(buffer.data(), count);
+    first.feed(part);
+  }
+  if (first.is_something()) stream->reset();
+  co_return first.is_something();
 }
 
 asio::awaitable<ChangesState> keep_changes(link::GuestClient& guest, KeepOptions options) {
@@ -76,27 +127,30 @@ asio::awaitable<ChangesState> keep_changes(link::GuestClient& guest, KeepOptions
   const spec::Workspace& workspace = options.workspace;
   ChangesState state;
   state.id = workspace.id;
-  const auto executor = co_await asio::this_coro::executor;
   const std::string path = kept_changes_path(sandbox_folder, workspace.id);
   const std::string part = path + ".part";
   try {
-    base::make_folders(folder_of(sandbox_folder));
+    base::make_folders(folder_of_kept(sandbox_folder));
     base::Scope remove_part([&] { ::unlink(part.c_str()); });
-    const link::ChangesRequest request{.id = workspace.id, .content = true};
-    const base::Error late("the sandbox has not listed its changes within " + std::to_string(options.limit.count()) +
-                           " s");
-    auto work = receive(&guest, request, part);
-    const bool whole = co_await link::within(executor, options.limit, std::move(work), late);
-    if (!whole) co_return state;
-    // The host's files are looked at, which can take its time.
+    link::ChangesRequest request{.id = workspace.id, .content = false};
+    co_await receive(guest, request, part);
+    // What reads the list and the host's files takes its time.
     asio::thread_pool pool(1);
-    const changes::Counts counts =
-        co_await asio::co_spawn(pool, count_kept(sandbox_folder, &options.spec, &workspace, part), asio::use_awaitable);
-    state.changed = counts.changed;
-    state.added = counts.added;
-    state.removed = counts.removed;
-    state.known = true;
-    if (counts.all() == 0) co_return state;
+    auto looking = look_at_names(part);
+    const NameList names = co_await asio::co_spawn(pool, std::move(looking), asio::use_awaitable);
+    const bool whole = names.content_bytes <= kMostKeptBytes;
+    if (names.has_any) {
+      request.content = true;
+      if (whole) co_await receive(guest, request, part);
+      auto counting = count_kept(sandbox_folder, &options.spec, &workspace, part);
+      const changes::Counts counts = co_await asio::co_spawn(pool, std::move(counting), asio::use_awaitable);
+      state.changed = counts.changed;
+      state.added = counts.added;
+      state.removed = counts.removed;
+    }
+    // That files are equal is not told by names, sizes and times.
+    state.known = whole || !state.is_zero();
+    if (!whole || state.is_zero()) co_return state;
     if (::rename(part.c_str(), path.c_str()) != 0) throw base::system_error("cannot keep", path);
     remove_part.dismiss();
   } catch (const std::exception& error) {
@@ -113,7 +167,7 @@ ComparedChanges compare_changes(const std::string& sandbox_folder, const spec::S
     throw base::Error(base::in_quotes(workspace.host) + " is another folder than the one that the sandbox was given");
   // Without a record nothing of the host's is known to be old.
   const changes::Baseline baseline(record ? record->started_ns : 0, baseline_path(sandbox_folder, workspace.id));
-  const share::Masks masks(spec.masks, spec.unmasks);
+  const share::Masks masks(spec.masks, spec.unmasks, own_places_in(workspace.host));
   changes::ChangeSet set = changes::compare(
       {.root = root, .received = received, .baseline = baseline, .is_masked = [&](std::string_view path) {
          return masks.hides(path);

@@ -5,12 +5,13 @@
 //   changes/ID.records   of workspace ID, as it came from the guest (link/change_format.h); only where there is
 //   something
 //
-// A sandbox that starts again makes them wrong: they are removed before anything of the user's runs.
+// A sandbox that starts again makes them wrong: they are removed before anything of the user's runs. Beside them:
+//
+//   apply-ID.journal     of an apply to workspace ID that is under way, or was interrupted (changes/apply.h)
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,15 +28,20 @@ namespace asio = boost::asio;
 std::string kept_changes_path(const std::string& sandbox_folder, uint32_t id);
 void forget_kept_changes(const std::string& sandbox_folder);
 
+std::string apply_journal_path(const std::string& sandbox_folder, uint32_t id);
+
+// Whether the guest has anything to say about a workspace. Throws base::Error.
+asio::awaitable<bool> has_changes(link::GuestClient& guest, uint32_t id);
+
 // References that outlive the call.
 struct KeepOptions {
   const std::string& sandbox_folder;
   const spec::SandboxSpec& spec;
   const spec::Workspace& workspace;
-  std::chrono::seconds limit;
 };
-// Asks the guest and keeps what it says. What is equal to the host's files by now does not count. Never throws: what
-// cannot be told is not known.
+// Asks the guest and keeps what it says; of more than kMostKeptBytes only how much it is. What is equal to the host's
+// files by now does not count. Never throws: what cannot be told is not known.
+inline constexpr uint64_t kMostKeptBytes = 64U << 20;
 asio::awaitable<ChangesState> keep_changes(link::GuestClient& guest, KeepOptions options);
 
 // Those of a workspace, compared with the host's folder by now.

@@ -319,7 +319,7 @@ void Life::note(const char* stage) {
 }
 
 void Life::write_record() {
-  // One that stays although it was to go has something that nobody has looked at.
+  // At its end one that was to go is written only where it stays.
   const bool may_go = plan_.spec.remove_at_end && sandbox_.state.status != Status::kStopped;
   const Durability durability = may_go ? Durability::kNotSynced : Durability::kSynced;
   write_state(options_.folder, sandbox_.state, durability);

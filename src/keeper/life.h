@@ -119,9 +119,15 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> clean_up();
 
   // What it leaves in its workspaces: life_changes.cc.
+  struct Listing;
   void begin_changes();
   asio::awaitable<void> list_changes();
+  asio::awaitable<void> look_for_changes(std::shared_ptr<Listing> listing);
   bool can_list_changes() const;
+  bool ends_at_once() const;
+  // Its end is that of the client that it was for.
+  bool was_left() const { return owned_ && first_gone_; }
+  Clock::time_point list_deadline(Clock::time_point begin) const;
   bool keeps_changes() const;
   std::string changes_note() const;
 
@@ -130,6 +136,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> run_main();
   asio::awaitable<void> enforce_timeout();
   asio::awaitable<void> send_signal(uint64_t id, int number);
+  std::chrono::seconds until_kill() const;  // what the guest's processes have now, after SIGTERM
   asio::awaitable<void> power_off();
   asio::awaitable<void> serve_questions(ChannelPtr channel);
   asio::awaitable<void> deliver_last();
@@ -149,6 +156,9 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   // Nothing of the user's has ever run in it, and nothing will: its main command is for the first start.
   bool is_unused() const { return first_start_ && !configured_; }
   bool goes_away() const { return (plan_.spec.remove_at_end && !keeps_changes()) || is_unused(); }
+  // It was to go, and does not.
+  bool stays_for_changes() const { return plan_.spec.remove_at_end && !goes_away(); }
+  void make_it_stay();
   std::string console_hint() const;
   // The main command runs once, at the sandbox's first start.
   bool has_main() const { return first_start_ && !plan_.spec.command.argv.empty(); }
@@ -199,6 +209,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::string hidden_;            // where the folder is when it is to be deleted
   bool delivered_ = false;
   bool drained_ = false;
+  int listings_ = 0;  // under way: what was not waited for ends with the link
 };
 
 }  // namespace caisson::keeper

@@ -82,11 +82,16 @@ asio::awaitable<void> Life::bring_down() {
   if (started_ && has_main()) co_await wait_until(all_is_said, Clock::now() + kGrace);
 }
 
+std::chrono::seconds Life::until_kill() const {
+  if (!stop_) return kPowerOffLimit;
+  const auto left = std::chrono::round<std::chrono::seconds>(stop_->deadline - kDiskCloseLimit - Clock::now());
+  return std::clamp(left, std::chrono::seconds(0), link::kLongestPowerOff);
+}
+
 asio::awaitable<void> Life::power_off() {
   const auto self = shared_from_this();
-  const auto until_kill = std::chrono::round<std::chrono::seconds>(stop_->deadline - kDiskCloseLimit - Clock::now());
   try {
-    co_await guest_->poweroff(std::clamp(until_kill, std::chrono::seconds(0), link::kLongestPowerOff));
+    co_await guest_->poweroff(until_kill());
   } catch (const std::exception&) {
     // The deadline is for that.
   }
@@ -119,7 +124,7 @@ Life::Ending Life::decide_exit() const {
     exit.notes.push_back(reason);
   }
   const bool was_cut_off = too_slow_ || !sandbox_.state.paused.empty();
-  if (was_cut_off && !plan_.spec.remove_at_end) exit.notes.push_back(kCutOff);
+  if (was_cut_off && !goes_away()) exit.notes.push_back(kCutOff);
   for (std::string& line : notes_so_far()) exit.notes.push_back(std::move(line));
   if (gate_) exit.allow = rules_for_refused(gate_->refusals());
   return Ending{exit, {}, reason};
@@ -192,6 +197,7 @@ void Life::settle(const Ending& ending) {
     if (goes_away()) {
       hidden_ = hide_folder(options_.folder);
     } else {
+      if (stays_for_changes()) make_it_stay();
       write_record();
       options_.lock.reset();
     }
@@ -203,6 +209,8 @@ void Life::settle(const Ending& ending) {
   if (ending_->exit) {
     ending_->exit->stages_us = state.stages_us;
     if (const std::string note = changes_note(); !note.empty()) ending_->exit->notes.push_back(note);
+  } else if (const std::string note = changes_note(); stays_for_changes() && !note.empty()) {
+    ending_->error->hint += (ending_->error->hint.empty() ? "" : "; ") + note;
   }
   changed_.notify_all();
 }
@@ -239,6 +247,7 @@ asio::awaitable<void> Life::drain() {
 asio::awaitable<void> Life::clean_up() {
   if (instance_) co_await wait_until([this] { return engine_ended_.has_value(); });
   if (guest_) guest_->close();
+  co_await wait_until([this] { return listings_ == 0; });
   if (!hidden_.empty()) delete_hidden(hidden_, &engine_);
 }
 

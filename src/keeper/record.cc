@@ -174,6 +174,17 @@ void write_state(const std::string& folder, const State& state, Durability durab
   }
 }
 
+void sync_record(const std::string& folder) {
+  for (const char* name : {"/spec.json", "/plan.json", "/policy.json"}) {
+    const base::Fd file = base::open_file(folder + name, O_RDONLY);
+    if (::fsync(file.get()) != 0) throw base::system_error("cannot sync", folder + name);
+  }
+  for (const std::string& place : {folder, folder + "/.."}) {
+    const base::Fd opened = base::open_file(place, O_RDONLY | O_DIRECTORY);
+    if (::fsync(opened.get()) != 0) throw base::system_error("cannot sync", place);
+  }
+}
+
 Claim claim_sandbox(const Sandbox& sandbox) {
   std::optional<base::FileLock> lock = base::FileLock::try_acquire(sandbox.folder + "/lock");
   if (!lock)

@@ -55,7 +55,8 @@ struct ChangesState {
   uint64_t added = 0;
   uint64_t removed = 0;
 
-  bool is_nothing() const { return known && changed + added + removed == 0; }
+  bool is_zero() const { return changed == 0 && added == 0 && removed == 0; }
+  bool is_nothing() const { return known && is_zero(); }
 };
 
 // state.json
@@ -112,6 +113,9 @@ std::unique_ptr<engine::Engine> engine_named(const std::string& name);
 // disk.
 enum class Durability { kSynced, kNotSynced };
 void write_state(const std::string& folder, const State& state, Durability durability = Durability::kSynced);
+
+// Brings to the disk what was not when the sandbox was made: it was to go with its command, and stays.
+void sync_record(const std::string& folder);
 
 // A sandbox's folder that belongs to this process: nobody else starts or removes it while the lock lives.
 struct Claim {

@@ -185,6 +185,7 @@ TEST_F(RecordTest, AStateIsReadAsItWasWritten) {
   state_written.notes = {"a", "b"};
   state_written.ports = {{.host_address = "::1", .host_port = 80, .guest_port = 81}};
   state_written.wall = {{.name = "seccomp", .stands = true, .detail = "d"}};
+  state_written.changes = {{.id = 1, .known = true, .changed = 3, .added = 2, .removed = 1}, {.id = 2}};
   state_written.shares = {{.id = 1, .pid = 77, .lost = ""}, {.id = 2, .pid = 0, .lost = "its server exited with 1"}};
   state_written.stages_us = {{"hello", 5}};
   const base::Json json = to_json(state_written);

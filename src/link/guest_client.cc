@@ -237,6 +237,16 @@ asio::awaitable<void> GuestClient::mount(Mount mount) {
                   std::move(late));
 }
 
+asio::awaitable<void> GuestClient::end_commands(std::chrono::seconds until_kill) {
+  const std::string doing = "cannot end the sandbox's commands";
+  ControlRequest request;
+  request.operation = Operation::kEnd;
+  request.until_kill = until_kill;
+  NoAnswer late(doing);
+  co_await within(state_->executor, until_kill + state_->patience.control, State::ask_apart(state_, std::move(request), doing),
+                  std::move(late));
+}
+
 asio::awaitable<StreamPtr> GuestClient::exec(ExecRequest request) {
   NoAnswer late("cannot start " + base::in_quotes(request.argv[0]));
   co_return co_await within(state_->executor, state_->patience.start, State::open_begun(state_, to_json(request)),

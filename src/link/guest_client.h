@@ -44,8 +44,8 @@ class GuestClient {
 
   void set_patience(Patience patience);
 
-  // Requests are sent one after the other in the order of the calls, but for wait_docker and mount, which
-  // hold nobody up.
+  // Requests are sent one after the other in the order of the calls, but for wait_docker, mount and
+  // end_commands, which hold nobody up.
   // The first four wait for as long as it takes: for a machine that boots or is made to rest, their caller has a limit.
   asio::awaitable<Hello> hello();  // refuses another protocol version
   asio::awaitable<void> configure(Configure configure);
@@ -57,6 +57,8 @@ class GuestClient {
   asio::awaitable<void> resize(uint64_t exec_id, TtySize size);
   asio::awaitable<Stats> stats();
   asio::awaitable<void> mount(Mount mount);
+  // Returns when all commands have ended.
+  asio::awaitable<void> end_commands(std::chrono::seconds until_kill);
 
   // A stream on which the exec request was sent and the first frame, kStarted or kError, is there to be read. All four
   // throw NoAnswer.

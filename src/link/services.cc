@@ -261,6 +261,7 @@ constexpr OperationName kOperations[] = {
     {Operation::kFreeze, "freeze"},
     {Operation::kStats, "stats"},
     {Operation::kWaitDocker, "wait-docker"},
+    {Operation::kEnd, "end"},
     {Operation::kPoweroff, "poweroff"},
     {Operation::kMount, "mount"},
 };
@@ -281,7 +282,8 @@ Json to_json(const ControlRequest& request) {
     json["rows"] = request.size.rows;
     json["columns"] = request.size.columns;
   }
-  if (request.operation == Operation::kPoweroff) json["seconds"] = request.until_kill.count();
+  if (request.operation == Operation::kEnd || request.operation == Operation::kPoweroff)
+    json["seconds"] = request.until_kill.count();
   return json;
 }
 
@@ -305,7 +307,7 @@ ControlRequest from_json(const Json& json) {
       request.exec_id = fields.reader().required<uint64_t>("id");
     if (request.operation == Operation::kSignal) request.signal = fields.number("signal", 1, kHighestSignal);
     if (request.operation == Operation::kResize) request.size = read_size(fields);
-    if (request.operation == Operation::kPoweroff)
+    if (request.operation == Operation::kEnd || request.operation == Operation::kPoweroff)
       request.until_kill = std::chrono::seconds(fields.number<int64_t>("seconds", 0, kLongestPowerOff.count()));
     fields.finish();
     return request;

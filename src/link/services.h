@@ -27,7 +27,7 @@
 
 namespace caisson::link {
 
-inline constexpr int kProtocolVersion = 4;
+inline constexpr int kProtocolVersion = 5;
 inline constexpr size_t kCertificateBytes = 8192;
 inline constexpr size_t kMostAuthorities = 32;
 
@@ -104,8 +104,9 @@ struct Configure {
 //                                        {"ok":true,"docker":"…"}
 //   {"op":"freeze"}                      the Docker Engine stands still until it is used, sync, forget identity; after
 //                                        the answer init ends the session: what comes then begins a new one
-//   {"op":"poweroff","seconds":N}        answered first, then orderly: TERM to all, dockerd stopped, KILL to what is
-//                                        left after that time, sync, unmount, power off
+//   {"op":"end","seconds":N}             all commands and the Docker Engine: TERM, and KILL to what is left after that
+//                                        time; with 0 KILL alone. Answered when they have ended
+//   {"op":"poweroff","seconds":N}        answered first, then orderly: all ended, sync, unmount, power off
 //   {"op":"mount", …}                    a workspace, see Mount
 //   {"op":"stats"}                       {"ok":true,"memory_used_bytes":…,"memory_total_bytes":…,"processes":…,
 //                                        "disk_used_bytes":…,"disk_total_bytes":…,"load":…}
@@ -121,14 +122,14 @@ struct Stats {
 };
 
 struct ControlRequest {
-  enum class Operation { kHello, kConfigure, kSignal, kResize, kWaitDocker, kFreeze, kPoweroff, kStats, kMount };
+  enum class Operation { kHello, kConfigure, kSignal, kResize, kWaitDocker, kFreeze, kEnd, kPoweroff, kStats, kMount };
   Operation operation = Operation::kHello;
-  Configure configure = {};              // of kConfigure
-  uint64_t exec_id = 0;                  // of kSignal and kResize
-  int signal = 0;                        // of kSignal, 1 to 64
-  TtySize size = {};                     // of kResize
-  Mount mount = {};                      // of kMount
-  std::chrono::seconds until_kill = {};  // of kPoweroff: what processes have after SIGTERM, up to kLongestPowerOff
+  Configure configure = {};  // of kConfigure
+  uint64_t exec_id = 0;      // of kSignal and kResize
+  int signal = 0;            // of kSignal, 1 to 64
+  TtySize size = {};         // of kResize
+  Mount mount = {};          // of kMount
+  std::chrono::seconds until_kill = {};  // of kEnd and kPoweroff: what processes have after SIGTERM, up to kLongestPowerOff
 };
 
 struct CopyRequest {

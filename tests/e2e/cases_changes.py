@@ -3,9 +3,10 @@
 
 import os
 import re
+import signal
 import subprocess
 
-from harness import case, equal, true
+from harness import case, equal, true, wait_until
 
 TINY = ("run", "--image", "tiny")
 NOTE = re.compile(r"caisson: (.*): `caisson diff (\S+)`, `caisson apply \S+`, `caisson discard \S+`\n")
@@ -165,3 +166,114 @@ def a_stopped_sandbox_keeps_its_changes(host):
     host.caisson("apply", name).expect()
     equal(read(f"{folder}/readme"), "hello\n1\n", "what was applied")
     host.caisson("rm", name).expect()
+
+
+@case()
+def changes_outlive_what_is_killed(host):
+    """D10. The client, then the keeper with the machine."""
+    folder = project(host)
+    script = "echo more >>readme; sync; echo ready; sleep 100000"
+    name = host.name("client")
+    client = host.start(*TINY, "--name", name, "--", "sh", "-c", script)
+    equal(client.stdout.readline(), b"ready\n", "its word")
+    client.kill()
+    wait_until(lambda: host.inspect(name)["status"] == "stopped", "its end")
+    host.caisson("rm", name).error(125, "1 file changed")
+    host.caisson("diff", name, "--name-only").expect(out="M\treadme\n", err="")
+    host.caisson("discard", name).expect()
+
+    name = host.name("keeper")
+    client = host.start(*TINY, "--name", name, "--", "sh", "-c", script)
+    equal(client.stdout.readline(), b"ready\n", "its word")
+    os.kill(host.inspect(name)["keeper_pid"], signal.SIGKILL)
+    client.wait()
+    wait_until(lambda: host.inspect(name)["status"] == "stopped", "its end")
+    host.caisson("rm", name).error(125, "could not be counted", "--force")
+    host.caisson("diff", name, "--name-only").expect(out="M\treadme\n", err_has="starting")
+    host.caisson("rm", name).error(125, "1 file changed")
+    host.caisson("apply", name).expect(err_has="removed")
+    equal(read(f"{folder}/readme"), "hello\nmore\n", "what was applied")
+
+
+@case()
+def without_an_overlay_nothing_stays(host):
+    """Whatever was written: it is on the host, or nowhere."""
+    project(host)
+    for options in (("-w", "none"), ("-w", ".:rw"), ("-w", ".:ro")):
+        name = host.name("plain")
+        client = host.start(*TINY, "--name", name, *options, "--", "sh", "-c", "echo x >/home/agent/x; echo ready; sleep 100000")
+        equal(client.stdout.readline(), b"ready\n", "its word")
+        os.kill(host.inspect(name)["keeper_pid"], signal.SIGKILL)
+        client.wait()
+        wait_until(lambda n=name: host.inspect(n)["status"] == "stopped", "its end")
+        host.caisson("rm", name).expect(out=f"{name}\n", err="")
+
+
+@case()
+def a_command_goes_on_where_it_stands(host):
+    """After a discard, in a folder that it has changed."""
+    folder = project(host)
+    name = host.name("stands")
+    script = ("cd src; echo x >>main.c; echo 1 >new; touch /tmp/ready; while ! test -e /tmp/go; do sleep 0.1; done; "
+              "ls; cat main.c; echo 2 >again; cat again")
+    host.caisson(*TINY, "-d", "--name", name, "--", "sh", "-c", script).expect()
+    wait_until(lambda: host.caisson("exec", name, "--", "test", "-e", "/tmp/ready").code == 0, "its changes")
+    host.caisson("discard", name, "src", cwd=folder).expect(err="")
+    host.caisson("exec", name, "--", "touch", "/tmp/go").expect()
+    wait_until(lambda: "2\n" in host.caisson("logs", name).out, "what it says then")
+    host.caisson("logs", name).expect(out="main.c\nint main(void) { return 0; }\n2\n")
+    wait_until(lambda: host.inspect(name)["status"] == "stopped", "its end")
+    host.caisson("diff", name, "--name-only").expect(out="A\tsrc/again\n")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def any_name_and_any_depth(host):
+    folder = project(host)
+    script = r"""printf x >"$(printf 'a\nb')"; printf y >"$(printf '\377\033[31m')"; ln -s ../../away link
+        p=deep; for i in 1 2 3 4 5 6 7 8 9; do p=$p/$(printf '%0200d' 0); done; mkdir -p $p; echo z >$p/z; mkfifo pipe"""
+    words, name = changed(host, script)
+    equal(words, "5 files added", "the end's words")
+    diff = host.caisson("diff", name, "--name-only").expect(err="").raw
+    true(b"\x1b" not in diff and b"a\\nb" in diff and b"\xff" not in diff, f"a name was not escaped: {diff!r}")
+    shown = {one["path"]: one for one in host.caisson("diff", name, "--json").expect().json()["workspaces"][0]["changes"]}
+    equal(shown["link"]["classes"], ["symlink"], "the link's class")
+    equal(bytes.fromhex(shown["\\xff\\x1b[31m"]["path_hex"]), b"\xff\x1b[31m", "the name's bytes")
+    host.caisson("apply", name, "--allow", "symlink").expect(err_has="'pipe' is left out")
+    names = sorted(os.listdir(os.fsencode(folder)))
+    equal(names, [b"a\nb", b"deep", b"link", b"old", b"readme", b"src", b"\xff\x1b[31m"], "the names on the host")
+    deep = folder + "/deep" + ("/" + "0" * 200) * 9 + "/z"
+    equal(read(deep), "z\n", "the file in the depth")
+
+
+@case()
+def more_than_is_kept_is_asked_for(host):
+    folder = project(host)
+    words, name = changed(host, "dd if=/dev/urandom of=big bs=1M count=70 2>/dev/null; truncate -s 1G sparse; sha256sum big >sum")
+    equal(words, "3 files added", "the end's words")
+    true(not os.path.exists(f"{host.folder(name)}/changes/1.records"), "it was kept")
+    host.caisson("apply", name, f"{folder}/big", f"{folder}/sum").expect(err_has=["starting", "applied"])
+    subprocess.run(["sha256sum", "-c", "--quiet", "sum"], cwd=folder, check=True)
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def on_a_terminal_it_asks(host):
+    folder = project(host)
+    _, name = changed(host, "echo x >.envrc; echo y >plain")
+    terminal = host.terminal("rm", name)
+    terminal.read_until(r"2 files added")
+    terminal.read_until(r"Remove it with them\? \[y/N\] ")
+    terminal.send("n\r")
+    equal(terminal.wait(), 125, "rm's exit code after a no")
+    terminal = host.terminal("apply", name)
+    terminal.read_until(r"\.envrc")
+    terminal.read_until(r"Apply it\? \[y/N\] ")
+    terminal.send("n\r")
+    equal(terminal.wait(), 0, "apply's exit code")
+    true(os.path.exists(f"{folder}/plain") and not os.path.exists(f"{folder}/.envrc"), "the class that was refused")
+    terminal = host.terminal("discard", name)
+    terminal.read_until(r"\[y/N\] ")
+    terminal.send("y\r")
+    equal(terminal.wait(), 0, "discard's exit code")
+    equal(host.sandboxes(), [], "the sandboxes")

@@ -44,7 +44,10 @@ mkdir app && cd app
 npm install --no-audit --no-fund --loglevel=error express@4 >&2
 node -e 'console.log(typeof require("express")().listen, require("fs").readdirSync("node_modules").length > 30)'
 '''
-    host.caisson("run", "--allow", "@registries", "--", "sh", "-ec", script, timeout=1000).expect(out="function true\n", err_lacks="refused")
+    name = host.name("npm")
+    host.caisson("run", "--name", name, "--allow", "@registries", "--", "sh", "-ec", script, timeout=1000).expect(
+        out="function true\n", err_lacks="refused", err_has=" files added: `caisson diff")
+    host.caisson("rm", "-f", name).expect()
 
 
 # Prints what npm is made of, as Debian has it: a tenth of the files that its modules for Node are in all.

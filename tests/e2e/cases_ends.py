@@ -157,7 +157,7 @@ def a_command_beside_outlives_its_machine_with_a_clear_error(host):
     os.kill(host.inspect(name)["engine_pid"], signal.SIGKILL)
     equal(process.wait(30), 125, "exit code")
     one_error(process, f"'{name}'", "Killed")
-    host.caisson("rm", name).expect()
+    host.caisson("rm", "-f", name).expect()
 
 
 def one_error(process, *texts):

@@ -405,5 +405,6 @@ def destroying_everything_destroys_only_the_sandbox(host):
     host.caisson("image", "verify", timeout=600).expect()
     host.caisson("stop", name).expect()
     equal(host.inspect(name)["reason"], "the sandbox was stopped: by request", "reason")
-    host.caisson("rm", name).expect()
-    host.caisson("rm", "-f", next_name).expect()
+    # It has removed the workspace's files, too, in its own view of them.
+    host.caisson("rm", name).error(125, "1 file removed", "--force")
+    host.caisson("rm", "-f", name, next_name).expect()

@@ -271,11 +271,13 @@ def git_and_a_build_work_in_it(host):
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
         subprocess.run([*git, *words], check=True, capture_output=True)
     before = tree(folder)
-    host.caisson("run", "--", "sh", "-c",
+    name = host.name("git")
+    host.caisson("run", "--name", name, "--", "sh", "-c",
                  "git status --short && sed -i s/a/b/ a.txt && git -c user.name=a -c user.email=a@a commit -qam two && git log --format=%s && cat b.txt 2>/dev/null;"
                  "cp a.txt b.txt && git status --short && git gc -q && git fsck && rm -rf .git && ls -A").expect(
                      out="two\none\n?? b.txt\nMakefile\na.txt\nb.txt\n")
     equal(tree(folder), before, "the host's repository")
+    host.caisson("rm", "-f", name).expect()
 
 
 @case(image="base", timeout=900)
@@ -285,5 +287,7 @@ def containers_can_be_given_it(host):
     files = "bin/sh bin/cat lib64/ld-linux-x86-64.so.2 lib/x86_64-linux-gnu/libc.so.6"
     script = (f"tar -chf - -C / {files} | docker import - small >/dev/null && "
               "docker run --rm -v \"$PWD\":/src small /bin/sh -c 'cat /src/readme; echo in >/src/src/made' && cat src/made")
-    host.caisson("run", "--", "sh", "-c", script).expect(out="hello\nin\n")
+    name = host.name("containers")
+    host.caisson("run", "--name", name, "--", "sh", "-c", script).expect(out="hello\nin\n", err_has="1 file added")
     true(not os.path.exists(f"{folder}/src/made"), "the container's file is on the host")
+    host.caisson("rm", "-f", name).expect()

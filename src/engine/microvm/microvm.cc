@@ -222,6 +222,14 @@ std::unique_ptr<Instance> MicrovmEngine::start(const Plan& plan, const StartCont
                        context.console_path);
 }
 
+void MicrovmEngine::keep(const Plan& plan, const std::string& folder) {
+  const SandboxFiles files(folder);
+  if (::access(files.initramfs().c_str(), F_OK) == 0) return;  // the last of them
+  const Parts parts = parts_of(plan);
+  require_space_for({parts.image, parts.kernel, parts.initramfs}, files);
+  keep_boot_files(parts, files);
+}
+
 void MicrovmEngine::destroy(const std::string& folder) {
   // Without that file no VMM was started.
   if (const auto group = base::read_file_if_exists(SandboxFiles(folder).group())) vmm::remove_leftovers(*group);

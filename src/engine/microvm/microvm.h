@@ -17,6 +17,7 @@ class MicrovmEngine final : public Engine {
   void prepare(Plan& plan, const PrepareContext& context) override;
   void create(const Plan& plan, const std::string& folder) override;
   std::unique_ptr<Instance> start(const Plan& plan, const StartContext& context) override;
+  void keep(const Plan& plan, const std::string& folder) override;
   void destroy(const std::string& folder) override;
 };
 

@@ -89,6 +89,10 @@ TEST_F(MicrovmTest, OnlyAKeptSandboxHasWhatItBootsFrom) {
   const std::string place = sandbox("one");
   engine.create(plan("one"), place);
   EXPECT_FALSE(fs::exists(place + "/vm/kernel"));
+  // One that stays after all gets it late.
+  for (int i = 0; i < 2; ++i) engine.keep(plan("one"), place);
+  EXPECT_TRUE(fs::equivalent(place + "/vm/image.erofs", folder / "image"));
+  EXPECT_TRUE(fs::equivalent(place + "/vm/initramfs.cpio", folder / "initramfs"));
 
   Plan kept = plan("two");
   kept.spec.remove_at_end = false;

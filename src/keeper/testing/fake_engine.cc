@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "link/change_format.h"
+#include "link/change_messages.h"
 #include "link/message.h"
 
 namespace caisson::keeper {
@@ -202,6 +204,16 @@ asio::awaitable<void> serve_fuse(MachinePtr machine, StreamPtr stream) {
   co_await stream->close_write();
 }
 
+// Content goes with the records, whether it was asked for or not: files are empty here.
+asio::awaitable<void> serve_changes(MachinePtr machine, StreamPtr stream, link::ChangesRequest request) {
+  const base::Json accepted = link::ok_answer();
+  co_await link::write_message(*stream, accepted);
+  std::string records = machine->guest.changes[request.id];
+  link::encode_change({}, records);
+  co_await write_text(stream, std::move(records));
+  co_await stream->close_write();
+}
+
 base::Json hello_answer() {
   link::Hello hello;
   hello.version = "fake";
@@ -220,6 +232,7 @@ base::Json obey(Machine& machine, const link::ControlRequest& request) {
   if (request.operation == Operation::kHello) return hello_answer();
   if (request.operation == Operation::kConfigure) guest.configured = request.configure;
   if (request.operation == Operation::kResize) guest.size = request.size;
+  if (request.operation == Operation::kEnd) ++guest.ended_commands;
   if (request.operation == Operation::kMount) {
     guest.mounts.push_back(request.mount);
     guest.commands_at_mount = guest.requests.size();
@@ -275,6 +288,8 @@ asio::awaitable<void> serve_stream(MachinePtr machine, StreamPtr stream) {
     if (service == "exec") co_await serve_exec(machine, stream, link::from_json<link::ExecRequest>(first));
     if (service == "port") co_await serve_port(stream, link::from_json<link::PortRequest>(first));
     if (service == "fuse") co_await serve_fuse(machine, stream);
+    if (service == "changes" && machine->guest.lists_changes)
+      co_await serve_changes(machine, stream, link::from_json<link::ChangesRequest>(first));
     if (service == "copy") co_await serve_copy(machine, stream, link::from_json<link::CopyRequest>(first));
   } catch (const base::Error&) {
     // The stream or the session has ended.

@@ -11,6 +11,7 @@
 //   garbage         on a signal, no yamux             break-off     resets the stream
 //   power-off       the machine powers off            anything else: not found (127)
 // A workspace's server is sent "ping" once.
+// Changes of a workspace are the records that the test has given it.
 // Ports: 7 answers each connection with what it got; every other one is refused.
 // Copies: "put" is counted, or refused when the path is "/full"; "get" gives "archive of PATH". With the path
 // "/stands-still" neither goes on from there: nothing is taken, and the archive does not end.
@@ -56,6 +57,10 @@ struct FakeGuest {
   int resets = 0;  // streams that the keeper reset under a command
   int starts = 0;
   int destroyed = 0;
+  int made_to_stay = 0;
+  int ended_commands = 0;                    // how often it was asked to end all of them
+  std::map<uint32_t, std::string> changes;   // of workspaces, as records without their end; none: no changes
+  bool lists_changes = true;                 // else such a request is not answered
   bool killed = false;                       // by the keeper
   std::function<void(std::string how)> die;  // ends the machine as if its process had died
 };
@@ -70,6 +75,7 @@ class FakeEngine final : public engine::Engine {
   void prepare(engine::Plan&, const engine::PrepareContext&) override {}
   void create(const engine::Plan&, const std::string&) override {}
   std::unique_ptr<engine::Instance> start(const engine::Plan& plan, const engine::StartContext& context) override;
+  void keep(const engine::Plan&, const std::string&) override { ++guest_.made_to_stay; }
   void destroy(const std::string&) override { ++guest_.destroyed; }
 
  private:
