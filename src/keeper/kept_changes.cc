@@ -18,6 +18,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "changes/report.h"
+#include "keeper/own_places.h"
 #include "keeper/workspace_files.h"
 #include "share/masks.h"
 
