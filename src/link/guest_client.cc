@@ -243,8 +243,8 @@ asio::awaitable<void> GuestClient::end_commands(std::chrono::seconds until_kill)
   request.operation = Operation::kEnd;
   request.until_kill = until_kill;
   NoAnswer late(doing);
-  co_await within(state_->executor, until_kill + state_->patience.control, State::ask_apart(state_, std::move(request), doing),
-                  std::move(late));
+  co_await within(state_->executor, until_kill + state_->patience.control,
+                  State::ask_apart(state_, std::move(request), doing), std::move(late));
 }
 
 asio::awaitable<StreamPtr> GuestClient::exec(ExecRequest request) {

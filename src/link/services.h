@@ -129,7 +129,8 @@ struct ControlRequest {
   int signal = 0;            // of kSignal, 1 to 64
   TtySize size = {};         // of kResize
   Mount mount = {};          // of kMount
-  std::chrono::seconds until_kill = {};  // of kEnd and kPoweroff: what processes have after SIGTERM, up to kLongestPowerOff
+  std::chrono::seconds until_kill =
+      {};  // of kEnd and kPoweroff: what processes have after SIGTERM, up to kLongestPowerOff
 };
 
 struct CopyRequest {

@@ -216,6 +216,7 @@ TEST(Services, ControlRequestIsStrict) {
   EXPECT_EQ(complaint<ControlRequest>({{"op", "poweroff"}}), "control request: the key 'seconds' is missing");
   EXPECT_EQ(complaint<ControlRequest>({{"op", "poweroff"}, {"seconds", 3601}}),
             "control request: the key 'seconds' is not in 0 to 3600");
+  EXPECT_EQ(complaint<ControlRequest>({{"op", "end"}}), "control request: the key 'seconds' is missing");
   EXPECT_EQ(complaint<ControlRequest>({{"op", "resize"}, {"id", 1}, {"rows", 1}}),
             "control request: the key 'columns' is missing");
   EXPECT_EQ(complaint<ControlRequest>({{"op", "freeze"}, {"id", 1}}), "control request: the key 'id' is not known");
