@@ -5,7 +5,7 @@
 // What the guest sees at a folder is its records over a *lower* folder of the host's: that of the same path; another
 // one, where it was renamed; or none, where it was made anew (opaque). Where the lower folder is not the one of the
 // same path, what the host has there is not a part of what the guest sees: it goes, and what the lower one has comes,
-// from the host's own files.
+// from the host's own files. Where that has happened already, the folder's own files are what it lies over.
 
 #include <unistd.h>
 
@@ -129,8 +129,10 @@ class Comparison {
     } else {
       return std::nullopt;
     }
-    if (!root_.folder(lower)) return std::nullopt;
-    return lower;
+    if (root_.folder(lower)) return lower;
+    // It has come here on the host, too: by an apply, after which the guest may still have it as renamed.
+    if (!record.target.empty() && root_.folder(record.path)) return record.path;
+    return std::nullopt;
   }
 
   void folder_record(const link::ChangeRecord& record, const Lower& parent, size_t& at) {

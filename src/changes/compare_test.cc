@@ -76,6 +76,14 @@ TEST_F(CompareTest, ARenamedFolderIsMadeOfTheHostsFiles) {
   EXPECT_EQ(set.changes[2].source, "");
 }
 
+TEST_F(CompareTest, ARenameThatTheHostHasMadeTooIsNoChange) {
+  host({{"new", folder_node()}, {"new/a", file_node("a")}, {"new/b", file_node("B")}, {"new/s", folder_node()}});
+  Stream stream;
+  stream.renamed("new", "old").add("new/b", file_node("B")).removed("new/gone").add("new/later", file_node("x"));
+  stream.add("new/s", folder_node()).removed("old");
+  EXPECT_THAT(in_short(compared(stream)), ElementsAre("+new/later"));
+}
+
 TEST_F(CompareTest, AFolderInARenamedOneIsFound) {
   host({{"old", folder_node()}, {"old/s", folder_node()}, {"old/s/c", file_node("c")}});
   Stream stream;

@@ -43,6 +43,9 @@ class ChangesTarget {
   const std::vector<ChosenWorkspace>& workspaces() const { return workspaces_; }
   bool is_running() const { return sandbox_.state.status == keeper::Status::kRunning || started_.has_value(); }
 
+  // Also when there are no changes in it any more.
+  bool stays() const { return is_running() || !sandbox_.spec.remove_at_end; }
+
   // Of the paths that were chosen.
   keeper::ComparedChanges compared(const ChosenWorkspace& chosen);
   // In the guest. A sandbox that does not run is started.

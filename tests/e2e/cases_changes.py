@@ -95,7 +95,7 @@ def what_the_host_changed_meanwhile_is_not_overwritten(host):
     folder = project(host)
     _, name = changed(host, "echo sandbox >>readme; echo x >new")
     write(f"{folder}/readme", "host\n")
-    host.caisson("apply", name).error(125, "changed on the host", "+sandbox", "-host", "--theirs", "--ours")
+    host.caisson("apply", name).expect(125, out="", err_has=["changed on the host", "+sandbox", "-host", "--theirs", "--ours"])
     equal(read(f"{folder}/readme"), "host\n", "the host's file")
     true(not os.path.exists(f"{folder}/new"), "a part was applied")
     host.caisson("apply", name, "--ours").expect()
@@ -108,7 +108,7 @@ def what_the_host_changed_meanwhile_is_not_overwritten(host):
 def what_the_host_would_run_needs_a_word(host):
     folder = project(host)
     _, name = changed(host, "mkdir -p .git/hooks; echo x >.git/hooks/pre-commit; echo x >.envrc; chmod +x readme; ln -s /etc out; echo s >.env.local")
-    host.caisson("apply", name).error(125, "--allow git --allow agent --allow executable --allow symlink --allow masked")
+    host.caisson("apply", name).expect(125, out="", err_has="--allow git --allow agent --allow executable --allow symlink --allow masked")
     equal(sorted(os.listdir(folder)), ["old", "readme", "src"], "the names on the host")
     options = [word for of in ("git", "agent", "executable", "symlink", "masked") for word in ("--allow", of)]
     host.caisson("apply", name, *options).expect()
@@ -122,7 +122,8 @@ def a_patch_is_what_git_takes(host):
     patch = host.caisson("patch", name).expect().raw
     subprocess.run(["git", "apply"], input=patch, cwd=folder, check=True)
     equal(read(f"{folder}/readme"), "hello\nmore\n", "the patched file")
-    host.caisson("diff", name, "--name-only").expect(out="D\told/\n")
+    true(not os.path.exists(f"{folder}/old"), "the folder that was removed is there")
+    host.caisson("diff", name, "--name-only").expect(out="", err="")
     host.caisson("discard", name).expect()
 
 
@@ -143,6 +144,11 @@ def changes_of_a_running_sandbox(host):
     host.caisson(*shell, "echo 3 >>new").expect()
     host.caisson("apply", name).expect()
     equal((read(f"{folder}/new"), read(f"{folder}/readme")), ("2\n3\n", "hello\n1\n"), "what was applied then")
+    host.caisson("diff", name).expect(out="", err="")
+    # What was renamed is in the sandbox what it is on the host then.
+    host.caisson(*shell, "mv old renamed; echo 4 >renamed/made").expect()
+    host.caisson("apply", name).expect(err_has="2 added, 1 removed")
+    host.caisson(*shell, "cat renamed/data renamed/made; test ! -e old").expect(out="data\n4\n")
     host.caisson("diff", name).expect(out="", err="")
     host.caisson("rm", "-f", name).expect()
 
@@ -233,7 +239,7 @@ def any_name_and_any_depth(host):
     script = r"""printf x >"$(printf 'a\nb')"; printf y >"$(printf '\377\033[31m')"; ln -s ../../away link
         p=deep; for i in 1 2 3 4 5 6 7 8 9; do p=$p/$(printf '%0200d' 0); done; mkdir -p $p; echo z >$p/z; mkfifo pipe"""
     words, name = changed(host, script)
-    equal(words, "5 files added", "the end's words")
+    equal(words, "4 files added", "the end's words")
     diff = host.caisson("diff", name, "--name-only").expect(err="").raw
     true(b"\x1b" not in diff and b"a\\nb" in diff and b"\xff" not in diff, f"a name was not escaped: {diff!r}")
     shown = {one["path"]: one for one in host.caisson("diff", name, "--json").expect().json()["workspaces"][0]["changes"]}
