@@ -132,8 +132,8 @@ std::vector<std::string> arrived(const keeper::ComparedChanges& now) {
     const link::ChangeRecord& record = received.record;
     if (record.kind != link::ChangeKind::kFolder || record.target.empty()) continue;
     const bool open = std::any_of(now.set.changes.begin(), now.set.changes.end(), [&](const Change& change) {
-      return change.path == record.path || change.path == record.target || changes::is_below(change.path, record.path) ||
-             changes::is_below(change.path, record.target);
+      return change.path == record.path || change.path == record.target ||
+             changes::is_below(change.path, record.path) || changes::is_below(change.path, record.target);
     });
     if (!open && !now.root.look(record.target).exists()) paths.push_back(record.path);
   }
