@@ -147,7 +147,7 @@ def changes_of_a_running_sandbox(host):
     host.caisson("diff", name).expect(out="", err="")
     # What was renamed is in the sandbox what it is on the host then.
     host.caisson(*shell, "mv old renamed; echo 4 >renamed/made").expect()
-    host.caisson("apply", name).expect(err_has="2 added, 1 removed")
+    host.caisson("apply", name).expect(err_has="2 files added, 1 removed")
     host.caisson(*shell, "cat renamed/data renamed/made; test ! -e old").expect(out="data\n4\n")
     host.caisson("diff", name).expect(out="", err="")
     host.caisson("rm", "-f", name).expect()
