@@ -18,11 +18,9 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "guest/environment.h"
-#include "guest/pty.h"
+#include "guest/command.h"
 #include "guest/spawn.h"
 #include "guest/start.h"
-#include "guest/users.h"
 #include "guest/waiting.h"
 #include "link/message.h"
 
@@ -38,31 +36,9 @@ constexpr size_t kMaxDrainBytes =
     1U << 20;  // a pipe holds 64 KiB, a terminal less; a flooding orphan must not go on for ever
 constexpr uint64_t kFullDiskBytes = 64U << 10;
 
-// Our ends of a command's streams. With a terminal, `input` and `output` are both its master.
-struct Streams {
-  base::Fd input;  // empty: /dev/null
-  base::Fd output;
-  base::Fd error;  // empty with a terminal
-};
-
-// The command's ends, closed here once it has them.
-struct CommandStreams {
-  base::Fd in;
-  base::Fd out;
-  base::Fd err;
-};
-
 struct Command {
   std::shared_ptr<Execution> execution;
   Streams streams;
-};
-
-// What a thread needs to start a command; nothing of it changes meanwhile.
-struct Order {
-  const Anchors& anchors;
-  int cgroup;
-  std::vector<std::string> environment;  // the sandbox's
-  link::ExecRequest request;
 };
 
 // Room for one frame; its content is not set before it is used.
@@ -75,81 +51,13 @@ std::span<uint8_t, link::kExecHeaderBytes> header_of(uint8_t* frame) {
   return std::span<uint8_t, link::kExecHeaderBytes>(frame, link::kExecHeaderBytes);
 }
 
-// A pipe belongs to who made it: without this a command of another user could not open its own /dev/stdout.
-void give_to(const base::Fd& fd, uid_t uid) {
-  if (::geteuid() == 0 && ::fchown(fd.get(), uid, static_cast<gid_t>(-1)) != 0)
-    throw base::system_error("cannot give away", "pipe");
-}
-
-CommandStreams make_pipes(const Anchors& anchors, bool with_input, uid_t uid, Streams& ours) {
-  CommandStreams its;
-  if (with_input) {
-    base::FdPair in = base::make_pipe();
-    its.in = std::move(in.first);
-    ours.input = std::move(in.second);
-    give_to(its.in, uid);
-    base::set_nonblocking(ours.input.get(), true);
-  } else {
-    its.in = anchors.null.duplicate();
-  }
-  base::FdPair out = base::make_pipe();
-  base::FdPair err = base::make_pipe();
-  its.out = std::move(out.second);
-  its.err = std::move(err.second);
-  give_to(its.out, uid);
-  give_to(its.err, uid);
-  ours.output = std::move(out.first);
-  ours.error = std::move(err.first);
-  base::set_nonblocking(ours.output.get(), true);
-  base::set_nonblocking(ours.error.get(), true);
-  return its;
-}
-
-CommandStreams make_terminal(const Anchors& anchors, link::TtySize size, uid_t uid, Streams& ours) {
-  Pty pty = open_pty(anchors, size, uid);
-  ours.input = pty.master.duplicate();
-  ours.output = std::move(pty.master);
-  CommandStreams its;
-  its.out = pty.slave.duplicate();
-  its.err = pty.slave.duplicate();
-  its.in = std::move(pty.slave);
-  return its;
-}
-
-// On a thread: /etc may be a file system that does not answer.
-Streams start_command(const Order& order, Birth& birth) {
-  const link::ExecRequest& request = order.request;
-  const User user = find_user(request.user);
-  SpawnPlan plan;
-  plan.argv = request.argv;
-  plan.environment =
-      merge_environment({base_environment(user, request.tty.has_value()), order.environment, request.environment});
-  plan.candidates = program_candidates(request.argv[0], environment_value(plan.environment, "PATH"));
-  plan.folder = request.folder.empty() ? user.home : request.folder;
-  plan.folder_is_home = request.folder.empty();
-  plan.change_user = ::geteuid() == 0;
-  plan.uid = user.uid;
-  plan.gid = user.gid;
-  plan.groups = user.groups;
-  plan.cgroup = order.cgroup;
-  plan.terminal = request.tty.has_value();
-
-  Streams ours;
-  const CommandStreams its = request.tty ? make_terminal(order.anchors, *request.tty, user.uid, ours)
-                                         : make_pipes(order.anchors, request.keep_stdin, user.uid, ours);
-  plan.in = its.in.get();
-  plan.out = its.out.get();
-  plan.err = its.err.get();
-  spawn(order.anchors, plan, birth);
-  return ours;
-}
-
 asio::awaitable<Command> start(Guest& guest, link::ExecRequest request) {
   if (!guest.configuration) throw base::Error("the sandbox is not configured yet");
+  co_await guest.rehearsal.end();
   const bool terminal = request.tty.has_value();
   Start what{.doing = "cannot start " + base::in_quotes(request.argv[0])};
-  const auto order = std::make_shared<Order>(
-      Order{guest.anchors, guest.cgroups.exec(), guest.configuration->environment, std::move(request)});
+  const auto order = std::make_shared<CommandOrder>(
+      CommandOrder{guest.anchors, guest.cgroups.exec(), guest.configuration->environment, std::move(request)});
   std::function<Streams(Birth&)> make = [order](Birth& birth) { return start_command(*order, birth); };
   Started<Streams> started = co_await start_process(guest, std::move(what), std::move(make));
   Command command;

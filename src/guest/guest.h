@@ -13,6 +13,7 @@
 #include "guest/egress.h"
 #include "guest/executions.h"
 #include "guest/reaper.h"
+#include "guest/rehearsal.h"
 #include "guest/trust.h"
 #include "guest/workers.h"
 #include "guest/workspaces.h"
@@ -31,7 +32,8 @@ struct Guest {
         docker(*this),
         egress(*this),
         workspaces(*this),
-        executions(ended) {}
+        executions(ended),
+        rehearsal(*this) {}
   Guest(const Guest&) = delete;
 
   asio::any_io_executor executor;
@@ -45,6 +47,7 @@ struct Guest {
   Egress egress;
   Workspaces workspaces;
   Executions executions;
+  Rehearsal rehearsal;
   Trust trust;
   // What the host said after the last start or thaw; no command runs before.
   std::optional<link::Configure> configuration;

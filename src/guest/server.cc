@@ -57,6 +57,7 @@ asio::awaitable<void> accept_streams(Guest& guest, std::shared_ptr<link::Session
   try {
     while (true) {
       link::StreamPtr stream = co_await session->accept();
+      guest.rehearsal.begin();
       asio::co_spawn(guest.executor, serve_stream(guest, std::move(stream)), asio::detached);
     }
   } catch (const base::Error&) {

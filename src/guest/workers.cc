@@ -20,6 +20,7 @@
 namespace caisson::guest {
 namespace {
 
+constexpr size_t kThreadsAtOnce = 2;  // the jobs of a start, and its rehearsal
 constexpr const char* kWhy = "a cgroup is frozen, a file system does not answer, or the machine is too busy";
 
 }  // namespace
@@ -57,7 +58,7 @@ struct Workers::Shared {
 Workers::Workers(asio::any_io_executor executor, Limits limits)
     : executor_(executor), limits_(limits), shared_(std::make_shared<Shared>()), timer_(executor) {
   shared_->owner = this;
-  start_thread();
+  for (size_t i = 0; i < kThreadsAtOnce; ++i) start_thread();
 }
 
 // Threads that are lost can't be joined.

@@ -8,7 +8,7 @@
 // that is over its time is given up: whoever waited for it gets an error, and its thread is lost until it returns.
 // There are only so many threads; when each is lost, nothing more is begun.
 //
-// The first thread is there from the beginning, and none ends: starting one costs an emulated processor more than the
+// The first threads are there from the beginning, and none ends: starting one costs an emulated processor more than the
 // job. Everything but Work::run is called on the executor's thread.
 #pragma once
 
