@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 
@@ -283,3 +284,29 @@ def on_a_terminal_it_asks(host):
     terminal.send("y\r")
     equal(terminal.wait(), 0, "discard's exit code")
     equal(host.sandboxes(), [], "the sandboxes")
+
+
+@case(image="base")
+def the_readmes_example_is_true(host):
+    """Each command of its section about changes, and what it says."""
+    readme = read(os.path.join(os.path.dirname(__file__), "../../README.md"))
+    section = readme.split("### What was done is looked at before it is kept\n")[1].split("\n### ")[0]
+    lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    folder = f"{host.home}/notes"
+    write(f"{folder}/README.md", "# Notes\n")
+    write(f"{folder}/src/sum.py", "def add(a, b):\n    return a - b\n")
+    for i in range(31):
+        write(f"{folder}/.git/objects/{i}")
+    before = files(folder)
+    said = {}
+    for line in lines:
+        if line.startswith("~/notes$ caisson "):
+            said[command := line.removeprefix("~/notes$ caisson ")] = ""
+        else:
+            said[command] += line.replace("/home/you/notes", folder) + "\n"
+    equal([command.split()[0] for command in said], ["run", "diff", "apply", "discard"], "the commands")
+    for command, words in said.items():
+        result = host.caisson(*shlex.split(command), cwd=folder).expect()
+        equal(result.out + result.err, words, f"what `caisson {command}` says")
+    before["src/sum.py"] = "def add(a, b):\n    return a + b\n"
+    equal(files(folder), before, "the folder")
