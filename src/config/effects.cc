@@ -25,7 +25,8 @@ class Effects {
     if (config_.network) add_network(*config_.network);
     for (const spec::PortPublish& port : config_.ports) widen("ports", words_of_port(port));
     for (const std::string& pattern : config_.unmasks)
-      widen("unmask", fmt::format("files called {} are seen, although they may be secret", plain_quoted(pattern)));
+      widen("unmask", fmt::format("files called {} are seen in every workspace, although they may be secret",
+                                  plain_quoted(pattern)));
     if (config_.image && *config_.image != usual_.image)
       widen("image", fmt::format("its image is {} instead of '{}'", plain_quoted(*config_.image), usual_.image));
     add_limits();

@@ -70,13 +70,14 @@ TEST(Effects, TheRestWidensButMasksAndWorkdir) {
   EXPECT_THAT(
       lines("image = \"node\"\nsetup = [\"npm ci\"]\nports = [\"8080:80\", \"443\", \"0.0.0.0:1:2\", \"[::1]:3:4\"]\n"
             "mask = [\"*.a\"]\nunmask = [\".env\"]\nworkdir = \"src\"\n[environment]\nA = \"x=y\"\n"),
-      ElementsAre(
-          "+ it runs before the first command of a new sandbox: 'npm ci'",
-          "+ port 8080 of this machine leads to its port 80", "+ a free port of this machine leads to its port 443",
-          "+ port 1 of this machine leads to its port 2, reachable from other machines at '0.0.0.0'",
-          "+ port 3 of this machine leads to its port 4", "+ files called '.env' are seen, although they may be secret",
-          "+ its image is 'node' instead of 'base'", "+ the variable A is 'x=y'", "- files called '*.a' are not seen",
-          "- the command begins in 'src' of the folder"));
+      ElementsAre("+ it runs before the first command of a new sandbox: 'npm ci'",
+                  "+ port 8080 of this machine leads to its port 80",
+                  "+ a free port of this machine leads to its port 443",
+                  "+ port 1 of this machine leads to its port 2, reachable from other machines at '0.0.0.0'",
+                  "+ port 3 of this machine leads to its port 4",
+                  "+ files called '.env' are seen in every workspace, although they may be secret",
+                  "+ its image is 'node' instead of 'base'", "+ the variable A is 'x=y'",
+                  "- files called '*.a' are not seen", "- the command begins in 'src' of the folder"));
   EXPECT_THAT(lines("workdir = \".\"\n"), ElementsAre("- the command begins in the folder's top"));
   EXPECT_THAT(lines("workdir = \"/srv\"\n"), ElementsAre("- the command begins in '/srv'"));
 }
