@@ -87,9 +87,7 @@ TEST_F(LifeStartTest, AClientMaySetUpAndLeave) {
   Client first = keeper.start().first();
   first.request("GET", "/v1/configured");
   first.request("POST", "/v1/detach");
-  {
-    const Client gone = std::move(first);
-  }
+  { const Client gone = std::move(first); }
   keeper.another().request("GET", "/v1/ready");
   EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
 }
