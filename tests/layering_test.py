@@ -19,6 +19,7 @@ LAYERS = {
     "image": {"sys", "spec", "base"},
     "vmm": {"sys", "image", "spec", "base"},
     "gate": {"link", "spec", "base"},
+    "config": {"gate", "image", "spec", "base"},
     "share": {"sys", "link", "base"},
     "changes": {"share", "link", "sys", "base"},
     "engine": {"vmm", "image", "sys", "link", "spec", "base"},
@@ -26,7 +27,7 @@ LAYERS = {
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
-    "cli": {"keeper", "changes", "engine", "gate", "image", "link", "spec", "sys", "base"},
+    "cli": {"keeper", "changes", "config", "engine", "gate", "image", "link", "spec", "sys", "base"},
     "bench": {"gate", "share", "keeper", "engine", "image", "link", "spec", "base"},
 }
 # Only registry.cc knows the engines.

@@ -60,6 +60,7 @@ void add_patch_command(CLI::App& app);
 void add_policy_command(CLI::App& app, Tail& tail);
 void add_policy_log_command(CLI::App& policy);
 void add_policy_learn_command(CLI::App& policy, Tail& tail);
+void add_trust_command(CLI::App& app);
 void add_log_command(CLI::App& app);
 void add_image_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);

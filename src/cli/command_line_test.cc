@@ -365,6 +365,9 @@ TEST(Complete, CommandsOptionsAndNames) {
   EXPECT_THAT(complete({"exec", "-u", "root", "w"}, kNames), ElementsAre("web", "worker"));
   EXPECT_THAT(complete({"exec", "web", "l"}, kNames), ElementsAre(":files"));
   EXPECT_THAT(complete({"rm", "web", "wo"}, kNames), ElementsAre("worker"));
+  EXPECT_THAT(complete({"trust", "/ho"}, kNames), ElementsAre(":files"));
+  EXPECT_THAT(complete({"trust", "--r"}, kNames), ElementsAre("--rm"));
+  EXPECT_THAT(complete({"run", "--no-c"}, kNames), ElementsAre("--no-config"));
   EXPECT_THAT(complete({"cp", "we"}, kNames), ElementsAre("web:", ":files"));
   EXPECT_THAT(complete({"completion", "f"}, kNames), ElementsAre("fish"));
   EXPECT_THAT(complete({"nonsense", ""}, kNames), IsEmpty());

@@ -61,7 +61,7 @@ Words arguments_of(const std::string& command, size_t position, const Completion
   if (names_only || (one_name && position == 0)) return names.sandboxes();
   if (command == "cp") return places(names);
   if (command == "completion") return completion_shells();
-  if (command == "exec") return kFiles;
+  if (command == "exec" || command == "trust") return kFiles;
   const bool of_changes = command == "diff" || command == "apply" || command == "discard" || command == "patch";
   if (of_changes) return position == 0 ? names.sandboxes() : kFiles;
   if (command == "image rm" || command == "image inspect") return names.images();

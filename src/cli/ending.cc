@@ -2,6 +2,8 @@
 
 #include "cli/ending.h"
 
+#include <filesystem>
+
 #include "keeper/client.h"
 #include "keeper/launch.h"
 
@@ -24,6 +26,20 @@ void stop_sandbox(const keeper::Sandbox& sandbox, std::chrono::seconds patience)
     if (error.http_status() != 0 && patience.count() > 0) throw;
     // It hangs, or is ending by itself right now. Either way it is gone after this.
     keeper::kill_keeper(sandbox);
+  }
+}
+
+bool is_gone(const std::string& name) {
+  return !std::filesystem::exists(keeper::sandboxes_folder() + "/" + name);
+}
+
+void abandon_sandbox(const std::string& name) {
+  try {
+    stop_sandbox(keeper::read_sandbox(name), std::chrono::seconds(0));
+    if (!is_gone(name)) keeper::remove_sandbox(keeper::read_sandbox(name));
+  } catch (const base::Error& error) {
+    // It may go by itself meanwhile.
+    if (!is_gone(name)) warn(error.what());
   }
 }
 

@@ -20,6 +20,12 @@ namespace caisson::cli {
 // Returns when the sandbox does not run any more; at once when it does not run now.
 void stop_sandbox(const keeper::Sandbox& sandbox, std::chrono::seconds patience);
 
+// There is no sandbox of that name any more.
+bool is_gone(const std::string& name);
+
+// Ends a sandbox that has not come to its command, and removes it with all that is in it. What goes wrong is said.
+void abandon_sandbox(const std::string& name);
+
 // Runs `work` for each name, prints the name when it worked, else the error; the rest is done all the same. Returns the
 // exit code.
 template <typename Work>

@@ -16,8 +16,8 @@ namespace caisson::cli {
 namespace {
 
 constexpr const char* kExecDetails =
-    "The exit code is the command's; 125 when caisson failed, 126 when the command cannot be executed, 127 when it is\n"
-    "not found, 128 + N when signal N ended it.\n"
+    "The exit code is the command's; 124 when the sandbox's time limit ended it, 125 when caisson failed, 126 when\n"
+    "the command cannot be executed, 127 when it is not found, 128 + N when signal N ended it.\n"
     "\n"
     "Examples:\n"
     "  caisson exec web ls -l /\n"

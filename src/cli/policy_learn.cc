@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <memory>
 
 #include "base/error.h"
@@ -22,6 +21,7 @@
 #include "cli/prepare.h"
 #include "cli/run_options.h"
 #include "cli/session.h"
+#include "cli/setup.h"
 #include "gate/learned_policy.h"
 #include "keeper/client.h"
 #include "keeper/kept_changes.h"
@@ -114,24 +114,23 @@ void remove(const std::string& name) {
   if (keeper::changes_in_words(rests.state.changes).empty()) keeper::remove_sandbox(rests);
 }
 
-int run(Prepared prepared, const LearnOptions& options) {
+int run(Prepared prepared, const LearnOptions& options, const Setup& setup) {
   SessionOptions session = main_session(prepared.spec);
   session.output = options.to_stdout() ? 2 : 1;
   session.may_leave = false;
   keeper::Client client(launch({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true},
                                std::move(prepared.signals)));
+  if (!setup.commands.empty()) {
+    if (const int code = run_setup(client, prepared.spec.name, setup); code != 0) return code;
+  }
   return run_session(std::move(client).upgrade("POST", "/v1/attach"), session);
-}
-
-bool is_gone(const std::string& name) {
-  return !std::filesystem::exists(keeper::sandboxes_folder() + "/" + name);
 }
 
 int learn(const LearnOptions& options, const Tail& tail) {
   check(options);
   RunOptions open = options.run;
   open.net = "open";
-  auto [spec, network] = wished(open, tail);
+  auto [spec, network, configuration] = wished(open, tail);
   // What is learned is to be looked over, and then to stay so.
   if (!options.to_stdout()) check_policy_file_place(options.output, spec.workspaces, own_standing());
   spec.remove_at_end = false;
@@ -146,7 +145,8 @@ int learn(const LearnOptions& options, const Tail& tail) {
       warn(error.what());
     }
   });
-  const int code = run(std::move(prepared), options);
+  const Setup setup = setup_of(configuration, prepared);
+  const int code = run(std::move(prepared), options, setup);
   if (is_gone(name)) return code;  // it could not be started at all
   stop_sandbox(keeper::read_sandbox(name), kStopLimit);
   const keeper::State state = keeper::read_sandbox(name).state;

@@ -68,15 +68,22 @@ std::vector<link::Authority> machine_authorities() {
 }  // namespace
 
 Wished wished(const RunOptions& options, const Tail& tail) {
-  const Surroundings surroundings{.stdin_is_terminal = is_terminal(0),
-                                  .variable = own_variable,
-                                  .random = random_bits(),
-                                  .standing = own_standing()};
+  Surroundings surroundings{.stdin_is_terminal = is_terminal(0),
+                            .variable = own_variable,
+                            .random = random_bits(),
+                            .standing = own_standing()};
+  // What is wrong with the options is told before a question is asked.
   Wished wished{.spec = make_spec(options, tail, surroundings), .network = {}};
+  if (!options.no_config) wished.configuration = accepted_configuration(wished.spec.workspaces);
+  if (wished.configuration) {
+    surroundings.workspaces = wished.spec.workspaces;
+    surroundings.configuration = &*wished.configuration;
+    wished.spec = make_spec(options, tail, surroundings);
+  }
   const TerminalSize size = own_terminal_size();
   wished.spec.command.rows = size.rows;
   wished.spec.command.columns = size.columns;
-  wished.network = make_policy(options, wished.spec.workspaces, surroundings.standing);
+  wished.network = make_policy(options, wished.spec.workspaces, surroundings);
   apply_network(wished.spec, wished.network);
   gate::check_proxies(wished.network.policy);
   return wished;
@@ -95,15 +102,18 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
     WorkProgress progress;
     engine->prepare(plan, {.progress = progress, .authorities = machine_authorities});
   }
-  if (const auto image = image::ImageStore(base::cache_folder()).find(spec.image))
+  std::string image_user;
+  if (const auto image = image::ImageStore(base::cache_folder()).find(spec.image)) {
     apply_image(plan.spec, image->config);
+    image_user = image->config.user;
+  }
   if (plan.spec.command.argv.empty() && !options.may_be_idle) throw no_command();
   spec::validate(plan.spec);
   auto signals = std::make_unique<HeldSignals>();
   keeper::NewSandbox made = new_sandbox(plan, options.name_is_made_up);
   engine->create(plan, made.folder());
   keeper::Claim claim = std::move(made).commit(plan, options.policy);
-  return {std::move(plan.spec), std::move(claim), std::move(signals)};
+  return {std::move(plan.spec), std::move(claim), std::move(image_user), std::move(signals)};
 }
 
 void warn_of_weaker_wall(const std::string& name) {

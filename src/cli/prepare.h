@@ -21,8 +21,9 @@ namespace caisson::cli {
 struct Wished {
   spec::SandboxSpec spec;
   gate::BuiltPolicy network;
+  std::optional<Configuration> configuration = {};  // of the folder
 };
-// Throws base::Error.
+// May ask about the folder's configuration. Throws base::Error.
 Wished wished(const RunOptions& options, const Tail& tail);
 
 struct PrepareOptions {
@@ -34,6 +35,7 @@ struct PrepareOptions {
 struct Prepared {
   spec::SandboxSpec spec;  // with what the image adds
   keeper::Claim claim;
+  std::string image_user = {};                     // "" where it names none
   std::unique_ptr<HeldSignals> signals = nullptr;  // since before there was a record
 };
 

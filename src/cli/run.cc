@@ -10,9 +10,11 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/ending.h"
 #include "cli/prepare.h"
 #include "cli/run_options.h"
 #include "cli/session.h"
+#include "cli/setup.h"
 #include "keeper/client.h"
 #include "keeper/launch.h"
 
@@ -27,11 +29,26 @@ constexpr const char* kRunDetails =
     "The network reaches what --net and --allow say. A RULE is [tcp:|udp:]HOST[:PORT[-PORT]]; HOST is a name, *.NAME\n"
     "(one label more), **.NAME (any number), an address or a network (10.0.0.0/8). Rules that deny win.\n"
     "\n"
+    "What the folder's .caisson.toml says counts where no option says otherwise. What it gives a sandbox beyond the\n"
+    "defaults is asked for, once for each state of the file: see 'caisson trust --help'. --no-config leaves it out.\n"
+    "\n"
     "Examples:\n"
     "  caisson run -- make test                   a command, its exit code and its output\n"
     "  caisson run -it                            a shell\n"
     "  tar c . | caisson run -- tar x             stdin is passed when it is no terminal\n"
     "  caisson run -d --name web -p 8080:80       a sandbox that stays: caisson exec web …";
+
+constexpr std::chrono::seconds kSetUpStopLimit{10};
+
+struct SetUp {
+  Setup setup;
+  bool keep = false;  // a sandbox whose set-up failed, too
+};
+
+bool allows_a_group(const config::FolderConfig& wishes) {
+  return wishes.network && std::any_of(wishes.network->allow.begin(), wishes.network->allow.end(),
+                                       [](const auto& what) { return std::holds_alternative<gate::GroupName>(what); });
+}
 
 // A keeper that answers has removed what it could not start; one that died has left it.
 template <typename Function>
@@ -44,20 +61,48 @@ auto or_discard(const std::string& folder, Function ask) {
   }
 }
 
-int run_detached(Prepared prepared) {
+// 0, or what the run ends with. The sandbox is one that ends with `client` until this has returned 0.
+int set_up(keeper::Client& client, const std::string& folder, const spec::SandboxSpec& spec, const SetUp& how) {
+  const int code = or_discard(folder, [&] { return run_setup(client, spec.name, how.setup); });
+  if (code == 0) return 0;
+  if (how.keep) {
+    stop_sandbox(keeper::read_sandbox(spec.name), kSetUpStopLimit);
+    warn(fmt::format("'{}' stays, stopped", spec.name));
+  } else {
+    abandon_sandbox(spec.name);
+  }
+  return code;
+}
+
+int run_detached(Prepared prepared, const SetUp& how) {
   const std::string folder = prepared.claim.folder;
-  keeper::Client client(launch({.claim = std::move(prepared.claim)}, std::move(prepared.signals)));
+  const bool sets_up = !how.setup.commands.empty();
+  keeper::Client client(
+      launch({.claim = std::move(prepared.claim), .wait_for_attach = sets_up, .end_with_client = sets_up},
+             std::move(prepared.signals)));
+  if (sets_up) {
+    if (const int code = set_up(client, folder, prepared.spec, how); code != 0) return code;
+    client.request("POST", "/v1/detach");
+    // The command starts when the client that it waits for has gone.
+    client = keeper::Client::connect(keeper::read_sandbox(prepared.spec.name));
+  }
   or_discard(folder, [&] { return client.request("GET", "/v1/ready"); });
   warn_of_weaker_wall(prepared.spec.name);
   fmt::print("{}\n", prepared.spec.name);
   return 0;
 }
 
-int run_in_foreground(Prepared prepared, bool ask) {
+int run_in_foreground(Prepared prepared, bool ask, const SetUp& how) {
   const std::string folder = prepared.claim.folder;
+  const bool sets_up = !how.setup.commands.empty();
+  const bool ends_with_client = prepared.spec.remove_at_end;
   keeper::Client client(launch(
-      {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = prepared.spec.remove_at_end},
+      {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = ends_with_client || sets_up},
       std::move(prepared.signals)));
+  if (sets_up) {
+    if (const int code = set_up(client, folder, prepared.spec, how); code != 0) return code;
+    if (!ends_with_client) client.request("POST", "/v1/detach");
+  }
   SessionOptions session = main_session(prepared.spec);
   session.ask = ask;
   keeper::Upgraded upgraded = or_discard(folder, [&] { return std::move(client).upgrade("POST", "/v1/attach"); });
@@ -77,17 +122,20 @@ void check_asking(const RunOptions& options) {
 }
 
 int run(const RunOptions& options, const Tail& tail) {
-  auto [spec, network] = wished(options, tail);
+  auto [spec, network, configuration] = wished(options, tail);
   const bool ask = network.policy.fallback() == gate::Default::kAsk;
   if (ask) check_asking(options);
   // Of a preset's own groups nothing is said: a machine need not have every package manager.
   const bool asked = std::any_of(options.allow.begin(), options.allow.end(),
-                                 [](const std::string& rule) { return rule.starts_with('@'); });
+                                 [](const std::string& rule) { return rule.starts_with('@'); }) ||
+                     (options.net.empty() && configuration && allows_a_group(configuration->wishes));
   for (const std::string& note : asked ? network.notes : std::vector<std::string>()) warn(base::escaped(note));
   Prepared prepared = prepare_sandbox(
       spec,
       {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach, .policy = std::move(network.policy)});
-  return options.detach ? run_detached(std::move(prepared)) : run_in_foreground(std::move(prepared), ask);
+  SetUp how{.setup = setup_of(configuration, prepared), .keep = options.keep};
+  how.setup.ask = ask;
+  return options.detach ? run_detached(std::move(prepared), how) : run_in_foreground(std::move(prepared), ask, how);
 }
 
 }  // namespace

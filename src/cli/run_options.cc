@@ -81,14 +81,30 @@ void set_network(spec::Network& network, const RunOptions& options) {
   if (!options.net_connections.empty()) network.connections = parse_count("--net-connections", options.net_connections);
 }
 
-void set_workspaces(spec::SandboxSpec& spec, const RunOptions& options, const Standing& standing) {
-  spec.workspaces = make_workspaces(options.workspaces, standing);
+void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+void set_workspaces(spec::SandboxSpec& spec, const RunOptions& options, const Surroundings& surroundings) {
+  const Standing& standing = surroundings.standing;
+  spec.workspaces = surroundings.workspaces ? *surroundings.workspaces : make_workspaces(options.workspaces, standing);
   if (spec.workspaces.empty()) return;
   spec.masks = spec::default_masks();
-  spec.masks.insert(spec.masks.end(), options.masks.begin(), options.masks.end());
   spec.unmasks = spec::default_unmasks();
-  spec.unmasks.insert(spec.unmasks.end(), options.unmasks.begin(), options.unmasks.end());
+  if (const Configuration* configuration = surroundings.configuration) {
+    append(spec.masks, configuration->wishes.masks);
+    // What is unmasked is seen whatever masks it, so the folder's are not put beside masks that the user has typed.
+    if (options.masks.empty()) append(spec.unmasks, configuration->wishes.unmasks);
+    if (spec.command.folder.empty()) spec.command.folder = wished_folder(*configuration);
+  }
+  append(spec.masks, options.masks);
+  append(spec.unmasks, options.unmasks);
   if (spec.command.folder.empty()) spec.command.folder = begin_folder(spec.workspaces, standing);
+}
+
+void set_environment(spec::SandboxSpec& spec, const RunOptions& options, const Surroundings& surroundings) {
+  for (std::string& entry : read_environment(options.environment_files, options.environment, surroundings.variable))
+    set(spec.environment, std::move(entry));
 }
 
 }  // namespace
@@ -137,27 +153,32 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   command.add_flag("--tty,-t", options.tty, "give the command a terminal");
   command.add_flag("--detach,-d", options.detach, "leave it running, print its name");
   command.add_flag("--keep", options.keep, "keep the sandbox when its command has ended");
+  command.add_flag("--no-config", options.no_config, "leave the folder's .caisson.toml out");
 }
 
 spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings) {
   spec::SandboxSpec spec;
   spec.name = options.name.empty() ? spec::generate_name(surroundings.random) : options.name;
+  if (surroundings.configuration != nullptr) set_wishes(spec, *surroundings.configuration);
   if (!options.image.empty()) spec.image = options.image;
   if (!options.engine.empty()) spec.engine = options.engine;
   set_limits(spec, options);
-  spec.environment = read_environment(options.environment_files, options.environment, surroundings.variable);
+  set_environment(spec, options, surroundings);
   for (const std::string& port : options.ports) spec.ports.push_back(spec::parse_port(port));
+  if (surroundings.configuration != nullptr) add_wished_ports(spec.ports, *surroundings.configuration);
   set_network(spec.network, options);
   spec.command = make_command(options, tail, surroundings);
-  set_workspaces(spec, options, surroundings.standing);
+  set_workspaces(spec, options, surroundings);
   spec.remove_at_end = !options.keep && !options.detach;
   spec::validate(spec);
   return spec;
 }
 
 gate::BuiltPolicy make_policy(const RunOptions& options, const std::vector<spec::Workspace>& workspaces,
-                              const Standing& standing) {
+                              const Surroundings& surroundings) {
+  const Standing& standing = surroundings.standing;
   gate::PolicyWish wish;
+  if (surroundings.configuration != nullptr) wish.folder = surroundings.configuration->wishes.network;
   // A preset has a plain name; everything else names a file.
   const bool is_file = options.net.find('/') != std::string::npos || options.net.ends_with(".toml");
   if (is_file) {

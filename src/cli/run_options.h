@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/configuration.h"
 #include "cli/workspace_options.h"
 #include "gate/policy_build.h"
 #include "spec/sandbox_spec.h"
@@ -41,6 +42,7 @@ struct RunOptions {
   bool tty = false;
   bool detach = false;
   bool keep = false;
+  bool no_config = false;
 };
 
 // Adds the options to `command`; they are written into `options`, which must outlive it.
@@ -52,15 +54,18 @@ struct Surroundings {
   const char* (*variable)(const char*) = nullptr;  // getenv(3)
   uint64_t random = 0;                             // for a name, when none was given
   Standing standing = {};
+  // The workspaces, where they were made of the options before: what was looked at then must not be another by now.
+  std::optional<std::vector<spec::Workspace>> workspaces = {};
+  const Configuration* configuration = nullptr;  // of the folder, accepted; what the options say comes before it
 };
 
 // Throws base::Error that names the option.
 spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const Surroundings& surroundings);
 
-// What the sandbox's network may reach: of the options, the policy file, and for the groups this machine's settings and
-// the git remotes of its workspaces (groups.h). Throws base::Error that names the option.
+// What the sandbox's network may reach: of the options, the policy file, the folder's configuration, and for the groups
+// this machine's settings and the git remotes of its workspaces (groups.h). Throws base::Error that names the option.
 gate::BuiltPolicy make_policy(const RunOptions& options, const std::vector<spec::Workspace>& workspaces,
-                              const Standing& standing);
+                              const Surroundings& surroundings);
 // The policy file's limits where the options are silent.
 void apply_network(spec::SandboxSpec& spec, const gate::BuiltPolicy& built);
 

@@ -37,6 +37,12 @@ class Builder {
     built_.connections = file.connections;
   }
 
+  // Beside what the user has chosen. A preset without a network has nothing to deny.
+  void add_denied(const PolicyFile& file) {
+    if (!built_.has_network) return;
+    for (const Rule& rule : file.deny) add(rule, false, file.path);
+  }
+
   void add_options() {
     for (const std::string& text : wish_.allow) add(parsed(text, "--allow"), true, "--allow");
     for (const std::string& text : wish_.deny) add(parsed(text, "--deny"), false, "--deny");
@@ -81,14 +87,23 @@ class Builder {
   std::set<std::string> seen_;
 };
 
+// The user has said which network it is to be.
+bool is_chosen(const PolicyWish& wish) {
+  return wish.preset || wish.file;
+}
+
 bool has_rules(const PolicyWish& wish) {
-  return !wish.allow.empty() || !wish.deny.empty() ||
-         (wish.file && !(wish.file->allow.empty() && wish.file->deny.empty()));
+  const auto has_some = [](const std::optional<PolicyFile>& file) {
+    return file && !(file->allow.empty() && file->deny.empty());
+  };
+  return !wish.allow.empty() || !wish.deny.empty() || has_some(wish.file) ||
+         (!is_chosen(wish) && has_some(wish.folder));
 }
 
 const Preset& preset_of(const PolicyWish& wish) {
   if (wish.preset) return find_preset(*wish.preset);
   if (wish.file && wish.file->preset) return find_preset(*wish.file->preset);
+  if (!is_chosen(wish) && wish.folder && wish.folder->preset) return find_preset(*wish.folder->preset);
   return find_preset(kDefaultPreset);
 }
 
@@ -115,6 +130,8 @@ BuiltPolicy build_policy(const PolicyWish& wish) {
   }
   Builder builder(wish, preset);
   builder.add_preset(preset);
+  if (wish.folder && !is_chosen(wish)) builder.add_file(*wish.folder);
+  if (wish.folder && is_chosen(wish)) builder.add_denied(*wish.folder);
   if (wish.file) builder.add_file(*wish.file);
   builder.add_options();
   return builder.take();

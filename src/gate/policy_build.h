@@ -19,8 +19,10 @@ namespace caisson::gate {
 struct PolicyWish {
   std::optional<std::string> preset = {};  // wins over the file's; without both it is kDefaultPreset
   std::optional<PolicyFile> file = {};     // read before: a file that can't be used stops the start
-  std::vector<std::string> allow = {};     // rules and groups, as the user wrote them
-  std::vector<std::string> deny = {};      // rules
+  // What the folder's own configuration wishes. With a preset or a file nothing of it counts but what it denies.
+  std::optional<PolicyFile> folder = {};
+  std::vector<std::string> allow = {};  // rules and groups, as the user wrote them
+  std::vector<std::string> deny = {};   // rules
   // The groups' rules, asked for once each and only where the group is used.
   std::function<GroupRules()> registries = {};
   std::function<GroupRules()> git = {};

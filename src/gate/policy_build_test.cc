@@ -103,6 +103,40 @@ TEST(PolicyBuild, TheOptionWinsOverTheFilesPreset) {
   EXPECT_EQ(build_policy(wish).preset, "locked");
 }
 
+TEST(PolicyBuild, TheFoldersWishesCountWhereNothingElseIsChosen) {
+  PolicyWish wish = wish_with_groups();
+  wish.folder = parse_policy_file(
+      "[network]\npreset = \"ask\"\nallow = [\"f.example\"]\ndeny = [\"fd.example\"]\nrate = \"1M\"\n", "folder");
+  wish.allow = {"a.example"};
+  BuiltPolicy built = build_policy(wish);
+  EXPECT_EQ(built.preset, "ask");
+  EXPECT_EQ(built.bytes_per_second, base::mebibytes(1));
+  EXPECT_THAT(entries(built),
+              ElementsAre("allow f.example (folder)", "deny fd.example (folder)", "allow a.example (--allow)"));
+  wish.preset = "locked";
+  built = build_policy(wish);
+  EXPECT_EQ(built.preset, "locked");
+  EXPECT_EQ(built.bytes_per_second, std::nullopt);
+  EXPECT_THAT(entries(built), ElementsAre("deny fd.example (folder)", "allow a.example (--allow)"));
+  wish.preset = std::nullopt;
+  wish.file = parse_policy_file("[network]\nallow = [\"p.example\"]\n", "p.toml");
+  built = build_policy(wish);
+  EXPECT_EQ(built.preset, "locked");
+  EXPECT_THAT(entries(built),
+              ElementsAre("deny fd.example (folder)", "allow p.example (p.toml)", "allow a.example (--allow)"));
+}
+
+TEST(PolicyBuild, NoNetworkNeedsNothingDeniedByTheFolder) {
+  PolicyWish wish{.preset = "none"};
+  wish.folder = parse_policy_file("[network]\nallow = [\"f.example\"]\ndeny = [\"fd.example\"]\n", "folder");
+  EXPECT_FALSE(build_policy(wish).has_network);
+  EXPECT_THAT(entries(build_policy(wish)), IsEmpty());
+  // Of the folder's own none the user's rules are refused, as with the option.
+  wish = {.allow = {"a.example"}};
+  wish.folder = parse_policy_file("[network]\npreset = \"none\"\n", "folder");
+  EXPECT_THAT(refusal(wish), HasSubstr("'none' takes no rules"));
+}
+
 TEST(PolicyBuild, NoneTakesNoRules) {
   EXPECT_FALSE(build_policy({.preset = "none"}).has_network);
   EXPECT_THAT(refusal({.preset = "none", .allow = {"a.example"}}), HasSubstr("'none' takes no rules"));

@@ -10,8 +10,9 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "gate/policy.h"
+#include "gate/policy_table.h"
 #include "gate/preset.h"
-#include "gate/toml_text.h"
+#include "gate/toml_values.h"
 
 namespace caisson::gate {
 namespace {
@@ -23,53 +24,10 @@ constexpr std::string_view kTable = "network";
 constexpr std::string_view kTables = "a policy file has one table, [network]";
 constexpr std::string_view kKeys = "the keys of [network] are preset, allow, deny, rate, total and connections";
 
-// Does something that may throw for what stands at this place of the file.
-template <typename Action>
-auto at_line(const toml::source_region& place, Action action) {
-  try {
-    return action();
-  } catch (const Error& error) {
-    throw error.within(fmt::format("line {}", place.begin.line));
-  }
-}
-
-Error bad_key(const toml::key& key, std::string_view hint) {
-  return Error(fmt::format("line {}: the key {} is not known", key.source().begin.line,
-                           in_quotes(std::string_view(key.str()).substr(0, 80))),
-               std::string(hint));
-}
-
-template <typename Value>
-Value value_of(const toml::key& key, const toml::node& node, std::string_view form) {
-  const auto value = node.value_exact<Value>();
-  if (!value) {
-    throw Error(fmt::format("line {}: '{}' has a wrong type", key.source().begin.line, key.str()),
-                fmt::format("write {} = {}", key.str(), form));
-  }
-  return *value;
-}
-
-// Each text of a list of texts, given to `add`, whose errors are put at its line.
-template <typename Add>
-void for_each_text(const toml::key& key, const toml::node& node, Add add) {
-  const toml::array* list = node.as_array();
-  if (list == nullptr) {
-    throw Error(fmt::format("line {}: '{}' is no list", key.source().begin.line, key.str()),
-                fmt::format("write {} = [\"example.com:443\"]", key.str()));
-  }
-  if (list->size() > kMaxPolicyEntries) {
-    throw Error(
-        fmt::format("line {}: '{}' has more than {} rules", key.source().begin.line, key.str(), kMaxPolicyEntries),
-        "write one with a star for many hosts");
-  }
-  for (const toml::node& item : *list) {
-    at_line(item.source(), [&] {
-      const auto text = item.value_exact<std::string_view>();
-      if (!text) throw Error(fmt::format("'{}' has what is no text", key.str()), "write each rule in quotes");
-      add(*text);
-    });
-  }
-}
+constexpr TomlList kRuleList{.example = "\"example.com:443\"",
+                             .one = "rule",
+                             .most = kMaxPolicyEntries,
+                             .remedy = "write one with a star for many hosts"};
 
 void add_deny(std::string_view text, PolicyFile& file) {
   auto what = parse_rule_or_group(text);
@@ -80,12 +38,12 @@ void add_deny(std::string_view text, PolicyFile& file) {
 }
 
 base::Bytes bytes_of(const toml::key& key, const toml::node& node) {
-  const auto text = value_of<std::string>(key, node, "\"10M\"");
-  return at_line(node.source(), [&] { return base::parse_bytes(std::string_view(text).substr(0, 80)); });
+  const auto text = toml_value<std::string>(key, node, "\"10M\"");
+  return at_toml_line(node.source(), [&] { return base::parse_bytes(std::string_view(text).substr(0, 80)); });
 }
 
 unsigned connections_of(const toml::key& key, const toml::node& node) {
-  const auto count = value_of<int64_t>(key, node, "500");
+  const auto count = toml_value<int64_t>(key, node, "500");
   if (count < 1 || count > kMostConnections) {
     throw Error(fmt::format("line {}: {} connections cannot be", key.source().begin.line, count),
                 fmt::format("1 to {} can", kMostConnections));
@@ -96,12 +54,13 @@ unsigned connections_of(const toml::key& key, const toml::node& node) {
 void read_key(const toml::key& key, const toml::node& node, PolicyFile& file) {
   const std::string_view name = key.str();
   if (name == "preset") {
-    file.preset = value_of<std::string>(key, node, "\"locked\"");
-    at_line(node.source(), [&] { find_preset(*file.preset); });
+    file.preset = toml_value<std::string>(key, node, "\"locked\"");
+    at_toml_line(node.source(), [&] { find_preset(*file.preset); });
   } else if (name == "allow") {
-    for_each_text(key, node, [&](std::string_view text) { file.allow.push_back(parse_rule_or_group(text)); });
+    for_each_toml_text(key, node, kRuleList,
+                       [&](std::string_view text) { file.allow.push_back(parse_rule_or_group(text)); });
   } else if (name == "deny") {
-    for_each_text(key, node, [&](std::string_view text) { add_deny(text, file); });
+    for_each_toml_text(key, node, kRuleList, [&](std::string_view text) { add_deny(text, file); });
   } else if (name == "rate") {
     file.bytes_per_second = bytes_of(key, node);
   } else if (name == "total") {
@@ -109,7 +68,7 @@ void read_key(const toml::key& key, const toml::node& node, PolicyFile& file) {
   } else if (name == "connections") {
     file.connections = connections_of(key, node);
   } else {
-    throw bad_key(key, kKeys);
+    throw unknown_toml_key(key, kKeys);
   }
 }
 
@@ -117,17 +76,21 @@ PolicyFile read_tables(const toml::table& tables, const std::string& path) {
   PolicyFile file{.path = path};
   for (const auto& [key, node] : tables) {
     const toml::table* network = key.str() == kTable ? node.as_table() : nullptr;
-    if (network == nullptr) throw bad_key(key, kTables);
-    for (const auto& [name, value] : *network) read_key(name, value, file);
-  }
-  if (file.preset && !find_preset(*file.preset).has_network && !(file.allow.empty() && file.deny.empty())) {
-    throw Error(fmt::format("the preset '{}' takes no rules", *file.preset),
-                "take out allow and deny, or write preset = \"locked\"");
+    if (network == nullptr) throw unknown_toml_key(key, kTables);
+    read_network_table(*network, file);
   }
   return file;
 }
 
 }  // namespace
+
+void read_network_table(const toml::table& network, PolicyFile& file) {
+  for (const auto& [name, value] : network) read_key(name, value, file);
+  if (file.preset && !find_preset(*file.preset).has_network && !(file.allow.empty() && file.deny.empty())) {
+    throw Error(fmt::format("the preset '{}' takes no rules", *file.preset),
+                "take out allow and deny, or write preset = \"locked\"");
+  }
+}
 
 PolicyFile parse_policy_file(std::string_view text, const std::string& path) {
   try {

@@ -46,6 +46,11 @@ asio::awaitable<ApiAnswer> get_ready(Call call) {
   co_return ApiAnswer{};
 }
 
+asio::awaitable<ApiAnswer> get_configured(Call call) {
+  co_await call.control.configured();
+  co_return ApiAnswer{};
+}
+
 asio::awaitable<ApiAnswer> get_stats(Call call) {
   Json stats = co_await call.control.stats();
   co_return ApiAnswer{.body = std::move(stats)};
@@ -149,9 +154,10 @@ asio::awaitable<ApiAnswer> post_stop(Call call) {
 
 using Handler = asio::awaitable<ApiAnswer> (*)(Call);
 
-constexpr std::array<Route, 16> kRoutes{{
+constexpr std::array<Route, 17> kRoutes{{
     {"GET", "/v1/sandbox", false},
     {"GET", "/v1/ready", false},
+    {"GET", "/v1/configured", false},
     {"GET", "/v1/stats", false},
     {"POST", "/v1/attach", true},
     {"POST", "/v1/detach", false},
@@ -168,8 +174,9 @@ constexpr std::array<Route, 16> kRoutes{{
     {"POST", "/v1/stop", false},
 }};
 constexpr std::array<Handler, kRoutes.size()> kHandlers{
-    get_sandbox, get_ready,    get_stats,    post_attach, post_detach, post_exec,     post_signal, post_resize,
-    post_copy,   post_changes, post_discard, get_policy,  post_policy, get_questions, post_answer, post_stop};
+    get_sandbox, get_ready,   get_configured, get_stats,   post_attach,  post_detach,
+    post_exec,   post_signal, post_resize,    post_copy,   post_changes, post_discard,
+    get_policy,  post_policy, get_questions,  post_answer, post_stop};
 
 // What stands for {id} where the path is one of the route's; nothing where it is not.
 std::optional<std::string> match(const Route& route, const std::vector<std::string>& path) {

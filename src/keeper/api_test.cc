@@ -49,6 +49,7 @@ Asked ask(const std::string& method, const std::string& target, const std::strin
 TEST(Api, RequestsBecomeCalls) {
   EXPECT_EQ(ask("GET", "/v1/sandbox").answer.body["name"], "fake");
   EXPECT_EQ(ask("GET", "/v1/ready").of_control, "ready");
+  EXPECT_EQ(ask("GET", "/v1/configured").of_control, "configured");
   EXPECT_EQ(ask("POST", "/v1/attach", "", true).of_control, "attach");
   EXPECT_EQ(ask("POST", "/v1/detach").of_control, "detach");
   EXPECT_EQ(ask("POST", "/v1/exec", R"({"argv":["ls"]})", true).of_control, "exec ls");

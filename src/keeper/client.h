@@ -66,6 +66,7 @@ class Client {
 //   GET  /v1/sandbox             the Sandbox as JSON
 //   GET  /v1/ready               {} once the main command has started (or, without one, the guest is configured);
 //                                else the start's error
+//   GET  /v1/configured          {} once commands can be executed: the main one may still wait for its client
 //   POST /v1/attach    Upgrade   frames of the main command (link/message.h): kStarted, or kError; one client at a
 //                                time (409)
 //   POST /v1/detach              {}: the attached client may go, the sandbox stays; to be sent before closing

@@ -45,6 +45,8 @@ class Control {
   virtual ~Control() = default;
   virtual base::Json describe() = 0;
   virtual asio::awaitable<void> ready() = 0;
+  // Commands can be executed in it. Its main command may still wait for its client.
+  virtual asio::awaitable<void> configured() = 0;
   virtual asio::awaitable<base::Json> stats() = 0;
   // `first`: the request came on the connection that the keeper was started with.
   virtual StreamHandler attach(bool first) = 0;

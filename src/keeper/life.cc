@@ -335,7 +335,8 @@ void Life::request_stop(std::chrono::seconds timeout, const std::string& why) {
   const Clock::time_point deadline = Clock::now() + in_all;
   if (!stop_) stop_ = StopRequest{deadline, why};
   if (deadline < stop_->deadline) stop_->deadline = deadline;
-  // Nothing of the user's runs yet that would have to be ended in an orderly way.
+  // Nothing of the user's runs yet that would have to be ended in an orderly way: what sets a sandbox up and did not
+  // come to its end has made nothing to be kept.
   if (!started_ && instance_) kill_engine();
   changed_.notify_all();
 }

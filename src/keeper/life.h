@@ -68,6 +68,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
 
   base::Json describe() override;
   asio::awaitable<void> ready() override;
+  asio::awaitable<void> configured() override;
   asio::awaitable<base::Json> stats() override;
   StreamHandler attach(bool first) override;
   void detach() override;
@@ -164,6 +165,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   bool has_main() const { return first_start_ && !plan_.spec.command.argv.empty(); }
   link::GuestClient& guest();
   uint64_t guest_id(CommandId command) const;
+  [[noreturn]] void throw_not_started() const;
   asio::awaitable<std::vector<uint8_t>> last_frame();
   asio::awaitable<std::vector<uint8_t>> exec_last_frame();
   LimitWords limits() const;

@@ -37,6 +37,18 @@ asio::awaitable<void> Life::ready() {
   const auto self = shared_from_this();
   co_await wait_until([this] { return started_ || ending_; });
   if (started_) co_return;
+  throw_not_started();
+}
+
+asio::awaitable<void> Life::configured() {
+  const auto self = shared_from_this();
+  // The gate is there a moment later, and belongs to what a command finds.
+  co_await wait_until([this] { return (configured_ && gate_) || ending_; });
+  if (!ending_) co_return;
+  throw_not_started();
+}
+
+void Life::throw_not_started() const {
   if (ending_->error) throw ApiFailure(503, ending_->error->error, ending_->error->hint, ending_->error->exit_code);
   // A stop, or the time limit, was faster.
   throw ApiFailure(503, "the sandbox " + base::in_quotes(sandbox_.name) + " did not start: " + ending_->reason, "",
@@ -105,6 +117,7 @@ asio::awaitable<std::vector<uint8_t>> Life::exec_last_frame() {
   co_await wait_until([this] { return ending_.has_value(); });
   if (ending_->error && !main_error_) co_return make_error_frame(*ending_->error);
   KeeperExit exit{.code = 128 + SIGKILL, .signal = SIGKILL, .notes = {}, .stages_us = {}};
+  if (timed_out_) exit.code = kExitTimedOut;
   exit.notes.push_back("the sandbox has ended: " + ending_->reason);
   co_return make_frame(link::ExecFrame::kExit, to_json(exit));
 }

@@ -68,6 +68,43 @@ TEST_F(LifeStartTest, OneThatIsEndedBeforeItsCommandBeganHasNotStarted) {
   }
 }
 
+TEST_F(LifeStartTest, WhatComesBeforeItsCommandIsExecutedWhileItWaits) {
+  RunningKeeper keeper(kept({"cat"}), {.wait_for_attach = true, .end_with_client = true});
+  Client first = keeper.start().first();
+  first.request("GET", "/v1/configured");
+  FrameConnection setup = keeper.exec({"cat"});
+  setup.expect(ExecFrame::kStarted);
+  setup.send(ExecFrame::kStdinEnd, "");
+  EXPECT_EQ(setup.expect_exit().code, 0);
+  EXPECT_FALSE(keeper.another().request("GET", "/v1/sandbox")["stages_us"].contains("started"));
+  FrameConnection main(std::move(first).upgrade("POST", "/v1/attach"));
+  main.expect(ExecFrame::kStarted);
+  EXPECT_TRUE(keeper.another().request("GET", "/v1/sandbox")["stages_us"].contains("started"));
+}
+
+TEST_F(LifeStartTest, AClientMaySetUpAndLeave) {
+  RunningKeeper keeper(kept({"wait"}), {.wait_for_attach = true, .end_with_client = true});
+  Client first = keeper.start().first();
+  first.request("GET", "/v1/configured");
+  first.request("POST", "/v1/detach");
+  { const Client gone = std::move(first); }
+  keeper.another().request("GET", "/v1/ready");
+  EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
+}
+
+TEST_F(LifeStartTest, TheTimeLimitIsForWhatComesBeforeItsCommandToo) {
+  spec::SandboxSpec spec = kept({"wait"});
+  spec.timeout = std::chrono::seconds(1);
+  RunningKeeper keeper(spec, {.wait_for_attach = true, .end_with_client = true});
+  Client first = keeper.start().first();
+  first.request("GET", "/v1/configured");
+  FrameConnection setup = keeper.exec({"stubborn"});
+  setup.expect(ExecFrame::kStarted);
+  const KeeperExit exit = setup.expect_exit();
+  EXPECT_EQ(exit.code, kExitTimedOut);
+  EXPECT_THAT(exit.notes, testing::ElementsAre("the sandbox has ended: the time limit of 1 s was reached (--timeout)"));
+}
+
 TEST_F(LifeStartTest, APortThatIsTakenLeavesNoSandboxAndTheNameFree) {
   spec::SandboxSpec spec = kept({"wait"});
   spec.ports = {{.host_address = "127.0.0.1", .host_port = 0, .guest_port = 7}};

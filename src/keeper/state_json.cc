@@ -207,6 +207,7 @@ Json to_json(const Sandbox& sandbox) {
   json["image_digest"] = sandbox.image_digest;
   json["workspaces"] = workspaces_to_json(sandbox);
   json["spec"] = spec::to_json(sandbox.spec);
+  json["config"] = json["spec"]["config"];
   return json;
 }
 

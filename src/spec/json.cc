@@ -66,6 +66,19 @@ Workspace workspace_from_json(const Json& json) {
   return workspace;
 }
 
+Json config_to_json(const ConfigSource& config) {
+  return Json{{"path", config.path}, {"digest", config.digest}};
+}
+
+ConfigSource config_from_json(const Json& json) {
+  JsonReader reader(json, "the sandbox's configuration");
+  ConfigSource config;
+  config.path = reader.required<std::string>("path");
+  config.digest = reader.required<std::string>("digest");
+  reader.finish();
+  return config;
+}
+
 Json command_to_json(const Command& command) {
   return Json{{"argv", command.argv},
               {"user", command.user},
@@ -111,6 +124,7 @@ Json to_json(const SandboxSpec& spec) {
               {"workspaces", std::move(workspaces)},
               {"masks", spec.masks},
               {"unmasks", spec.unmasks},
+              {"config", spec.config ? config_to_json(*spec.config) : Json(nullptr)},
               {"command", command_to_json(spec.command)},
               {"remove_at_end", spec.remove_at_end}};
 }
@@ -142,6 +156,7 @@ SandboxSpec spec_from_json(const Json& json) {
   }
   spec.masks = reader.optional<std::vector<std::string>>("masks", {});
   spec.unmasks = reader.optional<std::vector<std::string>>("unmasks", {});
+  if (reader.has("config") && !reader.raw("config").is_null()) spec.config = config_from_json(reader.raw("config"));
   if (reader.has("command")) spec.command = command_from_json(reader.raw("command"));
   spec.remove_at_end = reader.optional<bool>("remove_at_end", spec.remove_at_end);
   reader.finish();

@@ -26,6 +26,7 @@ SandboxSpec full_spec() {
                      {.id = 2, .host = "/f", .guest = "/g", .mode = WorkspaceMode::kReadOnly, .file = true}};
   spec.masks = {".env*"};
   spec.unmasks = {".env.example"};
+  spec.config = ConfigSource{.path = "/w/.caisson.toml", .digest = "ab"};
   spec.command = Command{{"sh", "-c", "echo"}, "root", "/tmp", true, true, 50, 132};
   spec.remove_at_end = false;
   return spec;
@@ -38,6 +39,7 @@ TEST(SpecJson, RoundTripKeepsEverything) {
   EXPECT_EQ(json.at("timeout_seconds"), 77);
   EXPECT_EQ(json.at("command").at("columns"), 132);
   EXPECT_EQ(json.at("ports").at(0).at("host_address"), "::1");
+  EXPECT_EQ(json.at("config"), (Json{{"path", "/w/.caisson.toml"}, {"digest", "ab"}}));
 }
 
 TEST(SpecJson, DefaultsFillWhatIsMissing) {
@@ -47,6 +49,7 @@ TEST(SpecJson, DefaultsFillWhatIsMissing) {
   EXPECT_FALSE(spec.timeout);
   EXPECT_TRUE(spec.remove_at_end);
   EXPECT_EQ(to_json(spec).at("timeout_seconds"), nullptr);
+  EXPECT_EQ(to_json(spec).at("config"), nullptr);
 }
 
 // A good spec with one value replaced must be refused.
@@ -61,6 +64,7 @@ TEST(SpecJson, RefusesUnknownKeysAtEachLevel) {
   expect_refused("/command/cwd", "/");
   expect_refused("/ports/0/protocol", "udp");
   expect_refused("/workspaces/0/uid", 0);
+  expect_refused("/config/text", "");
 }
 
 TEST(SpecJson, RefusesWrongTypesAndRanges) {
@@ -72,6 +76,8 @@ TEST(SpecJson, RefusesWrongTypesAndRanges) {
   expect_refused("/workspaces/0/guest", "/etc");
   expect_refused("/workspaces/0/file", true);  // an overlay has no file
   expect_refused("/masks", "x");
+  expect_refused("/config", "x");
+  expect_refused("/config/digest", nullptr);
   expect_refused("/masks/0", "");
   expect_refused("/cpus", -1);
   expect_refused("/cpus", 1.5);

@@ -188,6 +188,10 @@ void validate(const SandboxSpec& spec) {
   check_ports(spec.ports);
   check_network(spec.network);
   check_workspaces(spec);
+  if (spec.config) {
+    check_text("the configuration's path", spec.config->path);
+    check_text("the configuration's digest", spec.config->digest);
+  }
   check_command(spec.command);
   if (const size_t bytes = text_bytes(spec); bytes > kMaxTextBytes) {
     throw Error(fmt::format("the command and its environment have {} bytes together", bytes),

@@ -40,6 +40,12 @@ struct Network {
   unsigned connections = 4096;    // at a time
 };
 
+// The folder's configuration (config/folder_config.h) that a sandbox was made with.
+struct ConfigSource {
+  std::string path;
+  std::string digest;  // SHA-256 of the file as it was used
+};
+
 struct SandboxSpec {
   std::string name;
   std::string image = "base";
@@ -53,8 +59,9 @@ struct SandboxSpec {
   std::vector<PortPublish> ports;
   Network network;
   std::vector<Workspace> workspaces;
-  std::vector<std::string> masks;    // names that the sandbox never sees in a workspace
-  std::vector<std::string> unmasks;  // and what of them it does
+  std::vector<std::string> masks;      // names that the sandbox never sees in a workspace
+  std::vector<std::string> unmasks;    // and what of them it does
+  std::optional<ConfigSource> config;  // for people to read: what it says is in the rest already
   Command command;
   bool remove_at_end = true;  // the sandbox goes away when its command ends
 };

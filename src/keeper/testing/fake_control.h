@@ -19,6 +19,10 @@ class FakeControl : public Control {
     asked = "ready";
     co_return;
   }
+  asio::awaitable<void> configured() override {
+    asked = "configured";
+    co_return;
+  }
   asio::awaitable<base::Json> stats() override {
     asked = "stats";
     co_return base::Json::object();
