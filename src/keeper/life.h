@@ -144,6 +144,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> drain();
   // Runs it as a coroutine of its own. What it throws ends the sandbox.
   void beside(asio::awaitable<void> work);
+  asio::awaitable<void> end_start_in_time();
   void fail(const std::string& why);
   void pause(const std::string& why);
   void client_gone(bool first);
@@ -154,6 +155,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void note(const char* stage);
   void write_record();
   void throw_if_stopped() const;
+  // By itself, and not because it was stopped.
+  bool start_failed() const { return start_error_ && !stop_; }
   // Nothing of the user's has ever run in it, and nothing will: its main command is for the first start.
   bool is_unused() const { return first_start_ && !configured_; }
   bool goes_away() const { return (plan_.spec.remove_at_end && !keeps_changes()) || is_unused(); }
@@ -192,6 +195,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   link::Event changed_;
   bool configured_ = false;
   bool started_ = false;
+  bool start_is_over_ = false;  // well or not
   bool timed_out_ = false;
   bool owned_ = false;                       // the first client's going ends the sandbox
   bool attach_asked_ = false;                // a client has asked for the main command

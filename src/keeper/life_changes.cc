@@ -48,7 +48,7 @@ void Life::begin_changes() {
 // A machine that stands still because the host's disk is full answers nothing.
 bool Life::can_list_changes() const {
   return configured_ && sandbox_.state.paused.empty() && !link_ended_ && !engine_ended_ && !violation_ && !failure_ &&
-         !start_error_;
+         !start_failed();
 }
 
 // Nobody waits for its commands: they are killed.

@@ -61,7 +61,7 @@ asio::awaitable<void> Life::bring_down() {
   const bool will_go = (main_result_ || main_error_) && goes_away() && !stop_;
   const bool stands_still = !sandbox_.state.paused.empty();
   const bool can_power_off =
-      configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_ && !stands_still;
+      configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_failed() && !stands_still;
   if (can_power_off && !will_go) {
     if (!stop_) stop_ = StopRequest{Clock::now() + kPowerOffLimit + kDiskCloseLimit, ""};
     beside(power_off());

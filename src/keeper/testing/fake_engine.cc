@@ -139,6 +139,7 @@ asio::awaitable<void> run_command(MachinePtr machine, StreamPtr stream, std::vec
 
 asio::awaitable<void> serve_exec(MachinePtr machine, StreamPtr stream, link::ExecRequest request) {
   machine->guest.requests.push_back(request);
+  while (!machine->guest.answers_commands && !machine->how) co_await machine->changed.wait();
   if (!is_known(request.argv[0])) {
     link::ExecFailure failure;
     failure.error = "'" + request.argv[0] + "' was not found\n";

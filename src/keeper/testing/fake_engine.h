@@ -38,6 +38,7 @@ struct FakeGuest {
   bool answers_hello = true;
   bool obeys_power_off = true;
   bool answers_signals = true;
+  bool answers_commands = true;  // or they hang before they have begun
   bool hangs = false;            // once it is configured: no answer to anything
   bool memory_runs_out = false;  // in the keeper, when it next reads from the link
   std::string start_error;       // engine.start() throws it
