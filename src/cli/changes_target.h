@@ -21,10 +21,12 @@ struct ChangesWords {
   std::vector<std::string> words;
 };
 
-// One workspace of mode overlay, and which of the paths in it are meant: all where there is none.
+// One workspace of mode overlay or clone, and which of the paths in it are meant: all where there is none.
 struct ChosenWorkspace {
   spec::Workspace workspace;
   std::vector<std::string> paths;  // from its root
+
+  bool is_clone() const { return workspace.mode == spec::WorkspaceMode::kClone; }
 };
 
 // Finishes what an interrupted apply has left in the sandbox's workspaces, or takes it back, and says so. Throws
@@ -43,7 +45,9 @@ class ChangesTarget {
   const std::vector<ChosenWorkspace>& workspaces() const { return workspaces_; }
   bool is_running() const { return sandbox_.state.status == keeper::Status::kRunning || started_.has_value(); }
 
-  // Of the paths that were chosen.
+  // Of a clone: its commits are in the sandbox's folder by then.
+  keeper::ChangesState fetched(const ChosenWorkspace& chosen);
+  // Of the paths that were chosen, of an overlay.
   keeper::ComparedChanges compared(const ChosenWorkspace& chosen);
   // In the guest. A sandbox that does not run is started.
   void discard(const ChosenWorkspace& chosen);

@@ -31,6 +31,7 @@ constexpr const char* kRunDetails =
     "  caisson run -- make test                   a command, its exit code and its output\n"
     "  caisson run -it                            a shell\n"
     "  tar c . | caisson run -- tar x             stdin is passed when it is no terminal\n"
+    "  caisson run -w .:clone -- ./agent          in a git clone of this folder; its commits come back as a branch\n"
     "  caisson run -d --name web -p 8080:80       a sandbox that stays: caisson exec web …";
 
 // A keeper that answers has removed what it could not start; one that died has left it.
