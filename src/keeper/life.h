@@ -75,6 +75,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   StreamHandler exec(link::ExecRequest request) override;
   asio::awaitable<StreamHandler> copy(link::CopyRequest request) override;
   asio::awaitable<StreamHandler> changes(link::ChangesRequest request) override;
+  asio::awaitable<base::Json> commits(uint32_t id) override;
   asio::awaitable<void> discard(link::DiscardRequest request) override;
   asio::awaitable<void> signal(CommandId command, int number) override;
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
@@ -208,6 +209,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::optional<CommandError> main_error_;
   std::optional<std::string> violation_;      // what the guest sent that it must not
   std::vector<std::string> lost_workspaces_;  // for the end
+  std::vector<std::string> commit_notes_;     // likewise
   std::optional<std::string> failure_;        // what went wrong in this process
   std::optional<base::Error> start_error_;
   std::optional<StopRequest> stop_;

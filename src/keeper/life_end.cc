@@ -208,9 +208,12 @@ void Life::settle(const Ending& ending) {
   ending_ = ending;
   if (ending_->exit) {
     ending_->exit->stages_us = state.stages_us;
+    for (const std::string& line : commit_notes_) ending_->exit->notes.push_back(line);
     if (const std::string note = changes_note(); !note.empty()) ending_->exit->notes.push_back(note);
-  } else if (const std::string note = changes_note(); stays_for_changes() && !note.empty()) {
-    ending_->error->hint += (ending_->error->hint.empty() ? "" : "; ") + note;
+  } else {
+    std::vector<std::string> notes = commit_notes_;
+    if (const std::string note = changes_note(); stays_for_changes() && !note.empty()) notes.push_back(note);
+    for (const std::string& note : notes) ending_->error->hint += (ending_->error->hint.empty() ? "" : "; ") + note;
   }
   changed_.notify_all();
 }
