@@ -300,10 +300,10 @@ def the_readmes_example_is_true(host):
     before = files(folder)
     said = {}
     for line in lines:
-        if line.startswith("~/notes$ caisson "):
-            said[command := line.removeprefix("~/notes$ caisson ")] = ""
+        if line.startswith("/src/notes$ caisson "):
+            said[command := line.removeprefix("/src/notes$ caisson ")] = ""
         else:
-            said[command] += line.replace("/home/you/notes", folder) + "\n"
+            said[command] += line.replace("/src/notes", folder) + "\n"
     equal([command.split()[0] for command in said], ["run", "diff", "apply", "discard"], "the commands")
     for command, words in said.items():
         result = host.caisson(*shlex.split(command), cwd=folder).expect()
