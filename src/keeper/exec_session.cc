@@ -36,7 +36,7 @@ struct Session {
 
   void leave() {
     client_gone = true;
-    stream->reset();
+    if (stream) stream->reset();  // there is none where the guest has not answered
     channel->close();
   }
 };

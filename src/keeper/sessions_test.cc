@@ -84,6 +84,20 @@ TEST_F(SessionsTest, AnExecWhoseClientHasGoneIsResetInTheGuest) {
   EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
 }
 
+TEST_F(SessionsTest, AClientThatLeavesBeforeTheGuestHasAnsweredIsMissedByNobody) {
+  FakeGuest guest;
+  guest.answers_commands = false;
+  KeeperOptions hasty = kDetached;
+  hasty.patience.start = std::chrono::milliseconds(300);
+  RunningKeeper keeper(idle(), hasty, guest);
+  bring_up(keeper);
+  keeper.exec({"cat"}).close();
+  // When this one is given up, the one before has been.
+  FrameConnection stays = keeper.exec({"cat"});
+  EXPECT_THAT(stays.expect_error()["error"].get<std::string>(), HasSubstr("does not answer"));
+  EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
+}
+
 TEST_F(SessionsTest, AnExecThatTheGuestBreaksOffIsAnError) {
   RunningKeeper keeper(idle(), kDetached);
   bring_up(keeper);

@@ -276,7 +276,9 @@ asio::awaitable<StreamPtr> GuestClient::changes(ChangesRequest request) {
 
 asio::awaitable<void> GuestClient::discard(DiscardRequest request) {
   const std::string doing = "cannot discard the changes of workspace " + std::to_string(request.id);
-  const StreamPtr stream = co_await State::open_answered(state_, to_json(request), doing);
+  NoAnswer late(doing);
+  const StreamPtr stream = co_await within(state_->executor, state_->patience.discard,
+                                           State::open_answered(state_, to_json(request), doing), std::move(late));
   co_await stream->close_write();
 }
 

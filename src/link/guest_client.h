@@ -27,6 +27,7 @@ class NoAnswer : public base::Error {
 struct Patience {
   std::chrono::milliseconds control{30'000};  // for each answer, from the call on
   std::chrono::milliseconds start{60'000};    // for a command's first frame, and for the answer of a copy and a port
+  std::chrono::milliseconds discard{600'000};  // for the removal of as many files as a disk holds
   std::chrono::milliseconds copy{60'000};  // without a byte of a copy that it could take or give; its owner sees to it
 };
 
@@ -68,7 +69,7 @@ class GuestClient {
   asio::awaitable<StreamPtr> port(PortRequest request);
   // A stream with records (change_format.h) until its FIN.
   asio::awaitable<StreamPtr> changes(ChangesRequest request);
-  // Returns when they are gone, however long that takes.
+  // Returns when they are gone. Throws NoAnswer, after Patience::discard.
   asio::awaitable<void> discard(DiscardRequest request);
   // From the machine's start or thaw on, before it is configured: waits for as long as it takes, as hello() does.
   asio::awaitable<StreamPtr> fuse(FuseRequest request);

@@ -31,7 +31,7 @@ def shell(host, script, *options, **keywords):
 
 @case()
 def a_configuration_that_widens_is_refused_until_it_is_accepted(host):
-    """R1, R2."""
+    """T1, T2."""
     path = f"{host.work}/.caisson.toml"
     text = 'image = "tiny"\n[environment]\nMODE = "first"\n'
     digest = configure(host, text)
@@ -63,7 +63,7 @@ def a_configuration_that_widens_is_refused_until_it_is_accepted(host):
 
 @case()
 def on_a_terminal_a_configuration_is_asked_about(host):
-    """R1. And no byte of the file's steers the terminal."""
+    """T1. And no byte of the file's steers the terminal."""
     configure(host, 'setup = ["printf up >/tmp/up # \\u001b[2J\\u202e"]\n[environment]\nMODE = "\\u001b]0;x\\u0007"\n')
     command = (*TINY, "--", "sh", "-c", "cat /tmp/up; echo; printf $MODE | wc -c")
     terminal = host.terminal(*command)
@@ -86,7 +86,7 @@ def on_a_terminal_a_configuration_is_asked_about(host):
 
 @case()
 def a_configuration_is_used_as_it_was_shown(host):
-    """R2. It is changed between the question and the answer."""
+    """T2. It is changed between the question and the answer."""
     configure(host, '[environment]\nMODE = "shown"\n')
     terminal = host.terminal(*TINY, "--", "sh", "-c", "echo it is $MODE")
     terminal.read_until(r"Accept it\? \[y/N\] ")
@@ -106,7 +106,7 @@ def a_configuration_is_used_as_it_was_shown(host):
 
 @case()
 def what_a_configuration_narrows_counts_without_a_question(host):
-    """R3."""
+    """T3."""
     configure(host, 'mask = ["*.secret"]\nworkdir = "sub"\n[limits]\npids = 200\ntimeout = "100"\n[network]\npreset = "none"\n')
     os.mkdir(f"{host.work}/sub")
     for name in ("a.secret", "sub/b.secret", "sub/plain"):
@@ -207,7 +207,7 @@ def options_come_before_a_configuration(host):
 
 @case()
 def a_configuration_is_a_file_at_the_top_of_the_workspace(host):
-    """R4."""
+    """T4."""
     path = f"{host.work}/.caisson.toml"
     accept(host, '[environment]\nMODE = "top"\n')
     os.mkdir(f"{host.work}/sub")
@@ -235,7 +235,7 @@ def a_configuration_is_a_file_at_the_top_of_the_workspace(host):
 
 @case()
 def what_a_sandbox_writes_into_its_configuration_counts_only_when_accepted(host):
-    """R5. With rw the next run asks; with an overlay its apply does, and before that nothing has changed."""
+    """T5. With rw the next run asks; with an overlay its apply does, and before that nothing has changed."""
     path = f"{host.work}/.caisson.toml"
     accept(host, '[environment]\nMODE = "ours"\n')
     planted = "printf 'version = 1\\n[environment]\\nMODE = \"theirs\"\\n' >.caisson.toml"
@@ -257,7 +257,7 @@ def what_a_sandbox_writes_into_its_configuration_counts_only_when_accepted(host)
 
 @case(image=None)
 def what_was_accepted_is_listed_and_taken_back(host):
-    """R1, R2. For the folder at its place; and a list that is damaged accepts nothing."""
+    """T1, T2. For the folder at its place; and a list that is damaged accepts nothing."""
     digest = accept(host, 'ports = ["80"]\n')
     kept = f"{host.data}/caisson/trusted.json"
     equal(stat.S_IMODE(os.stat(kept).st_mode), 0o600, "the list's mode")
