@@ -84,6 +84,7 @@ JailChild child_for(const JailPlan& plan, const Prepared& prepared, Strength str
   for (const std::string& path : prepared.reopened) child.reopened.push_back(path.c_str());
   child.filter = prepared.filter;
   child.descriptors = plan.descriptors;
+  child.largest_file_bytes = plan.largest_file.count;
   for (const auto& [ours, number] : plan.descriptors) child.highest_number = std::max(child.highest_number, number);
   child.null_fd = prepared.null_fd.get();
   child.socket = sockets.second.get();
@@ -222,7 +223,8 @@ sys::Wall describe(const Prepared& prepared, Strength strength, JailSteps taken,
   wall.push_back({"landlock", entered(JailStep::kLandlock), landlock});
   wall.push_back(
       {"seccomp", entered(JailStep::kFilter), "allow list, writable opens and execution closed after the start"});
-  wall.push_back({"resource limits", entered(JailStep::kLimits), "no core dump, few descriptors, no locked memory"});
+  wall.push_back({"resource limits", entered(JailStep::kLimits),
+                  "no core dump, few descriptors, no locked memory, no file larger than the disk"});
   wall.push_back({"oom score", true, kOomScore});
   return wall;
 }

@@ -82,10 +82,13 @@ int lower_limit(int resource, rlim_t wanted) {
   return sys::result_of(::setrlimit(static_cast<__rlimit_resource_t>(resource), &limit));
 }
 
-int lower_limits() {
+int lower_limits(const JailChild& child) {
   if (int errnum = lower_limit(RLIMIT_CORE, 0)) return errnum;
   if (int errnum = lower_limit(RLIMIT_NOFILE, kMaxOpenFiles)) return errnum;
   if (int errnum = lower_limit(RLIMIT_MSGQUEUE, 0)) return errnum;
+  if (child.largest_file_bytes != 0) {
+    if (int errnum = lower_limit(RLIMIT_FSIZE, child.largest_file_bytes)) return errnum;
+  }
   return lower_limit(RLIMIT_MEMLOCK, 0);
 }
 
@@ -187,7 +190,7 @@ void run_jail_child(JailChild& child) {
   // Before the descriptors are placed: the root is made from those of the parent.
   if (child.namespaces) enter_namespaces(child);
   check(child, JailStep::kDescriptors, place_descriptors(child));
-  check(child, JailStep::kLimits, lower_limits());
+  check(child, JailStep::kLimits, lower_limits(child));
   check(child, JailStep::kCapabilities, sys::drop_all_capabilities());
   check(child, JailStep::kNoNewPrivileges, sys::set_no_new_privileges());
   // The signal is forgotten when credentials change, so only now.

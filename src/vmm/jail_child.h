@@ -65,7 +65,8 @@ struct JailChild {
   std::vector<const char*> reopened;  // names to be allowed for reading
   sys::FilterProgram filter;
   std::vector<std::pair<int, int>> descriptors;
-  int highest_number = 2;  // of any descriptor inside
+  uint64_t largest_file_bytes = 0;  // 0: no limit
+  int highest_number = 2;           // of any descriptor inside
   int null_fd = -1;
   int socket = -1;         // SOCK_SEQPACKET to the parent
   int parent_socket = -1;  // the parent's end of it: to be closed first, or its end would not be seen

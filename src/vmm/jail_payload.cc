@@ -163,6 +163,11 @@ void tell() {
     getrlimit(RLIMIT_CORE, &limit);
     return static_cast<long>(limit.rlim_max);
   }());
+  say_number("largest-file", [] {
+    rlimit limit{};
+    getrlimit(RLIMIT_FSIZE, &limit);
+    return static_cast<long>(limit.rlim_max);
+  }());
   long open_files = 0;
   for (int number = 0; number < 512; ++number) open_files += fcntl(number, F_GETFD) >= 0 ? 1 : 0;
   say_number("open-files", open_files);

@@ -62,6 +62,7 @@ class JailTest : public testing::Test {
     plan.grants.push_back(
         {.path = "/granted", .file = base::open_file(folder_ + "/ram", O_RDONLY), .number = kGrantedFd});
     plan.pretend_fallocate_fd = kGrantedFd;
+    plan.largest_file = base::Bytes{12345678};
     return plan;
   }
 
@@ -172,6 +173,7 @@ TEST_F(JailTest, AttacksHaveTheseOutcomes) {
       {"no-new-privs", 1},
       {"seccomp", 2},
       {"dumps", 0},
+      {"largest-file", 12345678},
       {"open-files", 3},
       {"end", 0},
   };

@@ -125,6 +125,7 @@ JailPlan jail_plan(MachineConfig& config, const VmmOptions& options) {
   plan.limits = {.memory = base::Bytes{config.memory.size.count + options.overhead.count},
                  .pids = config.vcpus + kExtraThreads,
                  .cpu_percent = (config.vcpus + 1) * 100};
+  plan.largest_file = options.largest_file;
   plan.timeout = options.start_timeout;
   return plan;
 }

@@ -29,6 +29,8 @@ struct VmmOptions {
   // What QEMU itself may take beyond the guest's memory: its own data, the translated code under TCG, disk caches. The
   // cgroup limits memory to the guest's plus this.
   base::Bytes overhead = base::mebibytes(512);
+  // The largest file that it can write: its disk, and its memory where that is kept; 0: no limit.
+  base::Bytes largest_file{0};
   // Time that QEMU has to come up to the point where its memory is mapped; past it start() kills it and throws.
   std::chrono::seconds start_timeout{30};
 };

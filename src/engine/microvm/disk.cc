@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
 
 namespace caisson::engine::microvm {
+
 void make_base_disk(const std::string& path, base::Bytes size) {
   {
     const base::Fd file = base::open_file(path, O_RDWR | O_CREAT | O_TRUNC);
@@ -24,6 +27,10 @@ void make_base_disk(const std::string& path, base::Bytes size) {
 
 void make_overlay(const std::string& path, base::Bytes size) {
   base::run_checked({"qemu-img", "create", "-q", "-f", "qcow2", path, std::to_string(size.count)});
+}
+
+base::Bytes largest_file(base::Bytes disk, base::Bytes memory) {
+  return {std::max(disk.count + disk.count / 32 + base::mebibytes(64).count, memory.count)};
 }
 
 }  // namespace caisson::engine::microvm

@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "engine/microvm/disk.h"
 #include "engine/microvm/instance.h"
 #include "engine/microvm/machine.h"
 #include "engine/microvm/sandbox_files.h"
@@ -213,6 +214,7 @@ std::unique_ptr<Instance> MicrovmEngine::start(const Plan& plan, const StartCont
   const bool fresh = ::unlink(files.fresh().c_str()) == 0;
   vmm::VmmOptions options;
   options.cgroup = base::read_file(files.group());
+  options.largest_file = largest_file(plan.spec.disk, plan.spec.memory);
   auto machine = vmm::Vmm::start(context.executor, fresh ? thaw(plan, parts, files) : booting_machine(parts), options);
   std::optional<ThawedFrom> thawed_from;
   if (fresh)

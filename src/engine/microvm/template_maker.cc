@@ -61,6 +61,7 @@ class Maker {
  public:
   Maker(TemplatePlan plan, std::string folder, base::Progress& progress)
       : parts_(std::move(plan.shape)),
+        largest_file_(largest_file(plan.disk_size, parts_.memory)),
         authorities_(std::move(plan.authorities)),
         folder_(std::move(folder)),
         console_(folder_ + "/console.log"),
@@ -149,6 +150,7 @@ class Maker {
     progress_.step("booting the template machine (" + std::string(vmm::to_string(parts_.accelerator)) + ")");
     vmm::VmmOptions options;
     options.cgroup = kGroups + base::random_hex(6);
+    options.largest_file = largest_file_;
     machine_ = vmm::Vmm::start(context_.get_executor(), booting_machine(parts_), options);
     keep_console(context_.get_executor(), machine_->take_console(), console_);
     link::GuestClient guest(context_.get_executor(),
@@ -210,6 +212,7 @@ class Maker {
   }
 
   Parts parts_;
+  base::Bytes largest_file_;
   std::vector<link::Authority> authorities_;
   std::string folder_;
   std::string console_;
