@@ -25,8 +25,8 @@ class NoAnswer : public base::Error {
 
 // How long init may take. A guest that is short of everything is slow, not silent: so these are long.
 struct Patience {
-  std::chrono::milliseconds control{30'000};  // for each answer, from the call on
-  std::chrono::milliseconds start{60'000};    // for a command's first frame, and for the answer of a copy and a port
+  std::chrono::milliseconds control{30'000};   // for each answer, from the call on
+  std::chrono::milliseconds start{60'000};     // for a command's first frame, and for the answer of a copy and a port
   std::chrono::milliseconds discard{600'000};  // for the removal of as many files as a disk holds
   std::chrono::milliseconds copy{60'000};  // without a byte of a copy that it could take or give; its owner sees to it
 };
