@@ -119,6 +119,18 @@ def ten_at_once_make_one_template(host):
     equal(len(glob.glob(f"{host.cache}/caisson/initramfs/*.cpio")), 1, "files of the initramfs")
 
 
+@case(image=None, own_cache=True, timeout=1800, processors=2)
+def ten_at_once_on_an_empty_cache(host):
+    """Nothing is there, and ten users' first commands come at once: all end well, and what they need is made once."""
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        runs = [pool.submit(host.caisson, "run", "--", "true", timeout=1700) for _ in range(10)]
+        said = [one.result().expect(out="").err for one in runs]
+    for step in ("making the base image", "getting the guest's kernel", "booting the template machine"):
+        equal(sum(text.count(f"caisson: {step}") for text in said), 1, f"how often it was said: {step}")
+    equal(len(glob.glob(f"{host.cache}/caisson/images/*.erofs")), 1, "images")
+    equal(len(glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")), 1, "templates")
+
+
 def own_templates(host):
     """A cache of the case's own whose image and kernel are the shared ones: (template folder, its options)."""
     images.copy_cache(os.environ["CAISSON_TEST_CACHE"], host.cache)
