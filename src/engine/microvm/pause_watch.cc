@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "engine/microvm/template_failure.h"
+#include "engine/microvm/disk_space.h"
 #include "vmm/qmp.h"
 
 namespace caisson::engine::microvm {

@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "engine/microvm/console.h"
 #include "engine/microvm/disk.h"
+#include "engine/microvm/disk_space.h"
 #include "engine/microvm/group_name.h"
 #include "engine/microvm/template_failure.h"
 #include "link/guest_client.h"
