@@ -22,12 +22,13 @@ LAYERS = {
     "config": {"gate", "image", "spec", "base"},
     "share": {"sys", "link", "base"},
     "changes": {"share", "link", "sys", "base"},
+    "clones": {"share", "base"},
     "engine": {"vmm", "image", "sys", "link", "spec", "base"},
-    "keeper": {"engine", "gate", "share", "changes", "link", "spec", "base"},
+    "keeper": {"engine", "gate", "share", "changes", "clones", "link", "spec", "base"},
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
-    "cli": {"keeper", "changes", "config", "engine", "gate", "image", "link", "spec", "sys", "base"},
+    "cli": {"keeper", "changes", "clones", "config", "engine", "gate", "image", "link", "spec", "sys", "base"},
     "bench": {"gate", "link", "base"},
 }
 # Only registry.cc knows the engines.

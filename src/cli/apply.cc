@@ -17,6 +17,7 @@
 #include "changes/paint.h"
 #include "changes/report.h"
 #include "cli/changes_target.h"
+#include "cli/clone_changes.h"
 #include "cli/command.h"
 #include "cli/question.h"
 #include "cli/terminal.h"
@@ -141,6 +142,7 @@ std::vector<std::string> arrived(const keeper::ComparedChanges& now) {
 }
 
 void apply_one(ChangesTarget& target, const ChosenWorkspace& chosen, const ApplyOptions& options) {
+  if (chosen.is_clone()) return apply_clone(target, chosen, {.dry_run = options.dry_run, .force = options.theirs});
   keeper::ComparedChanges compared = target.compared(chosen);
   const std::string host = base::in_quotes(chosen.workspace.host);
   for (const std::string& path : compared.set.left_out)
@@ -197,13 +199,18 @@ void discard(const DiscardOptions& options) {
   if (!options.yes && can_ask() &&
       !ask_yes(fmt::format("Throw away {} '{}' has changed?", all ? "all that" : "what is named of that which", name)))
     throw Exit{1};
-  const size_t overlays = static_cast<size_t>(
+  const size_t kept_apart = static_cast<size_t>(
       std::count_if(target.sandbox().spec.workspaces.begin(), target.sandbox().spec.workspaces.end(),
-                    [](const spec::Workspace& one) { return one.mode == spec::WorkspaceMode::kOverlay; }));
+                    [](const spec::Workspace& one) { return spec::keeps_changes_apart(one.mode); }));
   // Nothing but its changes has kept it.
-  if (all && chosen.size() == overlays && !target.is_running() && target.sandbox().spec.remove_at_end) {
+  if (all && chosen.size() == kept_apart && !target.is_running() && target.sandbox().spec.remove_at_end) {
     keeper::remove_sandbox(target.sandbox());
     return warn(fmt::format("removed '{}' with its changes", name));
+  }
+  for (const ChosenWorkspace& one : chosen) {
+    if (!one.is_clone()) continue;
+    throw Error("what '" + name + "' has done in its clone is not taken back from here",
+                "use git in the sandbox, or remove it: `caisson rm --force " + name + "`");
   }
   for (const ChosenWorkspace& one : chosen) {
     target.discard(one);
@@ -225,6 +232,9 @@ void add_apply_command(CLI::App& app) {
        "that were changed on this machine since the sandbox read them are not overwritten, unless --theirs says so.\n"
        "What this machine would run, and what leads out of the folder, is shown apart and asked for, class by class:\n"
        "git, ci, editor, agent, executable, symlink, masked.\n"
+       "Of a clone (-w FOLDER:clone) the commits are put on the branch caisson/NAME of its repository; --theirs also "
+       "where\n"
+       "that has commits which these do not follow.\n"
        "\n"
        "Examples:\n"
        "  caisson apply                             of the sandbox of this folder\n"

@@ -17,6 +17,7 @@
 #include "cli/ending.h"
 #include "cli/workspace_options.h"
 #include "keeper/client.h"
+#include "keeper/commits.h"
 #include "keeper/launch.h"
 #include "keeper/workspace_files.h"
 
@@ -28,10 +29,10 @@ using base::Error;
 
 constexpr std::chrono::seconds kStopTime{10};
 
-std::vector<spec::Workspace> overlays_of(const keeper::Sandbox& sandbox) {
+std::vector<spec::Workspace> kept_apart_in(const keeper::Sandbox& sandbox) {
   std::vector<spec::Workspace> found;
   for (const spec::Workspace& workspace : sandbox.spec.workspaces) {
-    if (workspace.mode == spec::WorkspaceMode::kOverlay) found.push_back(workspace);
+    if (spec::keeps_changes_apart(workspace.mode)) found.push_back(workspace);
   }
   return found;
 }
@@ -46,8 +47,8 @@ keeper::Sandbox of_this_folder(const Standing& standing) {
   std::vector<keeper::Sandbox> found;
   for (keeper::Sandbox& sandbox : keeper::list_sandboxes()) {
     if (!sandbox.problem.empty()) continue;
-    const std::vector<spec::Workspace> overlays = overlays_of(sandbox);
-    const bool here = std::any_of(overlays.begin(), overlays.end(), [&](const spec::Workspace& workspace) {
+    const std::vector<spec::Workspace> theirs = kept_apart_in(sandbox);
+    const bool here = std::any_of(theirs.begin(), theirs.end(), [&](const spec::Workspace& workspace) {
       return spec::is_within(standing.folder, workspace.host);
     });
     if (here) found.push_back(std::move(sandbox));
@@ -79,7 +80,7 @@ bool is_no_path(const std::string& word) {
 std::vector<ChosenWorkspace> choose(const keeper::Sandbox& sandbox, const std::vector<std::string>& typed,
                                     const Standing& standing) {
   std::vector<ChosenWorkspace> all;
-  for (spec::Workspace& workspace : overlays_of(sandbox)) all.push_back({std::move(workspace), {}});
+  for (spec::Workspace& workspace : kept_apart_in(sandbox)) all.push_back({std::move(workspace), {}});
   if (all.empty())
     throw Error(base::in_quotes(sandbox.name) + " has no workspace whose changes are kept apart",
                 "one gets it by -w FOLDER, or by running in the folder");
@@ -110,7 +111,7 @@ std::vector<ChosenWorkspace> choose(const keeper::Sandbox& sandbox, const std::v
 }  // namespace
 
 void recover_applies(const keeper::Sandbox& sandbox) {
-  for (const spec::Workspace& workspace : overlays_of(sandbox)) {
+  for (const spec::Workspace& workspace : kept_apart_in(sandbox)) {
     const std::string host = base::in_quotes(workspace.host);
     switch (changes::recover(keeper::apply_journal_path(sandbox.folder, workspace.id))) {
       case changes::Recovery::kNothingToDo:
@@ -186,6 +187,25 @@ changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
   return changes::Received::read(upgraded.connection.get(), upgraded.early_bytes, sandbox_.folder);
 }
 
+keeper::ChangesState ChangesTarget::fetched(const ChosenWorkspace& chosen) {
+  const uint32_t id = chosen.workspace.id;
+  for (keeper::ChangesState state : sandbox_.state.changes) {
+    if (is_running() || state.id != id || !state.known) continue;
+    state.commits = keeper::undelivered_commits(sandbox_.folder, id);
+    return state;
+  }
+  start();
+  const base::Json answer =
+      keeper::Client::connect(keeper::read_sandbox(sandbox_.name)).request("POST", "/v1/commits", {{"id", id}});
+  base::JsonReader reader(answer, "the keeper's answer");
+  keeper::ChangesState state{.id = id, .known = true};
+  state.commits = reader.required<uint64_t>("commits");
+  state.elsewhere = reader.required<uint64_t>("elsewhere");
+  state.uncommitted = reader.required<uint64_t>("uncommitted");
+  reader.finish();
+  return state;
+}
+
 keeper::ComparedChanges ChangesTarget::compared(const ChosenWorkspace& chosen) {
   keeper::ComparedChanges compared =
       keeper::compare_changes(sandbox_.folder, sandbox_.spec, chosen.workspace, received(chosen));
@@ -213,6 +233,8 @@ void ChangesTarget::settle() {
       const std::string kept = keeper::kept_changes_path(sandbox_.folder, each.id);
       const auto workspace = std::find_if(sandbox_.spec.workspaces.begin(), sandbox_.spec.workspaces.end(),
                                           [&](const spec::Workspace& one) { return one.id == each.id; });
+      if (workspace != sandbox_.spec.workspaces.end() && workspace->mode == spec::WorkspaceMode::kClone && each.known)
+        each.commits = keeper::undelivered_commits(sandbox_.folder, each.id);
       if (workspace != sandbox_.spec.workspaces.end() && ::access(kept.c_str(), R_OK) == 0) {
         const auto counts = changes::count(
             keeper::compare_changes(sandbox_.folder, sandbox_.spec, *workspace, changes::Received::open(kept)).set);

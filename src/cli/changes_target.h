@@ -21,10 +21,12 @@ struct ChangesWords {
   std::vector<std::string> words;
 };
 
-// One workspace of mode overlay, and which of the paths in it are meant: all where there is none.
+// One workspace of mode overlay or clone, and which of the paths in it are meant: all where there is none.
 struct ChosenWorkspace {
   spec::Workspace workspace;
   std::vector<std::string> paths;  // from its root
+
+  bool is_clone() const { return workspace.mode == spec::WorkspaceMode::kClone; }
 };
 
 // Finishes what an interrupted apply has left in the sandbox's workspaces, or takes it back, and says so. Throws
@@ -46,7 +48,9 @@ class ChangesTarget {
   // Also when there are no changes in it any more.
   bool stays() const { return is_running() || !sandbox_.spec.remove_at_end; }
 
-  // Of the paths that were chosen.
+  // Of a clone: its commits are in the sandbox's folder by then.
+  keeper::ChangesState fetched(const ChosenWorkspace& chosen);
+  // Of the paths that were chosen, of an overlay.
   keeper::ComparedChanges compared(const ChosenWorkspace& chosen);
   // In the guest. A sandbox that does not run is started.
   void discard(const ChosenWorkspace& chosen);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "changes/paint.h"
 #include "changes/report.h"
 #include "cli/changes_target.h"
+#include "cli/clone_changes.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/pager.h"
@@ -34,6 +36,10 @@ struct DiffOptions {
 void show_json(ChangesTarget& target) {
   base::Json workspaces = base::Json::array();
   for (const ChosenWorkspace& chosen : target.workspaces()) {
+    if (chosen.is_clone()) {
+      workspaces.push_back(clone_to_json(fetch_clone(target, chosen), target.sandbox().name));
+      continue;
+    }
     const keeper::ComparedChanges compared = target.compared(chosen);
     base::Json list = base::Json::array();
     for (const changes::Change& change : compared.set.changes) list.push_back(changes::to_json(change));
@@ -49,20 +55,35 @@ void show_json(ChangesTarget& target) {
 }
 
 // Asked first: a sandbox that is started says so, and a pager would cover it; and it rests while it is read.
-std::vector<keeper::ComparedChanges> all_compared(ChangesTarget& target) {
-  std::vector<keeper::ComparedChanges> all;
-  for (const ChosenWorkspace& chosen : target.workspaces()) all.push_back(target.compared(chosen));
-  target.rest();
+struct AllChanges {
+  std::vector<keeper::ComparedChanges> compared;  // of overlays
+  std::vector<std::string> folders;               // of the same
+  std::vector<FetchedClone> clones;
+};
+AllChanges all_changes(ChangesTarget& target) {
+  AllChanges all;
+  for (const ChosenWorkspace& chosen : target.workspaces()) {
+    if (chosen.is_clone()) {
+      all.clones.push_back(fetch_clone(target, chosen));
+    } else {
+      all.compared.push_back(target.compared(chosen));
+      all.folders.push_back(chosen.workspace.host);
+    }
+  }
   return all;
 }
 
 void show_names(ChangesTarget& target) {
-  const std::vector<keeper::ComparedChanges> all = all_compared(target);
+  const AllChanges all = all_changes(target);
+  if (all.clones.empty()) target.rest();
   Pager pager;
-  for (const keeper::ComparedChanges& compared : all) {
+  for (const keeper::ComparedChanges& compared : all.compared) {
     for (const changes::Change& change : compared.set.changes) {
       if (!pager.write(changes::name_line(change) + "\n")) return;
     }
+  }
+  for (const FetchedClone& clone : all.clones) {
+    if (!show_clone(clone, {"--name-status"}, [&](std::string_view part) { return pager.write(part); })) return;
   }
 }
 
@@ -75,28 +96,47 @@ void say(const std::string& note, Pager& pager) {
   }
 }
 
+// Hands git's output on: painted, and without what would steer it, on a terminal; as it is elsewhere.
+bool page(Pager& pager, const std::function<void(const std::function<bool(std::string_view)>&)>& write) {
+  const Painter::Colour colour = colours_wanted(1) ? Painter::Colour::kYes : Painter::Colour::kNo;
+  bool read = true;
+  Painter painter(colour, [&](std::string_view text) { read = read && pager.write(text); });
+  write([&](std::string_view part) {
+    if (pager.is_terminal()) {
+      painter.feed(part);
+    } else {
+      read = pager.write(part);
+    }
+    return read;
+  });
+  painter.finish();
+  return read;
+}
+
 void show(ChangesTarget& target, const DiffOptions& options) {
-  const std::vector<keeper::ComparedChanges> all = all_compared(target);
+  const AllChanges all = all_changes(target);
+  if (all.clones.empty()) target.rest();
+  const size_t folders = all.compared.size() + all.clones.size();
   Pager pager;
   GitView view;
   if (options.stat) view.format = GitView::Format::kStat;
   if (const auto size = terminal_size(1)) view.width = size->columns;
-  const Painter::Colour colour = colours_wanted(1) ? Painter::Colour::kYes : Painter::Colour::kNo;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all.size() > 1 && !all[i].set.changes.empty())
-      say("in " + base::in_quotes(target.workspaces()[i].workspace.host), pager);
-    for (const std::string& note : changes::notes_beside_git(all[i].set, view)) say(note, pager);
-    bool read = true;
-    Painter painter(colour, [&](std::string_view text) { read = read && pager.write(text); });
-    changes::view_by_git(all[i].set.changes, all[i].root, all[i].received, view, [&](std::string_view part) {
-      if (pager.is_terminal()) {
-        painter.feed(part);
-      } else {
-        read = pager.write(part);
-      }
-      return read;
+  for (size_t i = 0; i < all.compared.size(); ++i) {
+    const keeper::ComparedChanges& compared = all.compared[i];
+    if (folders > 1 && !compared.set.changes.empty()) say("in " + base::in_quotes(all.folders[i]), pager);
+    for (const std::string& note : changes::notes_beside_git(compared.set, view)) say(note, pager);
+    const bool read = page(pager, [&](const std::function<bool(std::string_view)>& part) {
+      changes::view_by_git(compared.set.changes, compared.root, compared.received, view, part);
     });
-    painter.finish();
+    if (!read) return;
+  }
+  for (const FetchedClone& clone : all.clones) {
+    if (folders > 1) say("in " + base::in_quotes(clone.chosen->workspace.host), pager);
+    for (const std::string& note : notes_of_clone(clone, target.sandbox().name)) say(note, pager);
+    std::vector<std::string> how;
+    if (options.stat) how.push_back("--stat=" + std::to_string(view.width));
+    const bool read =
+        page(pager, [&](const std::function<bool(std::string_view)>& part) { show_clone(clone, how, part); });
     if (!read) return;
   }
 }
@@ -116,10 +156,16 @@ void patch(const ChangesWords& words) {
     throw base::Error("a patch is of one folder, and " + base::in_quotes(target.sandbox().name) + " has more",
                       "name the folder: caisson patch " + target.sandbox().name + " FOLDER");
   const ChosenWorkspace& chosen = target.workspaces().front();
-  const keeper::ComparedChanges compared = target.compared(chosen);
   if (is_terminal(1))
     throw base::Error("will not write a patch to the terminal", "send it to a file, or use `caisson diff`");
   Pager out;
+  if (chosen.is_clone()) {
+    const FetchedClone clone = fetch_clone(target, chosen);
+    for (const std::string& note : notes_of_clone(clone, target.sandbox().name)) warn(note);
+    show_clone(clone, {"--binary", "--full-index"}, [&](std::string_view part) { return out.write(part); });
+    return;
+  }
+  const keeper::ComparedChanges compared = target.compared(chosen);
   const GitView view{.binary = true};
   for (const std::string& note : changes::notes_beside_git(compared.set, view)) warn(note);
   changes::view_by_git(compared.set.changes, compared.root, compared.received, view,

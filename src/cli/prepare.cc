@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/random.h"
+#include "cli/clone_making.h"
 #include "cli/interruption.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
@@ -97,6 +98,7 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
     throw no_command();
   keeper::sandboxes_folder();  // one that cannot be used is told before an image is made for minutes
   if (!options.name_is_made_up) check_name_is_free(spec.name);
+  check_clones(spec);
   {
     image::sweep_work_folders(base::cache_folder());
     WorkProgress progress;
@@ -112,6 +114,7 @@ Prepared prepare_sandbox(const spec::SandboxSpec& spec, const PrepareOptions& op
   auto signals = std::make_unique<HeldSignals>();
   keeper::NewSandbox made = new_sandbox(plan, options.name_is_made_up);
   engine->create(plan, made.folder());
+  make_clones(plan.spec, made.folder());
   keeper::Claim claim = std::move(made).commit(plan, options.policy);
   return {std::move(plan.spec), std::move(claim), std::move(image_user), std::move(signals)};
 }

@@ -36,6 +36,7 @@ constexpr const char* kRunDetails =
     "  caisson run -- make test                   a command, its exit code and its output\n"
     "  caisson run -it                            a shell\n"
     "  tar c . | caisson run -- tar x             stdin is passed when it is no terminal\n"
+    "  caisson run -w .:clone -- ./agent          in a git clone of this folder; its commits come back as a branch\n"
     "  caisson run -d --name web -p 8080:80       a sandbox that stays: caisson exec web …";
 
 constexpr std::chrono::seconds kSetUpStopLimit{10};

@@ -139,7 +139,7 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--net-connections", options.net_connections, "connections at a time (default: 4096)")
       ->type_name("N");
   add_list_option(command, "--workspace,-w", options.workspaces,
-                  "share a folder or file with it: HOST[:GUEST][:overlay|ro|rw], or none (default: this folder)",
+                  "share a folder or file with it: HOST[:GUEST][:overlay|ro|rw|clone], or none (default: this folder)",
                   "FOLDER");
   add_list_option(command, "--mask", options.masks,
                   "names that it never sees there, besides .env*, *.pem and their like", "GLOB");

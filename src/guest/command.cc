@@ -78,6 +78,7 @@ Streams start_command(const CommandOrder& order, Birth& birth) {
   plan.uid = user.uid;
   plan.gid = user.gid;
   plan.groups = user.groups;
+  plan.program = order.program;
   plan.cgroup = order.cgroup;
   plan.terminal = request.tty.has_value();
 

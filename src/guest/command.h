@@ -26,6 +26,7 @@ struct CommandOrder {
   int cgroup;
   std::vector<std::string> environment;  // the sandbox's
   link::ExecRequest request;
+  int program = -1;  // a descriptor to execute in place of what argv names
 };
 
 // On a thread (guest/workers.h): /etc may be a file system that does not answer. Throws SpawnError, and base::Error

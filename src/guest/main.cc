@@ -133,6 +133,8 @@ int run(std::span<char*> arguments) {
     list_changes(upper, 1, {.content = std::strcmp(arguments[2], "content") == 0});
   } else if (what == "discard") {
     discard(arguments.subspan(2));
+  } else if (what == Rehearsal::kNothing) {
+    // To have been started is all.
   } else if (what == "--stdio") {
     run_stdio();
   } else if (what == "--link-fd" && arguments.size() == 3) {

@@ -9,9 +9,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <chrono>
+#include <exception>
 #include <memory>
 
-#include "base/error.h"
 #include "guest/command.h"
 #include "guest/guest.h"
 #include "guest/start.h"
@@ -33,12 +33,12 @@ void Rehearsal::begin() {
 }
 
 asio::awaitable<void> Rehearsal::end() {
+  if (unwanted_ || !under_way_) co_return;
   unwanted_ = true;
   kill();
   auto gone = [this] { return !under_way_; };
-  if (!gone())
-    co_await link::wait_until(guest_.executor, guest_.ended, std::move(gone),
-                              std::chrono::steady_clock::now() + kEndLimit);
+  co_await link::wait_until(guest_.executor, guest_.ended, std::move(gone),
+                            std::chrono::steady_clock::now() + kEndLimit);
 }
 
 void Rehearsal::kill() const {
@@ -47,22 +47,26 @@ void Rehearsal::kill() const {
 
 asio::awaitable<void> Rehearsal::run() {
   try {
-    link::ExecRequest request;
-    request.argv = {"true"};
-    const auto order =
-        std::make_shared<CommandOrder>(CommandOrder{guest_.anchors, guest_.cgroups.exec(), {}, std::move(request)});
-    std::function<Streams(Birth&)> make = [order](Birth& birth) { return start_command(*order, birth); };
-    Start what{.doing = "cannot rehearse a start"};
-    const Started<Streams> started = co_await start_process(guest_, std::move(what), std::move(make));
-    process_ = started.process.pidfd.duplicate();
-    if (unwanted_) kill();
-    co_await guest_.reaper.wait(started.process.pid, started.process.pidfd);
-  } catch (const base::Error&) {
-    // An image without such a program: what is not rehearsed takes longer.
+    co_await start_and_wait();
+  } catch (const std::exception&) {
+    // What is not rehearsed takes longer.
   }
   process_.reset();
   under_way_ = false;
   guest_.ended.notify_all();
+}
+
+asio::awaitable<void> Rehearsal::start_and_wait() {
+  link::ExecRequest request;
+  request.argv = {"caisson-init", kNothing};
+  const auto order = std::make_shared<CommandOrder>(
+      CommandOrder{guest_.anchors, guest_.cgroups.exec(), {}, std::move(request), guest_.anchors.executable.get()});
+  std::function<Streams(Birth&)> make = [order](Birth& birth) { return start_command(*order, birth); };
+  Start what{.doing = "cannot rehearse a start"};
+  const Started<Streams> started = co_await start_process(guest_, std::move(what), std::move(make));
+  process_ = started.process.pidfd.duplicate();
+  if (unwanted_) kill();
+  co_await guest_.reaper.wait(started.process.pid, started.process.pidfd);
 }
 
 }  // namespace caisson::guest

@@ -91,6 +91,15 @@ asio::awaitable<ApiAnswer> post_changes(Call call) {
   co_return ApiAnswer{.stream = std::move(stream)};
 }
 
+asio::awaitable<ApiAnswer> post_commits(Call call) {
+  const Json body = call.body();
+  JsonReader reader(body, "the request's body");
+  const auto id = reader.required<uint32_t>("id");
+  reader.finish();
+  Json found = co_await call.control.commits(id);
+  co_return ApiAnswer{.body = std::move(found)};
+}
+
 asio::awaitable<ApiAnswer> post_discard(Call call) {
   const auto request = link::from_json<link::DiscardRequest>(with_service(call.body(), "discard"));
   co_await call.control.discard(request);
@@ -154,7 +163,7 @@ asio::awaitable<ApiAnswer> post_stop(Call call) {
 
 using Handler = asio::awaitable<ApiAnswer> (*)(Call);
 
-constexpr std::array<Route, 17> kRoutes{{
+constexpr std::array<Route, 18> kRoutes{{
     {"GET", "/v1/sandbox", false},
     {"GET", "/v1/ready", false},
     {"GET", "/v1/configured", false},
@@ -166,6 +175,7 @@ constexpr std::array<Route, 17> kRoutes{{
     {"POST", "/v1/exec/{id}/resize", false},
     {"POST", "/v1/copy", true},
     {"POST", "/v1/changes", true},
+    {"POST", "/v1/commits", false},
     {"POST", "/v1/discard", false},
     {"GET", "/v1/policy", false},
     {"POST", "/v1/policy", false},
@@ -174,9 +184,9 @@ constexpr std::array<Route, 17> kRoutes{{
     {"POST", "/v1/stop", false},
 }};
 constexpr std::array<Handler, kRoutes.size()> kHandlers{
-    get_sandbox, get_ready,   get_configured, get_stats,   post_attach,  post_detach,
-    post_exec,   post_signal, post_resize,    post_copy,   post_changes, post_discard,
-    get_policy,  post_policy, get_questions,  post_answer, post_stop};
+    get_sandbox,  get_ready,   get_configured, get_stats,     post_attach,  post_detach,
+    post_exec,    post_signal, post_resize,    post_copy,     post_changes, post_commits,
+    post_discard, get_policy,  post_policy,    get_questions, post_answer,  post_stop};
 
 // What stands for {id} where the path is one of the route's; nothing where it is not.
 std::optional<std::string> match(const Route& route, const std::vector<std::string>& path) {

@@ -57,6 +57,8 @@ TEST(Api, RequestsBecomeCalls) {
   EXPECT_EQ(ask("POST", "/v1/exec/7/resize", R"({"rows":2,"columns":3})").of_control, "resize 7 2x3");
   EXPECT_EQ(ask("POST", "/v1/copy", R"({"put":true,"path":"/a"})", true).of_control, "copy /a");
   EXPECT_EQ(ask("POST", "/v1/changes", R"({"id":1,"content":true})", true).of_control, "changes 1 content");
+  EXPECT_EQ(ask("POST", "/v1/commits", R"({"id":2})").of_control, "commits 2");
+  EXPECT_EQ(ask("POST", "/v1/commits", R"({"id":2,"head":"x"})").answer.status, 400U);
   EXPECT_EQ(ask("POST", "/v1/discard", R"({"id":2,"paths":["61"]})").of_control, "discard 2 1");
   EXPECT_EQ(ask("POST", "/v1/discard", R"({"id":2,"paths":["2e2e"]})").answer.status, 400U);
   EXPECT_EQ(ask("GET", "/v1/policy/questions", "", true).of_control, "questions");

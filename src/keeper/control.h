@@ -56,6 +56,8 @@ class Control {
   virtual asio::awaitable<StreamHandler> copy(link::CopyRequest request) = 0;
   // The guest's answer is there; then its records (link/change_format.h).
   virtual asio::awaitable<StreamHandler> changes(link::ChangesRequest request) = 0;
+  // The commits of a clone are in the sandbox's folder: {"commits", "elsewhere", "uncommitted"} (ChangesState).
+  virtual asio::awaitable<base::Json> commits(uint32_t id) = 0;
   // Returns when they are gone.
   virtual asio::awaitable<void> discard(link::DiscardRequest request) = 0;
   virtual asio::awaitable<void> signal(CommandId command, int number) = 0;

@@ -178,14 +178,25 @@ ComparedChanges compare_changes(const std::string& sandbox_folder, const spec::S
 
 std::string changes_in_words(const std::vector<ChangesState>& states) {
   changes::Counts all;
+  ChangesState of_clones;
   bool known = true;
   for (const ChangesState& state : states) {
     known = known && state.known;
     all.changed += state.changed;
     all.added += state.added;
     all.removed += state.removed;
+    of_clones.commits += state.commits;
+    of_clones.elsewhere += state.elsewhere;
+    of_clones.uncommitted += state.uncommitted;
   }
-  const std::string words = changes::in_words(all);
+  std::string words = changes::in_words(all);
+  auto add = [&words](uint64_t count, const std::string& one, const std::string& what) {
+    if (count == 0) return;
+    words += (words.empty() ? "" : ", ") + std::to_string(count) + " " + one + (count == 1 ? " " : "s ") + what;
+  };
+  add(of_clones.commits, "commit", "not taken over");
+  add(of_clones.elsewhere, "commit", "on other branches of the clone");
+  add(of_clones.uncommitted, "file", "not committed in the clone");
   if (known) return words;
   return words.empty() ? "changes that could not be counted" : words + " at least";
 }

@@ -74,6 +74,8 @@ asio::awaitable<void> Life::run() {
   } catch (const std::exception& error) {
     start_error_ = base::Error(std::string("the keeper failed: ") + base::escaped(error.what()));
   }
+  start_is_over_ = true;
+  changed_.notify_all();
   co_await bring_down();
   settle(decide());
   co_await say_goodbye();
@@ -103,7 +105,7 @@ asio::awaitable<void> Life::start() {
   // From here on, and not from the command's start, which is the guest's word.
   if (plan_.spec.timeout) beside(enforce_timeout());
   if (has_main()) co_await start_main();
-  started_ = true;
+  started_ = start_is_over_ = true;
   changed_.notify_all();
   // Only the stages are new, which a crash may lose.
   write_state(options_.folder, sandbox_.state, Durability::kNotSynced);
@@ -335,10 +337,21 @@ void Life::request_stop(std::chrono::seconds timeout, const std::string& why) {
   const Clock::time_point deadline = Clock::now() + in_all;
   if (!stop_) stop_ = StopRequest{deadline, why};
   if (deadline < stop_->deadline) stop_->deadline = deadline;
-  // Nothing of the user's runs yet that would have to be ended in an orderly way: what sets a sandbox up and did not
-  // come to its end has made nothing to be kept.
-  if (!started_ && instance_) kill_engine();
+  if (instance_ && !configured_) kill_engine();  // nothing of the user's runs yet that would have to be ended in order
+  if (configured_ && !started_) beside(end_start_in_time());
   changed_.notify_all();
+}
+
+// A guest that does not answer a start is not waited for beyond a stop's time, which a later stop may shorten.
+asio::awaitable<void> Life::end_start_in_time() {
+  const auto self = shared_from_this();
+  while (!start_is_over_) {
+    const Clock::time_point deadline = stop_->deadline;
+    auto over = [this, deadline] { return start_is_over_ || stop_->deadline < deadline; };
+    const bool came = co_await wait_until(over, deadline);
+    if (!came) kill_engine();
+    if (!came) co_return;
+  }
 }
 
 void Life::kill_engine() {

@@ -76,6 +76,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   StreamHandler exec(link::ExecRequest request) override;
   asio::awaitable<StreamHandler> copy(link::CopyRequest request) override;
   asio::awaitable<StreamHandler> changes(link::ChangesRequest request) override;
+  asio::awaitable<base::Json> commits(uint32_t id) override;
   asio::awaitable<void> discard(link::DiscardRequest request) override;
   asio::awaitable<void> signal(CommandId command, int number) override;
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
@@ -145,6 +146,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> drain();
   // Runs it as a coroutine of its own. What it throws ends the sandbox.
   void beside(asio::awaitable<void> work);
+  asio::awaitable<void> end_start_in_time();
   void fail(const std::string& why);
   void pause(const std::string& why);
   void client_gone(bool first);
@@ -155,6 +157,8 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   void note(const char* stage);
   void write_record();
   void throw_if_stopped() const;
+  // By itself, and not because it was stopped.
+  bool start_failed() const { return start_error_ && !stop_; }
   // Nothing of the user's has ever run in it, and nothing will: its main command is for the first start.
   bool is_unused() const { return first_start_ && !configured_; }
   bool goes_away() const { return (plan_.spec.remove_at_end && !keeps_changes()) || is_unused(); }
@@ -193,6 +197,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   link::Event changed_;
   bool configured_ = false;
   bool started_ = false;
+  bool start_is_over_ = false;  // well or not
   bool timed_out_ = false;
   bool owned_ = false;                       // the first client's going ends the sandbox
   bool attach_asked_ = false;                // a client has asked for the main command
@@ -205,6 +210,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   std::optional<CommandError> main_error_;
   std::optional<std::string> violation_;      // what the guest sent that it must not
   std::vector<std::string> lost_workspaces_;  // for the end
+  std::vector<std::string> commit_notes_;     // likewise
   std::optional<std::string> failure_;        // what went wrong in this process
   std::optional<base::Error> start_error_;
   std::optional<StopRequest> stop_;

@@ -3,8 +3,8 @@
 // What is left in the workspaces of a sandbox that ends: changes that nobody has looked at are never thrown away.
 //
 // The list is made when all commands have ended, so that none changes anything behind it: nothing is missing from what
-// is kept. But most runs change nothing, and their sandboxes end by a kill: those are only asked whether there is
-// anything.
+// is kept. The commits of a clone are asked for by commands, which are the only ones then. But most runs change
+// nothing, and their sandboxes end by a kill: those are only asked whether there is anything.
 
 #include <unistd.h>
 
@@ -14,6 +14,7 @@
 
 #include "base/scope.h"
 #include "base/text.h"
+#include "keeper/commits.h"
 #include "keeper/kept_changes.h"
 #include "keeper/life.h"
 
@@ -32,6 +33,7 @@ constexpr std::chrono::seconds kWriteLimit{5};
 
 struct Life::Listing {
   std::vector<ChangesState> found;
+  std::vector<std::string> notes;
   bool at_once = false;  // a forced stop waits for no command's end
   bool over = false;
 };
@@ -40,7 +42,7 @@ struct Life::Listing {
 void Life::begin_changes() {
   sandbox_.state.changes.clear();
   for (const spec::Workspace& workspace : plan_.spec.workspaces) {
-    if (workspace.mode == spec::WorkspaceMode::kOverlay) sandbox_.state.changes.push_back({.id = workspace.id});
+    if (spec::keeps_changes_apart(workspace.mode)) sandbox_.state.changes.push_back({.id = workspace.id});
   }
   if (!first_start_) forget_kept_changes(options_.folder);
 }
@@ -48,7 +50,7 @@ void Life::begin_changes() {
 // A machine that stands still because the host's disk is full answers nothing.
 bool Life::can_list_changes() const {
   return configured_ && sandbox_.state.paused.empty() && !link_ended_ && !engine_ended_ && !violation_ && !failure_ &&
-         !start_error_;
+         !start_failed();
 }
 
 // Nobody waits for its commands: they are killed.
@@ -77,6 +79,7 @@ asio::awaitable<void> Life::list_changes() {
     if (!came) break;
   }
   sandbox_.state.changes = listing->found;
+  commit_notes_ = listing->notes;
   if (listing->over && stop_ && !listing->at_once && keeps_changes())
     stop_->deadline = std::max(stop_->deadline, Clock::now() + kWriteLimit);
 }
@@ -105,8 +108,14 @@ asio::awaitable<void> Life::look_for_changes(std::shared_ptr<Listing> listing) {
                                           [&](const spec::Workspace& each) { return each.id == state.id; });
       const KeepOptions options{options_.folder, plan_.spec, *workspace};
       state.known = false;
-      ChangesState kept = co_await keep_changes(*guest_, options);
-      state = kept;
+      if (workspace->mode == spec::WorkspaceMode::kClone) {
+        KeptCommits kept = co_await keep_commits(*guest_, options);
+        state = kept.state;
+        listing->notes.insert(listing->notes.end(), kept.notes.begin(), kept.notes.end());
+      } else {
+        ChangesState kept = co_await keep_changes(*guest_, options);
+        state = kept;
+      }
     }
   } catch (const std::exception& error) {
     std::cerr << "cannot list the changes: " << error.what() << std::endl;

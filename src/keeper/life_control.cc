@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/text.h"
+#include "keeper/commits.h"
 #include "keeper/copy_session.h"
 #include "keeper/exec_session.h"
 #include "keeper/life.h"
@@ -142,6 +143,19 @@ asio::awaitable<StreamHandler> Life::changes(link::ChangesRequest request) {
     return serve_copy_out(std::move(ends), patience);
   };
   co_return handler;
+}
+
+asio::awaitable<Json> Life::commits(uint32_t id) {
+  const auto self = shared_from_this();
+  const auto& all = plan_.spec.workspaces;
+  const auto workspace = std::find_if(all.begin(), all.end(), [&](const spec::Workspace& one) {
+    return one.id == id && one.mode == spec::WorkspaceMode::kClone;
+  });
+  if (workspace == all.end()) throw ApiFailure(404, "there is no clone " + std::to_string(id));
+  ledger_.write("commits", Json{{"workspace", id}});
+  const KeepOptions options{options_.folder, plan_.spec, *workspace};
+  const ChangesState state = co_await fetch_commits(guest(), options);
+  co_return Json{{"commits", state.commits}, {"elsewhere", state.elsewhere}, {"uncommitted", state.uncommitted}};
 }
 
 asio::awaitable<void> Life::discard(link::DiscardRequest request) {

@@ -49,7 +49,7 @@ asio::awaitable<void> Life::bring_down() {
   const bool will_go = (main_result_ || main_error_) && goes_away() && !stop_;
   const bool stands_still = !sandbox_.state.paused.empty();
   const bool can_power_off =
-      configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_error_ && !stands_still;
+      configured_ && !link_ended_ && !engine_ended_ && !violation_ && !failure_ && !start_failed() && !stands_still;
   if (can_power_off && !will_go) {
     if (!stop_) stop_ = StopRequest{Clock::now() + kPowerOffLimit + kDiskCloseLimit, ""};
     beside(power_off());
@@ -197,9 +197,12 @@ void Life::settle(const Ending& ending) {
   ending_ = ending;
   if (ending_->exit) {
     ending_->exit->stages_us = state.stages_us;
+    for (const std::string& line : commit_notes_) ending_->exit->notes.push_back(line);
     if (const std::string note = changes_note(); !note.empty()) ending_->exit->notes.push_back(note);
-  } else if (const std::string note = changes_note(); stays_for_changes() && !note.empty()) {
-    ending_->error->hint += (ending_->error->hint.empty() ? "" : "; ") + note;
+  } else {
+    std::vector<std::string> notes = commit_notes_;
+    if (const std::string note = changes_note(); stays_for_changes() && !note.empty()) notes.push_back(note);
+    for (const std::string& note : notes) ending_->error->hint += (ending_->error->hint.empty() ? "" : "; ") + note;
   }
   changed_.notify_all();
 }

@@ -82,6 +82,28 @@ TEST_F(LifeStartTest, WhatComesBeforeItsCommandIsExecutedWhileItWaits) {
   EXPECT_TRUE(keeper.another().request("GET", "/v1/sandbox")["stages_us"].contains("started"));
 }
 
+TEST_F(LifeStartTest, AStopBeforeItsCommandEndsInOrderWhatRunsAlready) {
+  RunningKeeper keeper(kept({"cat"}), {.wait_for_attach = true, .end_with_client = true});
+  keeper.start().first().request("GET", "/v1/configured");
+  FrameConnection setup = keeper.exec({"wait"});
+  setup.expect(ExecFrame::kStarted);
+  keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 1800}});
+  EXPECT_EQ(setup.expect_exit().code, 128 + SIGTERM);
+  keeper.join();
+  EXPECT_EQ(read_sandbox("kt-web").state.reason, "the sandbox was stopped: by request");
+}
+
+TEST_F(LifeStartTest, AGuestThatDoesNotAnswerAStartIsNotWaitedForBeyondAStopsTime) {
+  FakeGuest guest;
+  guest.answers_commands = false;
+  RunningKeeper keeper(kept({"wait"}), {.wait_for_attach = false}, guest);
+  const Client first = keeper.start().first();
+  keeper.another().request("GET", "/v1/configured");
+  keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 1}});
+  keeper.join();
+  EXPECT_TRUE(keeper.guest.killed);
+}
+
 TEST_F(LifeStartTest, AClientMaySetUpAndLeave) {
   RunningKeeper keeper(kept({"wait"}), {.wait_for_attach = true, .end_with_client = true});
   Client first = keeper.start().first();

@@ -46,16 +46,22 @@ struct ShareState {
   std::string lost;  // how it ended before the sandbox did
 };
 
-// What a sandbox had changed in a workspace of mode overlay when it last ended, and what was neither applied nor
-// discarded since (kept_changes.h).
+// What a sandbox had changed in a workspace of mode overlay or clone when it last ended, and what was neither applied
+// nor discarded since (kept_changes.h, commits.h).
 struct ChangesState {
   uint32_t id = 0;     // the workspace's
   bool known = false;  // the counts are; else the guest could not be asked, and there may be any
   uint64_t changed = 0;
   uint64_t added = 0;
   uint64_t removed = 0;
+  // Of a clone:
+  uint64_t commits = 0;      // fetched, and on no branch of the user's repository
+  uint64_t elsewhere = 0;    // not fetched: on other branches than the one that was checked out, or stashed
+  uint64_t uncommitted = 0;  // files
 
-  bool is_zero() const { return changed == 0 && added == 0 && removed == 0; }
+  bool is_zero() const {
+    return changed == 0 && added == 0 && removed == 0 && commits == 0 && elsewhere == 0 && uncommitted == 0;
+  }
   bool is_nothing() const { return known && is_zero(); }
 };
 

@@ -16,6 +16,7 @@
 #include "base/install.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "clones/make.h"
 #include "keeper/own_places.h"
 #include "keeper/workspace_files.h"
 #include "link/descriptor.h"
@@ -61,6 +62,7 @@ base::Fd open_host(const spec::Workspace& workspace) {
 link::Mount::Mode mode_of(spec::WorkspaceMode mode) {
   switch (mode) {
     case spec::WorkspaceMode::kOverlay:
+    case spec::WorkspaceMode::kClone:
       return link::Mount::Mode::kOverlay;
     case spec::WorkspaceMode::kReadWrite:
       return link::Mount::Mode::kReadWrite;
@@ -112,15 +114,21 @@ struct Shares::State : std::enable_shared_from_this<Shares::State> {
 Shares::State::SharePtr Shares::State::open(const spec::Workspace& workspace) const {
   auto share = std::make_shared<Share>();
   share->workspace = workspace;
-  share->opened = open_host(workspace);
-  share->own_places = own_places_in(workspace.host);
+  if (workspace.mode == spec::WorkspaceMode::kClone) {
+    // Of Caisson's own, the one place that a sandbox sees.
+    const std::string tree = clones::tree_of_clone(options.folder, workspace.id);
+    share->opened = base::open_file(tree, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  } else {
+    share->opened = open_host(workspace);
+    share->own_places = own_places_in(workspace.host);
+  }
   struct stat info {};
   if (::fstatat(share->opened.get(), "", &info, AT_EMPTY_PATH) != 0) throw cannot_open(workspace, errno);
   if (workspace.file && !S_ISREG(info.st_mode))
     throw base::Error(share_name(workspace) + " is no regular file any more");
   share->record = keep_workspace_record(options.folder, workspace.id, info.st_ino);
   // What was changed in the sandbox was changed in that folder. (A device's number may be another after a restart.)
-  if (workspace.mode == spec::WorkspaceMode::kOverlay && share->record.inode != info.st_ino)
+  if (spec::keeps_changes_apart(workspace.mode) && share->record.inode != info.st_ino)
     throw base::Error(share_name(workspace) + " is another folder than when the sandbox first ran",
                       "put that one back, or remove the sandbox");
   return share;
@@ -164,7 +172,7 @@ asio::awaitable<void> Shares::State::connect(std::shared_ptr<State> self, ShareP
     link::FuseRequest request;
     request.id = share->workspace.id;
     request.file = share->workspace.file;
-    request.overlay = share->workspace.mode == spec::WorkspaceMode::kOverlay;
+    request.overlay = spec::keeps_changes_apart(share->workspace.mode);
     stream = co_await guest.fuse(request);
     share->connected = true;
   } catch (const base::Error& error) {

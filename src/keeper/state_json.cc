@@ -83,7 +83,10 @@ Json changes_to_json(const ChangesState& changes) {
               {"known", changes.known},
               {"changed", changes.changed},
               {"added", changes.added},
-              {"removed", changes.removed}};
+              {"removed", changes.removed},
+              {"commits", changes.commits},
+              {"elsewhere", changes.elsewhere},
+              {"uncommitted", changes.uncommitted}};
 }
 
 ChangesState changes_from_json(const Json& json) {
@@ -94,6 +97,10 @@ ChangesState changes_from_json(const Json& json) {
   changes.changed = reader.required<uint64_t>("changed");
   changes.added = reader.required<uint64_t>("added");
   changes.removed = reader.required<uint64_t>("removed");
+  // A sandbox that is older than these has none.
+  changes.commits = reader.optional<uint64_t>("commits", 0);
+  changes.elsewhere = reader.optional<uint64_t>("elsewhere", 0);
+  changes.uncommitted = reader.optional<uint64_t>("uncommitted", 0);
   reader.finish();
   return changes;
 }

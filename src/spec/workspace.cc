@@ -23,8 +23,10 @@ struct ModeName {
   WorkspaceMode mode;
   std::string_view name;
 };
-constexpr std::array<ModeName, 3> kModes{
-    {{WorkspaceMode::kOverlay, "overlay"}, {WorkspaceMode::kReadOnly, "ro"}, {WorkspaceMode::kReadWrite, "rw"}}};
+constexpr std::array<ModeName, 4> kModes{{{WorkspaceMode::kOverlay, "overlay"},
+                                          {WorkspaceMode::kReadOnly, "ro"},
+                                          {WorkspaceMode::kReadWrite, "rw"},
+                                          {WorkspaceMode::kClone, "clone"}}};
 
 // Where something mounted would hide what the sandbox itself needs. What is below them may be hidden.
 constexpr std::string_view kNeeded[] = {
@@ -36,7 +38,7 @@ constexpr std::string_view kReserved[] = {"/dev", "/proc", "/run", "/sys", "/var
 
 Error bad_wish(std::string_view text, std::string_view why) {
   return Error(fmt::format("cannot share {}: {}", in_quotes(text.substr(0, 200)), why),
-               "write HOST[:GUEST][:MODE]; the modes are overlay, ro and rw");
+               "write HOST[:GUEST][:MODE]; the modes are overlay, ro, rw and clone");
 }
 
 void check_path(const Workspace& workspace, const std::string& path, std::string_view whose) {
@@ -61,6 +63,9 @@ void check_one(const Workspace& workspace) {
   if (workspace.file && workspace.mode == WorkspaceMode::kOverlay)
     throw Error("the workspace " + in_quotes(workspace.host) + " is a file, which has no overlay",
                 "share it with :ro or :rw, or the folder it is in");
+  if (workspace.file && workspace.mode == WorkspaceMode::kClone)
+    throw Error("the workspace " + in_quotes(workspace.host) + " is a file, which has no git repository",
+                "share it with :ro or :rw, or clone the repository that it is in");
   if (const std::string why = why_not_mounted_at(workspace.guest); !why.empty())
     throw Error("cannot share " + in_quotes(workspace.host) + " at " + in_quotes(workspace.guest) + ": " + why,
                 "give it another place in the sandbox: -w " + base::escaped(workspace.host) + ":/PLACE");

@@ -17,8 +17,9 @@ enum class WorkspaceMode {
   kOverlay,    // none: a copy-on-write view; changes are looked at and applied
   kReadOnly,   // none: writing fails
   kReadWrite,  // all, at once
+  kClone,      // none: a git clone of the folder's repository; its commits come back as a branch
 };
-// As -w and every record name it: "overlay", "ro", "rw".
+// As -w and every record name it: "overlay", "ro", "rw", "clone".
 std::string_view to_string(WorkspaceMode mode);
 std::optional<WorkspaceMode> workspace_mode_from(std::string_view text);
 
@@ -32,6 +33,11 @@ struct Workspace {
 
 inline constexpr size_t kMostWorkspaces = 32;
 inline constexpr size_t kMostMasks = 256;
+
+// What the sandbox does in it stays on its own disk until somebody takes it over.
+inline bool keeps_changes_apart(WorkspaceMode mode) {
+  return mode == WorkspaceMode::kOverlay || mode == WorkspaceMode::kClone;
+}
 
 // "HOST[:GUEST][:MODE]" as it was typed. Throws.
 struct WorkspaceWish {

@@ -92,6 +92,8 @@ TEST(Workspaces, BoundsAndFormsAreChecked) {
   EXPECT_EQ(
       verdict({file}),
       "the workspace '/a/file' is a file, which has no overlay (share it with :ro or :rw, or the folder it is in)");
+  file.mode = WorkspaceMode::kClone;
+  EXPECT_THAT(verdict({file}), HasSubstr("a file, which has no git repository"));
   file.mode = WorkspaceMode::kReadOnly;
   EXPECT_EQ(verdict({file}), "");
 }

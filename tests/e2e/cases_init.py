@@ -175,7 +175,7 @@ def send_until_refused(pipe):
 
 @case()
 def a_command_begins_alone(host):
-    """What init has started in a clone for itself has gone by then, and is not counted among what the command may have."""
+    """Where all commands are there is the first one, and nothing of init's own: not its rehearsal of a start, which it ends before that."""
     script = "echo $$; cat /sys/fs/cgroup/agent/exec/cgroup.procs"
     lines = host.caisson("run", "--image", "tiny", "-w", "none", "--", "sh", "-c", script).expect(err="").out.split()
     equal(lines[1:], lines[:1], "the processes: the shell, which has become cat")

@@ -46,6 +46,10 @@ class FakeControl : public Control {
     StreamHandler handler = echo;
     co_return handler;
   }
+  asio::awaitable<base::Json> commits(uint32_t id) override {
+    asked = "commits " + std::to_string(id);
+    co_return base::Json::object();
+  }
   asio::awaitable<void> discard(link::DiscardRequest request) override {
     asked = "discard " + std::to_string(request.id) + " " + std::to_string(request.paths.size());
     co_return;

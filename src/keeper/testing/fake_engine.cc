@@ -84,6 +84,27 @@ asio::awaitable<void> cat(StreamPtr stream) {
   co_await write_text(stream, exit_frame(0));
 }
 
+// Large output in frames, as a guest has to.
+asio::awaitable<void> play_git(MachinePtr machine, StreamPtr stream, link::ExecRequest request) {
+  std::string input;
+  while (request.keep_stdin) {
+    std::array<uint8_t, link::kExecHeaderBytes> bytes{};
+    co_await stream->read_exact(bytes);
+    const link::ExecHeader header = link::decode_exec_header(bytes);
+    std::vector<uint8_t> payload(header.length);
+    if (header.length != 0) co_await stream->read_exact(payload);
+    if (header.type == ExecFrame::kStdinEnd) break;
+    input.append(payload.begin(), payload.end());
+  }
+  const FakeGuest::GitAnswer answer = machine->guest.git(request.argv, input);
+  constexpr size_t kPart = 32U << 10;
+  for (size_t at = 0; at < answer.out.size(); at += kPart) {
+    std::string part = frame(ExecFrame::kStdout, answer.out.substr(at, kPart));
+    co_await write_text(stream, std::move(part));
+  }
+  co_await write_text(stream, exit_frame(answer.code));
+}
+
 asio::awaitable<void> flood(MachinePtr machine, StreamPtr stream, uint64_t total) {
   const std::string block = frame(ExecFrame::kStdout, std::string(32U << 10, 'x'));
   for (uint64_t sent = 0; sent < total; sent += 32U << 10) {
@@ -139,7 +160,9 @@ asio::awaitable<void> run_command(MachinePtr machine, StreamPtr stream, std::vec
 
 asio::awaitable<void> serve_exec(MachinePtr machine, StreamPtr stream, link::ExecRequest request) {
   machine->guest.requests.push_back(request);
-  if (!is_known(request.argv[0])) {
+  while (!machine->guest.answers_commands && !machine->how) co_await machine->changed.wait();
+  const bool is_git = request.argv[0] == "git" && machine->guest.git;
+  if (!is_git && !is_known(request.argv[0])) {
     link::ExecFailure failure;
     failure.error = "'" + request.argv[0] + "' was not found\n";
     failure.exit_code = 127;
@@ -156,7 +179,11 @@ asio::awaitable<void> serve_exec(MachinePtr machine, StreamPtr stream, link::Exe
     machine->changed.notify_all();
   });
   try {
-    co_await run_command(machine, stream, request.argv, started.id);
+    if (is_git) {
+      co_await play_git(machine, stream, request);
+    } else {
+      co_await run_command(machine, stream, request.argv, started.id);
+    }
     co_await stream->close_write();
   } catch (const base::Error&) {
     if (!machine->how) ++machine->guest.resets;

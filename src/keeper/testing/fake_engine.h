@@ -9,7 +9,8 @@
 //   wait            until SIGTERM or SIGKILL          stubborn      until SIGKILL
 //   hits-limits     a result with every limit hit     wrong-frame   a frame that only the host sends
 //   garbage         on a signal, no yamux             break-off     resets the stream
-//   power-off       the machine powers off            anything else: not found (127)
+//   power-off       the machine powers off            git …         as the test has it, else not found
+//   anything else: not found (127)
 // A workspace's server is sent "ping" once.
 // Changes of a workspace are the records that the test has given it.
 // Ports: 7 answers each connection with what it got; every other one is refused.
@@ -38,6 +39,7 @@ struct FakeGuest {
   bool answers_hello = true;
   bool obeys_power_off = true;
   bool answers_signals = true;
+  bool answers_commands = true;  // or they hang before they have begun
   bool hangs = false;            // once it is configured: no answer to anything
   bool memory_runs_out = false;  // in the keeper, when it next reads from the link
   std::string start_error;       // engine.start() throws it
@@ -58,9 +60,15 @@ struct FakeGuest {
   int starts = 0;
   int destroyed = 0;
   int made_to_stay = 0;
-  int ended_commands = 0;                    // how often it was asked to end all of them
-  std::map<uint32_t, std::string> changes;   // of workspaces, as records without their end; none: no changes
-  bool lists_changes = true;                 // else such a request is not answered
+  int ended_commands = 0;                   // how often it was asked to end all of them
+  std::map<uint32_t, std::string> changes;  // of workspaces, as records without their end; none: no changes
+  bool lists_changes = true;                // else such a request is not answered
+  // Answers to "git", with all of its stdin; none: there is no git.
+  struct GitAnswer {
+    std::string out;
+    int code = 0;
+  };
+  std::function<GitAnswer(const std::vector<std::string>& argv, const std::string& input)> git;
   bool killed = false;                       // by the keeper
   std::function<void(std::string how)> die;  // ends the machine as if its process had died
 };

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Which objects of a source a clone gets: all that its branches and tags lead to, but for the content of hidden files.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "clones/hidden_paths.h"
+#include "clones/source.h"
+
+namespace caisson::clones {
+
+struct ObjectsPlan {
+  const Source& source;
+  std::string repository;         // ours, which borrows the source's objects
+  std::string prefix;             // of its paths in the workspace: "" or "sub/"
+  std::vector<std::string> tips;  // what is wanted, with all that it leads to
+  std::string head;               // what is checked out of it; "" for nothing
+  const HiddenPaths& hidden;
+};
+
+struct PackedObjects {
+  std::set<std::string> hidden_paths;  // from the repository's top, as HiddenPaths gives them
+  std::set<std::string> left_out;      // the names of the blobs that are not there
+};
+
+// Makes a pack in `pack_folder`; none where there are no tips. Throws base::Error.
+PackedObjects pack_objects(const ObjectsPlan& plan, const std::string& pack_folder);
+
+}  // namespace caisson::clones
