@@ -7,7 +7,8 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-from layering_test import check_claims, check_hygiene, check_layers, check_links, check_packages, check_protocol  # noqa: E402
+from layering_test import (LAYERS, check_claims, check_design, check_hygiene, check_layers, check_links, check_packages,  # noqa: E402
+                           check_protocol)
 
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 
@@ -30,6 +31,7 @@ CASES = [
      {"src/engine/a.cc": '#include "engine/microvm/b.h"\n', "src/engine/microvm/b.h": ""}, "another engine"),
     ("a folder nobody placed", check_layers, {"src/extra/a.cc": ""}, "not in the layers"),
     ("an include that is not there", check_layers, {"src/base/a.cc": '#include "base/gone.h"\n'}, "not a file"),
+    ("an upward include in angle brackets", check_layers, {"src/base/a.cc": "#include <sys/b.h>\n", "src/sys/b.h": ""}, "includes <sys/b.h>, which is ours"),
     ("a missing licence line", check_hygiene, {"src/base/a.cc": "int x;\n"}, "no SPDX"),
     ("a tab", check_hygiene, {"src/base/a.cc": SPDX + "\tint x;\n"}, "a tab"),
     ("a giant file", check_hygiene, {"src/base/a.cc": SPDX + "\n" * 600}, "lines"),
@@ -56,11 +58,21 @@ CASES = [
     ("a document of another version of the protocol", check_protocol,
      {"docs/protocol.md": "Version of the protocol: 1\n", "src/link/services.h": "inline constexpr int kProtocolVersion = 2;\n"},
      "is of version 1, src/link/services.h of version 2"),
+    ("one place of a document that names another version of the protocol", check_protocol,
+     {"docs/protocol.md": "Version of the protocol: 2\n| `protocol` (1), `version` |\n", "src/link/services.h": "int kProtocolVersion = 2;\n"},
+     "is of version 1, src/link/services.h of version 2"),
+    ("a document that names no version of the protocol", check_protocol,
+     {"docs/protocol.md": "\n", "src/link/services.h": "int kProtocolVersion = 2;\n"}, "is of version None"),
+    ("a design with a layer too many", check_design, {"docs/design.md": "    src/link   bytes  sys, base\n"}, "src/link may include ['sys']"),
+    ("a design without a folder", check_design, {"docs/design.md": "    src/link   bytes  base\n"}, "src/vmm is in no row"),
+    ("a design with another folder", check_design, {"docs/design.md": "    src/extra   more  base\n"}, "src/extra is not in the layers"),
     ("a dead path in quotes", check_links, {"README.md": "see `src/base/gone.h`\n"}, "does not exist"),
 ]
 CLEAN = {
     "src/base/a.h": SPDX, "src/engine/registry.cc": SPDX + '#include "engine/microvm/b.h"\n#include "base/a.h"\n',
-    "src/engine/microvm/b.h": SPDX, "src/engine/microvm/c.cc": SPDX + '#include "engine/microvm/b.h"\n',
+    "src/engine/microvm/b.h": SPDX, "src/engine/microvm/c.cc": SPDX + '#include "engine/microvm/b.h"\n#include <sys/stat.h>\n',
+    "docs/protocol.md": "Version of the protocol: 2. `protocol` (2)\n", "src/link/services.h": SPDX + "int kProtocolVersion = 2;\n",
+    "docs/design.md": "".join(f"    src/{folder}   what it is   {', '.join(sorted(layers)) or 'nothing of ours'}\n" for folder, layers in LAYERS.items()),
     "scripts/packages.txt": "[build]\ng++\n[run]\n# why\nskopeo\n",
     "src/cli/host_check.cc": SPDX + 'kPrograms[] = {\n {"skopeo", "skopeo", "x"},\n {"apt-get", "apt", "x"},\n};\n',
     "docs/threat-model.md": "| X1 | it holds | unit tests of `src/sys` (`Wall`, `Wall.Stands`), fuzz targets of `src/sys`, `a_fuzz` |\n| X2 | too | X1 |\n",
@@ -74,7 +86,7 @@ for what, check, files, expected in CASES:
     if not any(expected in problem for problem in found):
         print(f"{what} was not noticed: {found}")
         failed = 1
-for check in (check_claims, check_layers, check_hygiene, check_links, check_packages):
+for check in (check_claims, check_design, check_layers, check_hygiene, check_links, check_packages, check_protocol):
     found = problems(check, CLEAN)
     if found:
         print(f"a clean tree was refused: {found}")

@@ -17,7 +17,7 @@ LAYERS = {
     "spec": {"base"},
     "link": {"base"},
     "image": {"sys", "spec", "base"},
-    "vmm": {"sys", "image", "spec", "base"},
+    "vmm": {"sys", "image", "base"},
     "gate": {"link", "spec", "base"},
     "config": {"gate", "image", "spec", "base"},
     "share": {"sys", "link", "base"},
@@ -29,13 +29,15 @@ LAYERS = {
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
     "cli": {"keeper", "changes", "clones", "config", "engine", "gate", "image", "link", "spec", "sys", "base"},
-    "bench": {"gate", "share", "keeper", "engine", "image", "link", "spec", "base"},
+    "bench": {"gate", "link", "base"},
 }
 # Only registry.cc knows the engines.
 ENGINE_REGISTRY = "src/engine/registry.cc"
 MAX_LINES = 500
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+# Of the system; but src/ is among the folders that are searched for these too.
+SYSTEM_INCLUDE = re.compile(r"^\s*#\s*include\s+<([^>]+)>", re.M)
 CODE = (".cc", ".h", ".c", ".py", ".sh", ".cmake", ".mjs", ".js")
 
 
@@ -67,7 +69,11 @@ def check_layers(root, names):
         if folder not in LAYERS:
             yield f"{name}: the folder src/{folder} is not in the layers (docs/design.md section 9, tests/layering_test.py)"
             continue
-        for included in INCLUDE.findall(read(root, name).decode()):
+        text = read(root, name).decode()
+        for included in SYSTEM_INCLUDE.findall(text):
+            if os.path.exists(os.path.join(root, "src", included)):
+                yield f'{name}: includes <{included}>, which is ours and is included as "{included}"'
+        for included in INCLUDE.findall(text):
             target = included.split("/")[0]
             if not os.path.exists(os.path.join(root, "src", included)):
                 # Protocol and generated headers come from the system with <>; ours are named from src/.
@@ -87,8 +93,8 @@ FORBIDDEN = {
     "a path of the machine it was written on": re.compile(r"/(" + "work" + r"/(main|shared)|tmp/" + "b-" + r"|home/[a-z]+/)"),
     "a note of work to do": re.compile(r"\b(TO" + "DO|FIX" + r"ME|XX" + r"X)\b"),
 }
-# Places where such a text is meant: a path inside the guest in documents and tests, the licence.
-ALLOWED = {("a path of the machine it was written on", "/home/agent/")}
+# Places where such a text is meant: a path inside the guest in documents and tests, and a reader's own.
+ALLOWED = {("a path of the machine it was written on", "/home/agent/"), ("a path of the machine it was written on", "/home/you/")}
 
 
 def check_hygiene(root, names):
@@ -216,14 +222,33 @@ def check_protocol(root, names):
     """The document is of the protocol's version that the code speaks."""
     if PROTOCOL not in names or SERVICES not in names:
         return
-    said = re.search(r"Version of the protocol: (\d+)", read(root, PROTOCOL).decode())
+    # Its title, and the example of hello's answer.
+    said = re.findall(r"(?:Version of the protocol: |`protocol` \()(\d+)", read(root, PROTOCOL).decode())
     spoken = re.search(r"kProtocolVersion = (\d+);", read(root, SERVICES).decode())
-    if not said or not spoken or said.group(1) != spoken.group(1):
-        yield f"{PROTOCOL}: is of version {said and said.group(1)}, {SERVICES} of version {spoken and spoken.group(1)}"
+    for version in said or [None]:
+        if not spoken or version != spoken.group(1):
+            yield f"{PROTOCOL}: is of version {version}, {SERVICES} of version {spoken and spoken.group(1)}"
+
+
+DESIGN = "docs/design.md"
+
+
+def check_design(root, names):
+    """Section 9 of the design has the folders of LAYERS, with what each may include (base is not said)."""
+    if DESIGN not in names:
+        return
+    rows = re.findall(r"^    src/(\w+) +\S.*? {2,}(\S.*)$", read(root, DESIGN).decode(), re.M)
+    said = {folder: set(layers.split(", ")) - {"base", "nothing of ours"} for folder, layers in rows}
+    for folder in sorted(said.keys() | LAYERS.keys()):
+        allowed = LAYERS.get(folder)
+        if folder not in said or allowed is None:
+            yield f"{DESIGN}: src/{folder} is {'in no row of section 9' if allowed is not None else 'not in the layers of tests/layering_test.py'}"
+        elif said[folder] != allowed - {"base"}:
+            yield f"{DESIGN}: says that src/{folder} may include {sorted(said[folder])}, tests/layering_test.py {sorted(allowed - {'base'})}"
 
 
 CHECKS = {"layers": check_layers, "hygiene": check_hygiene, "links": check_links, "claims": check_claims, "packages": check_packages,
-          "protocol": check_protocol}
+          "protocol": check_protocol, "design": check_design}
 
 
 def main():

@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/scope.h"
+#include "base/text.h"
 
 namespace caisson::base {
 namespace {
@@ -31,6 +33,14 @@ std::optional<std::string> read_file_if_exists(const std::string& path, size_t m
   const Fd file = open_if_exists(path, O_RDONLY);
   if (!file) return std::nullopt;
   return read_all(file.get(), max_bytes, path);
+}
+
+std::string last_line(int fd, size_t max_bytes) {
+  std::string end(max_bytes, '\0');
+  const off_t size = ::lseek(fd, 0, SEEK_END);
+  const ssize_t got = ::pread(fd, end.data(), end.size(), std::max<off_t>(0, size - static_cast<off_t>(max_bytes)));
+  const std::string_view text = trimmed(std::string_view(end).substr(0, got > 0 ? static_cast<size_t>(got) : 0));
+  return std::string(trimmed(text.substr(text.rfind('\n') + 1)));
 }
 
 void write_file_atomic(const std::string& path, std::string_view content, unsigned mode) {

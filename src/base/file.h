@@ -16,6 +16,10 @@ std::string read_file(const std::string& path, size_t max_bytes = 16U << 20);
 // The same, or nothing where there is no such file.
 std::optional<std::string> read_file_if_exists(const std::string& path, size_t max_bytes = 16U << 20);
 
+// The last line of an open file, without blanks around it, of no more than its last `max_bytes`; "" where there is
+// none.
+std::string last_line(int fd, size_t max_bytes);
+
 // Replaces `path` so that a reader, or a crash, sees the old or the new content and never a part: written beside it,
 // synced, renamed, the folder synced.
 void write_file_atomic(const std::string& path, std::string_view content, unsigned mode = 0600);

@@ -190,6 +190,21 @@ TEST(Descriptors, MovingLeavesOneOwner) {
   EXPECT_EQ(::fcntl(number, F_GETFD), -1);
 }
 
+TEST(LastLine, IsTheLastWithSomethingInIt) {
+  const TempFolder folder;
+  const auto last_of = [&](const std::string& content, size_t max_bytes = 100) {
+    write_file_atomic(folder / "log", content);
+    return last_line(open_file(folder / "log", O_RDONLY).get(), max_bytes);
+  };
+  EXPECT_EQ(last_of("one\ntwo\n"), "two");
+  EXPECT_EQ(last_of("one\n two \r\n\n \n"), "two");
+  EXPECT_EQ(last_of("one"), "one");
+  EXPECT_EQ(last_of(""), "");
+  EXPECT_EQ(last_of("\n\n"), "");
+  EXPECT_EQ(last_of("a long line", 4), "line");
+  EXPECT_EQ(last_line(make_pipe().first.get(), 100), "");  // of which there is no end
+}
+
 TEST(Descriptors, WriteAllWaitsForANonBlockingReader) {
   FdPair pipe = make_pipe();
   set_nonblocking(pipe.second.get(), true);

@@ -34,5 +34,7 @@ std::optional<Number> parse_number(std::string_view text) {
 }
 
 std::string hex(std::string_view bytes);
+// The bytes of an even number of hexadecimal digits, of either case; nothing where `digits` is anything else.
+std::optional<std::string> from_hex(std::string_view digits);
 
 }  // namespace caisson::base

@@ -93,6 +93,12 @@ TEST(Hex, IsLowerCaseAndTwoDigitsAByte) {
   EXPECT_EQ(hex(""), "");
 }
 
+TEST(Hex, IsReadOfEitherCaseAndNothingElse) {
+  EXPECT_EQ(from_hex("00ffA5"), "\x00\xff\xa5"s);
+  EXPECT_EQ(from_hex(""), "");
+  for (const char* text : {"0", "000", "0g", "g0", " 00", "+1", "0x"}) EXPECT_EQ(from_hex(text), std::nullopt) << text;
+}
+
 TEST(ErrorText, PutsTheHintInParentheses) {
   const Error error("cannot open 'x': no such file", "create it", 2);
   EXPECT_STREQ(error.what(), "cannot open 'x': no such file (create it)");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -21,15 +22,10 @@ constexpr size_t kMostBytes = 4ULL << 30;
 constexpr std::string_view kTitle = "caisson-apply 1";
 constexpr std::array<const char*, 4> kKinds = {"place", "swap", "take", "mode"};
 
-std::string unhex(std::string_view digits) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < digits.size(); i += 2) {
-    unsigned value = 0;
-    const auto [stop, error] = std::from_chars(digits.data() + i, digits.data() + i + 2, value, 16);
-    if (error != std::errc{} || stop != digits.data() + i + 2) throw Error("the journal of an apply has a broken name");
-    bytes.push_back(static_cast<char>(value));
-  }
-  return bytes;
+std::string decoded(std::string_view digits) {
+  std::optional<std::string> bytes = base::from_hex(digits);
+  if (!bytes) throw Error("the journal of an apply has a broken name");
+  return *std::move(bytes);
 }
 
 std::string text_of(const HostFile& file) {
@@ -78,7 +74,7 @@ Step step_of(const std::vector<std::string>& words, Step::Kind kind) {
   step.staged_tree = number_in<uint64_t>(words, 4);
   step.before = file_in(words, 5);
   step.staged = file_in(words, 5 + kFileWords);
-  step.path = unhex(words.back());
+  step.path = decoded(words.back());
   return step;
 }
 
@@ -88,11 +84,11 @@ void read_line(Journal& journal, const std::string& line) {
   if (what == "root") {
     journal.device = number_in<uint64_t>(words, 1);
     journal.inode = number_in<uint64_t>(words, 2);
-    journal.root = unhex(words.at(3));
+    journal.root = decoded(words.at(3));
   } else if (what == "stage") {
-    journal.stage = unhex(words.at(1));
+    journal.stage = decoded(words.at(1));
   } else if (what == "log") {
-    journal.log = unhex(words.at(1));
+    journal.log = decoded(words.at(1));
   } else if (what == "apply") {
     journal.phase = Journal::Phase::kApplying;
   } else if (what == "undo") {

@@ -41,7 +41,8 @@ Report examine() {
   for (const auto& engine : engine::all_engines()) {
     report.engines.push_back({std::string(engine->name()), engine->probe(), engine->capabilities()});
   }
-  for (auto checks : {check_programs(), check_kernel(), check_proxy(), check_space()}) {
+  const HostFindings host = look_at_host();
+  for (auto checks : {check_programs(host), check_kernel(host), check_proxy(), check_space()}) {
     report.checks.insert(report.checks.end(), checks.begin(), checks.end());
   }
   return report;

@@ -3,28 +3,15 @@
 #include "cli/host_check.h"
 
 #include <fmt/format.h>
-#include <linux/landlock.h>
-#include <pwd.h>
-#include <sched.h>
-#include <sys/prctl.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/paths.h"
-#include "base/process.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "gate/proxy.h"
-#include "sys/cgroup.h"
 
 namespace caisson::cli {
 namespace {
@@ -55,39 +42,32 @@ constexpr Program kPrograms[] = {
 
 // subuid(5): "USER or UID:FIRST:COUNT" a line. A Debian system has users up to 65534 (nobody).
 constexpr uint64_t kSubordinateIds = 65536;
-constexpr const char* kSubordinateFiles[] = {"/etc/subuid", "/etc/subgid"};
 
 // The wall around the virtual machine needs at least these two; without them nothing is started.
-HostCheck check_landlock() {
-  const long version = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+HostCheck check_landlock(const HostFindings& host) {
+  const int version = host.landlock_version;
   // Since version 2 it can allow links between folders, which what unpacks archives needs.
   if (version > 1) return {"landlock", Verdict::kOk, fmt::format("version {}", version), ""};
-  return {"landlock", Verdict::kFail, version == 1 ? "version 1" : strerror(errno),
+  return {"landlock", Verdict::kFail, version == 1 ? "version 1" : host.no_landlock,
           "boot a kernel (5.19 or newer) with landlock in its lsm= list"};
 }
 
-HostCheck check_seccomp() {
-  if (prctl(PR_GET_SECCOMP) >= 0) return {"seccomp", Verdict::kOk, "filters can be loaded", ""};
-  return {"seccomp", Verdict::kFail, strerror(errno), "boot a kernel with CONFIG_SECCOMP_FILTER"};
+HostCheck check_seccomp(const HostFindings& host) {
+  if (host.no_seccomp.empty()) return {"seccomp", Verdict::kOk, "filters can be loaded", ""};
+  return {"seccomp", Verdict::kFail, host.no_seccomp, "boot a kernel with CONFIG_SECCOMP_FILTER"};
 }
 
-// Tried by a child, because what a kernel and its security modules allow can only be found out so.
-HostCheck check_user_namespaces() {
-  const pid_t child = fork();
-  if (child == 0) _exit(unshare(CLONE_NEWUSER) == 0 ? 0 : errno);
-  int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
-    return {"user namespaces", Verdict::kWarn, "could not be tried", ""};
-  }
-  if (WEXITSTATUS(status) == 0) return {"user namespaces", Verdict::kOk, "can be made", ""};
+HostCheck check_user_namespaces(const HostFindings& host) {
+  if (!host.no_namespaces) return {"user namespaces", Verdict::kWarn, "could not be tried", ""};
+  if (host.no_namespaces->empty()) return {"user namespaces", Verdict::kOk, "can be made", ""};
   // An ordinary user's virtual machine does without; root's is not started (vmm/jail.h).
-  return {"user namespaces", geteuid() == 0 ? Verdict::kFail : Verdict::kWarn, strerror(WEXITSTATUS(status)),
+  return {"user namespaces", host.root ? Verdict::kFail : Verdict::kWarn, *host.no_namespaces,
           "the virtual machine is then not in namespaces of its own, and root's is not started; see sysctl "
           "user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns"};
 }
 
-bool has_subordinate_ids(std::string_view text, std::string_view user, std::string_view uid) {
-  for (const std::string& line : base::split(text, '\n')) {
+bool has_subordinate_ids(const SubordinateIds& ids, std::string_view user, std::string_view uid) {
+  for (const std::string& line : base::split(ids.text, '\n')) {
     const std::vector<std::string> words = base::split(line, ':');
     if (words.size() != 3 || (words[0] != user && words[0] != uid)) continue;
     uint64_t count = 0;
@@ -98,29 +78,24 @@ bool has_subordinate_ids(std::string_view text, std::string_view user, std::stri
 }
 
 // Only the base image needs them, so whoever has it, or imports images, does without.
-HostCheck check_subordinate_ids() {
+HostCheck check_subordinate_ids(const HostFindings& host) {
   const std::string what = "subordinate ids";
-  if (geteuid() == 0) return {what, Verdict::kOk, "not needed by root", ""};
-  if (!base::find_program("fakechroot").empty()) return {what, Verdict::kOk, "not needed beside fakechroot", ""};
-  const passwd* entry = getpwuid(geteuid());
-  const std::string uid = std::to_string(geteuid());
-  const std::string user = entry != nullptr ? entry->pw_name : uid;
-  for (const char* path : kSubordinateFiles) {
-    if (has_subordinate_ids(base::read_file_if_exists(path).value_or(""), user, uid)) continue;
+  if (host.root) return {what, Verdict::kOk, "not needed by root", ""};
+  if (!host.find_program("fakechroot").empty()) return {what, Verdict::kOk, "not needed beside fakechroot", ""};
+  const std::string& user = host.user;
+  for (const SubordinateIds& ids : host.subordinate_ids) {
+    if (has_subordinate_ids(ids, user, host.uid)) continue;
     return {what, Verdict::kWarn,
-            fmt::format("{} has no {} for {}: the base image cannot be made, imported ones can be used", path,
+            fmt::format("{} has no {} for {}: the base image cannot be made, imported ones can be used", ids.path,
                         kSubordinateIds, base::in_quotes(user)),
             fmt::format("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {}", user)};
   }
   return {what, Verdict::kOk, fmt::format("{} for {}", kSubordinateIds, base::in_quotes(user)), ""};
 }
 
-// What a sandbox would get, by making one: whether a group can be made is the host's word, not its mount table's.
-HostCheck check_cgroups() {
-  const sys::Cgroup group = sys::Cgroup::create("doctor-" + base::random_hex(6),
-                                                {.memory = base::gibibytes(1), .pids = 64, .cpu_percent = 100});
+HostCheck check_cgroups(const HostFindings& host) {
   std::vector<std::string> missing;
-  for (const sys::WallPart& part : group.wall()) {
+  for (const sys::WallPart& part : host.cgroup_wall) {
     if (!part.stands) missing.push_back(part.name + ": " + part.detail);
   }
   if (!missing.empty())
@@ -131,18 +106,13 @@ HostCheck check_cgroups() {
   return {"cgroups", Verdict::kOk, "memory, processes and processor time can be limited", ""};
 }
 
-HostCheck space_of(const std::string& what, std::string (*folder)(), base::Bytes wanted, base::Bytes needed) {
+HostCheck space_of(const std::string& what, std::string (*folder)(), Room room) {
   try {
     const std::string path = folder();
     struct statvfs status {};
     if (statvfs(path.c_str(), &status) != 0) throw base::system_error("cannot look at", path);
     const base::Bytes free{static_cast<uint64_t>(status.f_bavail) * status.f_frsize};
-    HostCheck check{what, Verdict::kOk, fmt::format("{} free in {}", base::to_string(free), base::in_quotes(path)), ""};
-    if (free < wanted) {
-      check.verdict = free < needed ? Verdict::kFail : Verdict::kWarn;
-      check.remedy = fmt::format("make room: {} are good to have", base::to_string(wanted));
-    }
-    return check;
+    return space_check(what, path, free, room);
   } catch (const base::Error& error) {
     return {what, Verdict::kFail, error.problem(), error.hint()};
   }
@@ -167,15 +137,15 @@ base::Json to_json(const HostCheck& check) {
       {"name", check.name}, {"verdict", to_string(check.verdict)}, {"detail", check.detail}, {"remedy", check.remedy}};
 }
 
-std::vector<HostCheck> check_programs() {
+std::vector<HostCheck> check_programs(const HostFindings& host) {
   std::vector<HostCheck> checks;
   for (const Program& program : kPrograms) {
-    const std::string path = base::find_program(program.name);
+    const std::string path = host.find_program(program.name);
     // The only one whose lack depends on who asks: see bootstrap.cc.
     const bool ids = std::string_view(program.name) == "newuidmap";
     if (!path.empty()) {
       checks.push_back({program.name, Verdict::kOk, path, ""});
-    } else if (ids && (geteuid() == 0 || !base::find_program("fakechroot").empty())) {
+    } else if (ids && (host.root || !host.find_program("fakechroot").empty())) {
       checks.push_back({program.name, Verdict::kOk, "missing, and not needed here", ""});
     } else {
       checks.push_back({program.name, program.without, fmt::format("missing ({})", program.purpose),
@@ -185,8 +155,9 @@ std::vector<HostCheck> check_programs() {
   return checks;
 }
 
-std::vector<HostCheck> check_kernel() {
-  return {check_seccomp(), check_landlock(), check_user_namespaces(), check_subordinate_ids(), check_cgroups()};
+std::vector<HostCheck> check_kernel(const HostFindings& host) {
+  return {check_seccomp(host), check_landlock(host), check_user_namespaces(host), check_subordinate_ids(host),
+          check_cgroups(host)};
 }
 
 std::vector<HostCheck> check_proxy() {
@@ -203,9 +174,19 @@ std::vector<HostCheck> check_proxy() {
   return {check};
 }
 
+HostCheck space_check(const std::string& what, const std::string& folder, base::Bytes free, Room room) {
+  HostCheck check{what, Verdict::kOk, fmt::format("{} free in {}", base::to_string(free), base::in_quotes(folder)), ""};
+  if (free < room.wanted) {
+    check.verdict = free < room.needed ? Verdict::kFail : Verdict::kWarn;
+    check.remedy = fmt::format("make room: {} are good to have", base::to_string(room.wanted));
+  }
+  return check;
+}
+
 std::vector<HostCheck> check_space() {
-  return {space_of("space for images", base::cache_folder, base::gibibytes(8), base::gibibytes(4)),
-          space_of("space for sandboxes", base::data_folder, base::gibibytes(8), base::gibibytes(1))};
+  return {
+      space_of("space for images", base::cache_folder, {.wanted = base::gibibytes(8), .needed = base::gibibytes(4)}),
+      space_of("space for sandboxes", base::data_folder, {.wanted = base::gibibytes(8), .needed = base::gibibytes(1)})};
 }
 
 }  // namespace caisson::cli

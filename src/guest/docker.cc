@@ -20,6 +20,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "guest/guest.h"
@@ -45,6 +46,7 @@ constexpr int kFailuresThatCount = 3;
 constexpr auto kAskAgain = 200ms;
 constexpr auto kFreezeLimit = 60s;
 constexpr auto kFreezePoll = 2ms;
+constexpr size_t kMaxQuotedLog = 2048;
 
 std::string find_engine() {
   for (const char* path : {"/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"}) {
@@ -57,13 +59,7 @@ std::string find_engine() {
 std::string last_log_line() {
   const base::Fd log = base::Fd(::open(kLog, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!log) return {};
-  char buffer[2048];
-  const off_t size = ::lseek(log.get(), 0, SEEK_END);
-  const off_t from = std::max<off_t>(0, size - static_cast<off_t>(sizeof buffer));
-  const ssize_t got = ::pread(log.get(), buffer, sizeof buffer, from);
-  if (got <= 0) return {};
-  const std::string_view text = base::trimmed(std::string_view(buffer, static_cast<size_t>(got)));
-  return base::escaped(text.substr(text.rfind('\n') + 1));
+  return base::escaped(base::last_line(log.get(), kMaxQuotedLog));
 }
 
 sockaddr_un socket_address() {

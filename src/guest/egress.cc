@@ -12,6 +12,7 @@
 #include <exception>
 
 #include "base/error.h"
+#include "guest/accepting.h"
 #include "guest/guest.h"
 #include "guest/packet_filter.h"
 #include "guest/udp_flow.h"
@@ -86,7 +87,8 @@ void Egress::start() {
   queue_ = std::make_unique<PacketQueue>(guest_.executor, kEgressQueue);
   auto on_each = [this](uint32_t id, const FlowKey& flow) { on_packet(id, flow); };
   asio::co_spawn(guest_.executor, queue_->run(on_each), rethrow);
-  asio::co_spawn(guest_.executor, accept_connections(std::move(listener)), rethrow);
+  auto on_accepted = [this](base::Fd connection) { on_connection(std::move(connection)); };
+  asio::co_spawn(guest_.executor, accept_for_ever(guest_.executor, std::move(listener), on_accepted), rethrow);
 }
 
 void Egress::on_packet(uint32_t id, const FlowKey& flow) {
@@ -104,14 +106,15 @@ void Egress::on_packet(uint32_t id, const FlowKey& flow) {
 }
 
 asio::awaitable<void> Egress::judge(FlowKey flow) {
-  link::StreamPtr stream;
+  bool is_made = false;
   try {
-    stream = co_await ask_gate(flow);
-  } catch (const base::Error&) {
-    // Refused, and the host's ledger has the reason; or there is no host, or no room on the link.
+    link::StreamPtr stream = co_await ask_gate(flow);
+    is_made = make(flow, std::move(stream));
+  } catch (const std::exception&) {
+    // Refused, and the host's ledger has the reason; or there is no host, or no room on the link, or no memory.
+    // Whatever it is: the flow's packets would be held for ever without a word about them.
   }
   const auto held = asked_.extract(flow);
-  const bool is_made = stream && make(flow, std::move(stream));
   for (const uint32_t id : held.mapped()) queue_->decide(id, is_made ? PacketFate::kAllow : PacketFate::kRefuse);
 }
 
@@ -152,23 +155,6 @@ asio::awaitable<void> Egress::give_up_made() {
     std::erase_if(made_, [now](const auto& entry) { return entry.second.until <= now; });
   }
   gives_up_ = false;
-}
-
-asio::awaitable<void> Egress::accept_connections(base::Fd listening) {
-  Descriptor listener(guest_.executor, std::move(listening));
-  asio::steady_timer pause(guest_.executor);
-  while (true) {
-    base::Fd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (connection) {
-      on_connection(std::move(connection));
-    } else if (errno == EAGAIN) {
-      co_await listener.readable();
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      // It stays readable meanwhile: without the pause this would spin.
-      pause.expires_after(100ms);
-      co_await pause.async_wait(asio::use_awaitable);
-    }
-  }
 }
 
 // A connection that was not asked for came straight to the listener's port: it is closed.

@@ -41,7 +41,6 @@ class Egress {
   asio::awaitable<void> judge(FlowKey flow);
   asio::awaitable<link::StreamPtr> ask_gate(FlowKey flow);
   bool make(const FlowKey& flow, link::StreamPtr stream);
-  asio::awaitable<void> accept_connections(base::Fd listener);
   void on_connection(base::Fd connection);
   asio::awaitable<void> give_up_made();
 

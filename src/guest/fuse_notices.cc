@@ -3,17 +3,15 @@
 #include "guest/fuse_notices.h"
 
 #include <linux/fuse.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <mutex>
-#include <thread>
 #include <vector>
 
-#include "base/scope.h"
+#include "base/detached_thread.h"
 
 namespace caisson::guest {
 
@@ -52,13 +50,7 @@ FuseNotices::~FuseNotices() {
 }
 
 void FuseNotices::start_thread() {
-  // Signals are the loop's.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const base::Scope restore([&] { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
-  std::thread(serve, shared_).detach();
+  base::start_detached([shared = shared_] { serve(shared); });
   started_ = true;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -39,26 +40,7 @@ void set_clock(int64_t realtime_ns) {
   if (::clock_settime(CLOCK_REALTIME, &time) != 0) throw base::system_error("cannot set", "clock");
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 }  // namespace
-
-std::string from_hex(std::string_view text) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    const int high = hex_value(text[i]);
-    const int low = hex_value(text[i + 1]);
-    if (high < 0 || low < 0) break;
-    bytes += static_cast<char>(high << 4 | low);
-  }
-  if (bytes.size() * 2 != text.size()) throw base::Error("not hexadecimal: " + base::in_quotes(text));
-  return bytes;
-}
 
 std::string hosts_with(std::string_view hosts, std::string_view hostname) {
   const std::string own = "127.0.1.1\t" + std::string(hostname);
@@ -78,7 +60,9 @@ std::string hosts_with(std::string_view hosts, std::string_view hostname) {
 }
 
 bool take_identity(const link::Configure& configuration) {
-  stir(from_hex(configuration.entropy));
+  const std::optional<std::string> entropy = base::from_hex(configuration.entropy);
+  if (!entropy) throw base::Error("not hexadecimal: " + base::in_quotes(configuration.entropy));
+  stir(*entropy);
   set_clock(configuration.realtime_ns);
   if (::sethostname(configuration.hostname.data(), configuration.hostname.size()) != 0)
     throw base::system_error("cannot set the host name to", configuration.hostname);

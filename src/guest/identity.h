@@ -22,7 +22,4 @@ void forget_identity();
 // /etc/hosts with `hostname` as the name of 127.0.1.1 (Debian's convention), the rest as it was.
 std::string hosts_with(std::string_view hosts, std::string_view hostname);
 
-// Throws unless the text is an even number of hexadecimal digits.
-std::string from_hex(std::string_view text);
-
 }  // namespace caisson::guest

@@ -20,12 +20,5 @@ TEST(Hosts, OwnNameIsAddedWhereThereIsNone) {
   EXPECT_EQ(hosts_with("127.0.1.10 other", "new"), "127.0.1.10 other\n127.0.1.1\tnew\n");
 }
 
-TEST(FromHex, BytesAndNothingElse) {
-  EXPECT_EQ(from_hex("00ffA5"), std::string("\x00\xff\xa5", 3));
-  EXPECT_EQ(from_hex(""), "");
-  EXPECT_THROW(from_hex("0"), base::Error);
-  EXPECT_THROW(from_hex("0g"), base::Error);
-}
-
 }  // namespace
 }  // namespace caisson::guest

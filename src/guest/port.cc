@@ -16,43 +16,45 @@
 namespace caisson::guest {
 namespace {
 
+struct Attempt {
+  std::shared_ptr<Descriptor> connection;  // none when it failed
+  int errnum = 0;                          // with what
+};
+
 // A connect on a loopback succeeds or fails at once; one that waits (a full backlog) is waited for.
-asio::awaitable<std::shared_ptr<Descriptor>> try_connect(asio::any_io_executor executor, const sockaddr* address,
-                                                         socklen_t size, int& errnum) {
+asio::awaitable<Attempt> try_connect(asio::any_io_executor executor, const sockaddr* address, socklen_t size) {
   base::Fd socket(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) throw base::system_error("cannot make", "socket");
   const int now = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &now, sizeof now);
-  errnum = ::connect(socket.get(), address, size) == 0 ? 0 : errno;
-  auto connection = std::make_shared<Descriptor>(executor, std::move(socket));
-  if (errnum == EINPROGRESS) {
-    co_await connection->writable();
-    socklen_t length = sizeof errnum;
-    ::getsockopt(connection->get(), SOL_SOCKET, SO_ERROR, &errnum, &length);
+  Attempt attempt;
+  attempt.errnum = ::connect(socket.get(), address, size) == 0 ? 0 : errno;
+  attempt.connection = std::make_shared<Descriptor>(executor, std::move(socket));
+  if (attempt.errnum == EINPROGRESS) {
+    co_await attempt.connection->writable();
+    socklen_t length = sizeof attempt.errnum;
+    ::getsockopt(attempt.connection->get(), SOL_SOCKET, SO_ERROR, &attempt.errnum, &length);
   }
-  if (errnum != 0) connection.reset();
-  co_return connection;
+  if (attempt.errnum != 0) attempt.connection.reset();
+  co_return attempt;
 }
 
 asio::awaitable<std::shared_ptr<Descriptor>> connect(asio::any_io_executor executor, uint16_t port) {
-  int errnum = 0;
   sockaddr_in four{};
   four.sin_family = AF_INET;
   four.sin_port = htons(port);
   four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto connection = co_await try_connect(executor, reinterpret_cast<sockaddr*>(&four), sizeof four, errnum);
-  if (connection || errnum != ECONNREFUSED) {
-    if (!connection) throw base::system_error("cannot connect to port", std::to_string(port), errnum);
-    co_return connection;
-  }
+  const Attempt first = co_await try_connect(executor, reinterpret_cast<sockaddr*>(&four), sizeof four);
+  if (first.connection) co_return first.connection;
+  const auto failed = base::system_error("cannot connect to port", std::to_string(port), first.errnum);
+  if (first.errnum != ECONNREFUSED) throw failed;
   sockaddr_in6 six{};
   six.sin6_family = AF_INET6;
   six.sin6_port = htons(port);
   six.sin6_addr = in6addr_loopback;
-  int second = 0;
-  connection = co_await try_connect(executor, reinterpret_cast<sockaddr*>(&six), sizeof six, second);
-  if (!connection) throw base::system_error("cannot connect to port", std::to_string(port), errnum);
-  co_return connection;
+  const Attempt second = co_await try_connect(executor, reinterpret_cast<sockaddr*>(&six), sizeof six);
+  if (!second.connection) throw failed;
+  co_return second.connection;
 }
 
 }  // namespace

@@ -3,6 +3,10 @@
 // The orderly end in a real caisson-init, as this user and without a machine around it: then it is init that ends.
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -22,6 +26,10 @@ class PowerOff : public InitTest {
     while (said.find("up") == std::string::npos) {
       const Frame frame = co_await read_frame(*stream);
       if (frame.type == ExecFrame::kError) throw base::Error(frame.payload);
+      if (frame.type == ExecFrame::kStarted) {
+        const auto started = link::from_json<link::ExecStarted>(base::parse_json_object(frame.payload, "started"));
+        command_ = base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, started.pid, 0)));
+      }
       if (frame.type == ExecFrame::kStdout) said += frame.payload;
     }
     co_await client_->poweroff(until_kill);
@@ -32,7 +40,20 @@ class PowerOff : public InitTest {
     }
   }
 
+  // Whether the command's process has ended, or does within that time: a pidfd is readable from then on. It was sent
+  // its signal before init ended, but may have to wait for a processor.
+  bool command_ends_within(std::chrono::milliseconds time) const {
+    pollfd ended{.fd = command_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&ended, 1, static_cast<int>(time.count())) == 1;
+  }
+
+  void TearDown() override {
+    // One that init has left would run for ever.
+    if (command_) ::syscall(SYS_pidfd_send_signal, command_.get(), SIGKILL, nullptr, 0);
+  }
+
   base::TempFolder folder_;
+  base::Fd command_;
 };
 
 namespace {
@@ -48,6 +69,8 @@ TEST_F(PowerOff, ACommandHasTheTimeThatTheHostGives) {
 
 TEST_F(PowerOff, WhatIsLeftThenIsKilled) {
   run(end_of(shell("trap '' TERM; echo up; while :; do sleep 0.1; done"), 1s));
+  ASSERT_TRUE(command_) << "no process was started";
+  EXPECT_TRUE(command_ends_within(10s)) << "init has ended without its command";
 }
 
 // Or this would take ten minutes.
@@ -55,6 +78,8 @@ TEST_F(PowerOff, AShellThatIsTypedAtEndsWithItsTerminal) {
   link::ExecRequest request = command({"/bin/sh", "-i", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"});
   request.tty = link::TtySize{24, 80};
   run(end_of(std::move(request), 600s));
+  ASSERT_TRUE(command_) << "no process was started";
+  EXPECT_TRUE(command_ends_within(10s)) << "init has ended without its command";
 }
 
 }  // namespace

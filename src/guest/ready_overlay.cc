@@ -33,8 +33,7 @@ class StandIn {
     stop_.second.reset();
     if (thread_.joinable()) thread_.join();
   }
-  std::vector<uint8_t> init_request;
-  std::vector<uint8_t> init_answer;
+  AnsweredInit init;
 
  private:
   void serve() {
@@ -63,8 +62,8 @@ class StandIn {
       case FUSE_INIT: {
         fuse_init_in in{};
         std::memcpy(&in, request.data() + sizeof header, std::min(sizeof in, request.size() - sizeof header));
-        init_request.assign(request.begin(), request.end());
-        init_answer = put(header, link::fuse_init_answer(in, true));
+        init.request.assign(request.begin(), request.end());
+        init.answer = put(header, link::fuse_init_answer(in, true));
         return;
       }
       case FUSE_GETATTR: {
@@ -117,9 +116,8 @@ ReadyOverlay make_ready_overlay(const Anchors& anchors) {
   StandIn stand_in(ready.device);
   ready.mounts = make_overlay_mounts(anchors, made.context, ReadyOverlay::kId);
   stand_in.stop();
-  if (stand_in.init_answer.empty()) throw base::Error("the kernel has not introduced itself to a workspace's server");
-  ready.init_request = std::move(stand_in.init_request);
-  ready.init_answer = std::move(stand_in.init_answer);
+  if (stand_in.init.answer.empty()) throw base::Error("the kernel has not introduced itself to a workspace's server");
+  ready.init = std::move(stand_in.init);
   return ready;
 }
 

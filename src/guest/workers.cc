@@ -2,25 +2,21 @@
 
 #include "guest/workers.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "base/error.h"
-#include "base/scope.h"
 #include "link/event.h"
 
 namespace caisson::guest {
 namespace {
 
-constexpr size_t kThreadsAtOnce = 2;  // the jobs of a start, and its rehearsal
+constexpr size_t kThreadsAtFirst = 2;  // the jobs of a start, and its rehearsal
 constexpr const char* kWhy = "a cgroup is frozen, a file system does not answer, or the machine is too busy";
 
 }  // namespace
@@ -36,13 +32,11 @@ struct Workers::Job {
     }
   }
   // Nobody waits any more.
-  bool settled() const { return state != State::kUnderWay; }
-
-  enum class State { kUnderWay, kDone, kLate, kRefused };
+  bool settled() const { return state != JobState::kUnderWay; }
 
   Work work;
   std::exception_ptr error;  // the thread's, until it is done
-  State state = State::kUnderWay;
+  JobState state = JobState::kUnderWay;
   link::Event changed;
   std::chrono::steady_clock::time_point due;
   bool overdue = false;
@@ -58,7 +52,7 @@ struct Workers::Shared {
 Workers::Workers(asio::any_io_executor executor, Limits limits)
     : executor_(executor), limits_(limits), shared_(std::make_shared<Shared>()), timer_(executor) {
   shared_->owner = this;
-  for (size_t i = 0; i < kThreadsAtOnce; ++i) start_thread();
+  for (size_t i = 0; i < kThreadsAtFirst; ++i) start_thread();
 }
 
 // Threads that are lost can't be joined.
@@ -86,29 +80,30 @@ void Workers::serve(std::shared_ptr<Shared> shared) {
 }
 
 void Workers::start_thread() {
-  // Signals are the loop's. A child that is born here unblocks them itself.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const base::Scope restore([&] { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
-  std::thread(serve, shared_).detach();
+  limits_.start_thread([shared = shared_] { serve(shared); });
   ++threads_;
+}
+
+bool Workers::has_free_thread() {
+  if (running_.size() < threads_) return true;
+  if (threads_ >= limits_.threads) return false;
+  try {
+    start_thread();
+    return true;
+  } catch (const std::system_error&) {
+    return false;  // no more processes are to be had: those that there are will do
+  }
 }
 
 asio::awaitable<void> Workers::run(Work work) {
   const auto job = std::make_shared<Job>(executor_, std::move(work));
-  if (all_lost()) {
-    job->state = Job::State::kRefused;
-    if (job->work.finished) job->work.finished(false);
-  } else {
-    waiting_.push_back(job);
-    assign();
-  }
+  job->due = std::chrono::steady_clock::now() + limits_.time;
+  waiting_.push_back(job);
+  assign();
   while (!job->settled()) co_await job->changed.wait();
-  if (job->state == Job::State::kRefused)
-    throw base::Error(job->work.doing + ": " + std::to_string(limits_.threads) + " starts before it still hang", kWhy);
-  if (job->state == Job::State::kLate) {
+  if (job->state == JobState::kRefused)
+    throw base::Error(job->work.doing + ": " + std::to_string(threads_) + " starts before it still hang", kWhy);
+  if (job->state == JobState::kLate) {
     const auto limit = std::chrono::duration_cast<std::chrono::seconds>(limits_.time);
     throw base::Error(job->work.doing + ": it did not get to run within " + std::to_string(limit.count()) + " s", kWhy);
   }
@@ -116,24 +111,26 @@ asio::awaitable<void> Workers::run(Work work) {
 }
 
 void Workers::assign() {
-  while (!waiting_.empty()) {
-    if (running_.size() >= threads_) {
-      if (threads_ >= limits_.threads) return;
-      try {
-        start_thread();
-      } catch (const std::system_error&) {
-        return;  // no more processes are to be had: those that there are will do
-      }
-    }
+  while (!waiting_.empty() && has_free_thread()) {
     const JobPtr job = waiting_.front();
     waiting_.pop_front();
     job->due = std::chrono::steady_clock::now() + limits_.time;
     running_.push_back(job);
-    watch();
     const std::lock_guard lock(shared_->mutex);
     shared_->given.push_back(job);
     shared_->changed.notify_one();
   }
+  // No thread is free then, nor to be had.
+  if (!waiting_.empty() && all_overdue()) {
+    for (const JobPtr& job : std::exchange(waiting_, {})) turn_away(job, JobState::kRefused);
+  }
+  watch();
+}
+
+void Workers::turn_away(const JobPtr& job, JobState state) {
+  job->state = state;
+  if (job->work.finished) job->work.finished(false);
+  job->changed.notify_all();
 }
 
 void Workers::finish(const JobPtr& job) {
@@ -141,22 +138,23 @@ void Workers::finish(const JobPtr& job) {
   const bool wanted = !job->settled() && !job->error;
   if (job->work.finished) job->work.finished(wanted);
   if (!job->settled()) {
-    job->state = Job::State::kDone;
+    job->state = JobState::kDone;
     job->changed.notify_all();
   }
   assign();
 }
 
 void Workers::watch() {
-  if (watching_ || running_.empty()) return;
+  if (watching_ || (running_.empty() && waiting_.empty())) return;
   watching_ = true;
-  const auto first = std::min_element(running_.begin(), running_.end(),
-                                      [](const JobPtr& one, const JobPtr& other) { return one->due < other->due; });
-  timer_.expires_at((*first)->due);
+  auto first = std::chrono::steady_clock::time_point::max();
+  for (const JobPtr& job : running_) first = std::min(first, job->due);
+  for (const JobPtr& job : waiting_) first = std::min(first, job->due);
+  timer_.expires_at(first);
   timer_.async_wait([this](boost::system::error_code gone) {
     if (gone) return;
-    watching_ = false;
     look();
+    watching_ = false;
     watch();
   });
 }
@@ -169,20 +167,24 @@ void Workers::look() {
     job->overdue = true;
     if (job->work.give_up) job->work.give_up();
     if (job->work.patient || job->settled()) continue;
-    job->state = Job::State::kLate;
+    job->state = JobState::kLate;
     job->changed.notify_all();
   }
-  if (!all_lost()) return assign();
+  assign();  // a thread may be to be had again
   for (const JobPtr& job : std::exchange(waiting_, {})) {
-    job->state = Job::State::kRefused;
-    if (job->work.finished) job->work.finished(false);
-    job->changed.notify_all();
+    if (job->due > now) {
+      waiting_.push_back(job);
+    } else if (job->work.patient) {
+      job->due = now + limits_.time;
+      waiting_.push_back(job);
+    } else {
+      turn_away(job, JobState::kLate);
+    }
   }
 }
 
-bool Workers::all_lost() const {
-  return running_.size() >= limits_.threads &&
-         std::all_of(running_.begin(), running_.end(), [](const JobPtr& job) { return job->overdue; });
+bool Workers::all_overdue() const {
+  return std::all_of(running_.begin(), running_.end(), [](const JobPtr& job) { return job->overdue; });
 }
 
 }  // namespace caisson::guest

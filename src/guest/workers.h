@@ -6,7 +6,8 @@
 //
 // A wait inside the kernel can't be broken off from outside, but for that of a child, which can be killed. So a job
 // that is over its time is given up: whoever waited for it gets an error, and its thread is lost until it returns.
-// There are only so many threads; when each is lost, nothing more is begun.
+// There are only so many threads, and in a machine that is full of processes fewer; when each is lost, nothing more is
+// begun. A job that waits for a thread has as much time for that.
 //
 // The first threads are there from the beginning, and none ends: starting one costs an emulated processor more than the
 // job. Everything but Work::run is called on the executor's thread.
@@ -21,6 +22,8 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "base/detached_thread.h"
 
 namespace caisson::guest {
 
@@ -43,6 +46,8 @@ class Workers {
     size_t threads = 16;
     // As long as a start may take in a machine that a fork bomb or a lack of memory slows down.
     std::chrono::milliseconds time{20'000};
+    // Throws std::system_error where none is to be had.
+    std::function<void(std::function<void()>)> start_thread = base::start_detached;
   };
   explicit Workers(asio::any_io_executor executor) : Workers(executor, Limits()) {}
   Workers(asio::any_io_executor executor, Limits limits);
@@ -55,16 +60,19 @@ class Workers {
 
  private:
   struct Job;
+  enum class JobState { kUnderWay, kDone, kLate, kRefused };
   struct Shared;
   using JobPtr = std::shared_ptr<Job>;
 
   static void serve(std::shared_ptr<Shared> shared);
   void start_thread();
+  bool has_free_thread();
   void assign();
+  void turn_away(const JobPtr& job, JobState state);
   void watch();
   void look();
   void finish(const JobPtr& job);
-  bool all_lost() const;
+  bool all_overdue() const;
 
   asio::any_io_executor executor_;
   const Limits limits_;
@@ -72,7 +80,7 @@ class Workers {
   size_t threads_ = 0;
   std::deque<JobPtr> waiting_;
   std::vector<JobPtr> running_;
-  // Armed when a job begins and left so when it ends: setting a timer for each would cost each a system call.
+  // Armed when a job comes and left so when it ends: setting a timer for each would cost each a system call.
   asio::steady_timer timer_;
   bool watching_ = false;
 };

@@ -8,8 +8,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <future>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "base/error.h"
@@ -27,6 +29,7 @@ class WorkersTest : public testing::Test {
   struct Outcome {
     std::optional<std::string> error;
     std::vector<std::string> told;
+    bool is_over() const { return !told.empty() && told.back() != "give up"; }
   };
 
   Work work(Outcome& outcome, std::function<void()> run) {
@@ -62,9 +65,9 @@ class WorkersTest : public testing::Test {
 };
 
 // Nothing is over its time.
-constexpr Workers::Limits kPatient{.threads = 2, .time = 1h};
+const Workers::Limits kPatient{.threads = 2, .time = 1h};
 // Everything is that does not end at once.
-constexpr Workers::Limits kHasty{.threads = 2, .time = 1ms};
+const Workers::Limits kHasty{.threads = 2, .time = 1ms};
 
 TEST_F(WorkersTest, WorkIsDoneOnAnotherThreadAndItsErrorsComeBack) {
   Workers workers(context_.get_executor(), kPatient);
@@ -133,6 +136,82 @@ TEST_F(WorkersTest, WhenEveryThreadIsLostWorkIsRefusedUntilOneReturns) {
   begin(workers, again, {.doing = "", .run = [] {}, .patient = true});
   run_until([&] { return again.error.has_value(); });
   EXPECT_EQ(*again.error, "");
+}
+
+// As in a machine that is full of processes: there are the threads from the beginning, and no more.
+std::function<void(std::function<void()>)> only_two_threads() {
+  return [left = std::make_shared<int>(2)](std::function<void()> run) {
+    if ((*left)-- <= 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    base::start_detached(std::move(run));
+  };
+}
+
+TEST_F(WorkersTest, WhereNoMoreThreadsAreToBeHadThoseThatThereAreCanBeLostToo) {
+  const Workers::Limits limits{.threads = 16, .time = 1ms, .start_thread = only_two_threads()};
+  Workers workers(context_.get_executor(), limits);
+  std::vector<Outcome> stuck(2);
+  for (Outcome& one : stuck) begin(workers, one, work(one, blocked()));
+  Outcome behind;
+  begin(workers, behind, work(behind, [] {}));
+  run_until([&] { return behind.error.has_value(); });
+  EXPECT_THAT(*behind.error, HasSubstr("cannot do 'it': 2 starts before it still hang"));
+  EXPECT_THAT(behind.told, ElementsAre("unwanted"));
+  gate_.set_value();
+  run_until([&] { return stuck[0].is_over() && stuck[1].is_over(); });
+  Outcome again;
+  begin(workers, again, {.doing = "", .run = [] {}, .patient = true});
+  run_until([&] { return again.error.has_value(); });
+  EXPECT_EQ(*again.error, "");
+}
+
+TEST_F(WorkersTest, AThreadThatIsToBeHadAgainIsUsed) {
+  const auto there_are_some = std::make_shared<bool>(true);
+  const Workers::Limits limits{.threads = 3, .time = 1ms, .start_thread = [=](std::function<void()> run) {
+                                 if (!*there_are_some) throw std::system_error(EAGAIN, std::generic_category());
+                                 base::start_detached(std::move(run));
+                               }};
+  Workers workers(context_.get_executor(), limits);
+  *there_are_some = false;
+  std::vector<Outcome> stuck(2);
+  for (Outcome& one : stuck) begin(workers, one, work(one, blocked()));
+  run_until([&] { return stuck[0].error && stuck[1].error; });
+  *there_are_some = true;
+  Outcome next;
+  begin(workers, next, {.doing = "", .run = [] {}, .patient = true});
+  run_until([&] { return next.error.has_value(); });
+  EXPECT_EQ(*next.error, "");
+  gate_.set_value();
+  run_until([&] { return stuck[0].is_over() && stuck[1].is_over(); });
+}
+
+// One thread is lost, and the other is given to what came before when half of the time is over: then there is one that
+// is not lost, and no free one. On a machine that stands still for that long both are lost: it is tried again then.
+TEST_F(WorkersTest, WaitingForAThreadHasItsTimeToo) {
+  constexpr auto kTime = 200ms;
+  std::string error;
+  for (int attempt = 0; attempt < 10 && error.find("did not get to run") == std::string::npos; ++attempt) {
+    const Workers::Limits limits{.threads = 16, .time = kTime, .start_thread = only_two_threads()};
+    Workers workers(context_.get_executor(), limits);
+    std::promise<void> first_ends;
+    Outcome lost;
+    Outcome first;
+    Outcome second;
+    Outcome behind;
+    begin(workers, lost, work(lost, blocked()));
+    begin(workers, first, work(first, [end = first_ends.get_future().share()] { end.wait(); }));
+    begin(workers, second, work(second, blocked()));
+    begin(workers, behind, work(behind, [] {}));
+    asio::steady_timer half(context_, kTime / 2);
+    half.async_wait([&](boost::system::error_code) { first_ends.set_value(); });
+    run_until([&] { return behind.error.has_value(); });
+    error = *behind.error;
+    EXPECT_THAT(behind.told, ElementsAre("unwanted"));
+    gate_.set_value();
+    run_until([&] { return lost.is_over() && first.is_over() && second.is_over(); });
+    gate_ = std::promise<void>();
+    opened_ = gate_.get_future().share();
+  }
+  EXPECT_THAT(error, HasSubstr("cannot do 'it': it did not get to run within 0 s"));
 }
 
 TEST_F(WorkersTest, ThePatientWaitForWhatIsOverItsTime) {

@@ -176,11 +176,11 @@ TEST_F(WorkspaceMounts, AnOverlayThatWasMadeReadyTakesTheRealServer) {
   server_ = base::spawn({.argv = {program(), kSettings},
                          .descriptors = {{2, 2}, {pair.second.get(), 3}, {root.get(), 4}, {baseline.get(), 5}}});
   pair.second.reset();
-  ASSERT_EQ(::send(pair.first.get(), ready.init_request.data(), ready.init_request.size(), MSG_NOSIGNAL),
-            static_cast<ssize_t>(ready.init_request.size()));
-  std::vector<uint8_t> answer(ready.init_answer.size());
+  ASSERT_EQ(::send(pair.first.get(), ready.init.request.data(), ready.init.request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(ready.init.request.size()));
+  std::vector<uint8_t> answer(ready.init.answer.size());
   ASSERT_EQ(::recv(pair.first.get(), answer.data(), answer.size(), MSG_WAITALL), static_cast<ssize_t>(answer.size()));
-  EXPECT_EQ(answer, ready.init_answer);
+  EXPECT_EQ(answer, ready.init.answer);
 
   const Pump pump(ready.device, pair.first, mounted_);
   link::Mount what;

@@ -14,11 +14,11 @@ namespace caisson::guest {
 namespace {
 
 // The server's answer to what init has answered in its place.
-asio::awaitable<void> introduce(link::Stream& stream, const ReadyOverlay& ready) {
-  co_await stream.write(ready.init_request);
-  std::vector<uint8_t> answer(ready.init_answer.size());
+asio::awaitable<void> introduce(link::Stream& stream, const AnsweredInit& answered) {
+  co_await stream.write(answered.request);
+  std::vector<uint8_t> answer(answered.answer.size());
   co_await stream.read_exact(answer);
-  if (answer != ready.init_answer) throw base::Error("the workspace's server is not what was made ready for it");
+  if (answer != answered.answer) throw base::Error("the workspace's server is not what was made ready for it");
 }
 
 }  // namespace
@@ -38,8 +38,11 @@ asio::awaitable<base::Fd> Workspaces::make(link::FuseRequest request, WorkspaceP
   all_[request.id] = workspace;
   workspace->file = request.file;
   if (ready_ && request.overlay && request.id == ReadyOverlay::kId) {
-    workspace->overlay = std::move(ready_->mounts);
-    co_return std::move(ready_->device);
+    // Taken as a whole: whatever happens from here on, the next workspace does not find a part of it.
+    ReadyOverlay ready = *std::exchange(ready_, std::nullopt);
+    workspace->overlay = std::move(ready.mounts);
+    workspace->answered = std::move(ready.init);
+    co_return std::move(ready.device);
   }
   const auto made = std::make_shared<FuseFileSystem>();
   Work work;
@@ -68,10 +71,7 @@ asio::awaitable<void> Workspaces::serve(link::StreamPtr stream, link::FuseReques
     co_await stream->close_write();
     co_return;
   }
-  if (workspace->overlay) {
-    const ReadyOverlay ready = *std::exchange(ready_, std::nullopt);
-    co_await introduce(*stream, ready);
-  }
+  if (workspace->answered) co_await introduce(*stream, *workspace->answered);
   co_await relay_fuse(std::move(stream), std::move(device), workspace->mounted);
   co_await disconnect(workspace);
 }

@@ -38,6 +38,7 @@ class Workspaces {
     bool file = false;
     base::Fd context;
     std::optional<OverlayMounts> overlay;  // made already
+    std::optional<AnsweredInit> answered;  // in its server's place
     std::shared_ptr<Mounted> mounted = std::make_shared<Mounted>();
     bool in_place = false;
   };

@@ -157,10 +157,6 @@ asio::awaitable<bool> serve_request(Connection& connection, ConnectionOptions& o
   co_return false;
 }
 
-}  // namespace
-
-namespace {
-
 void count_one_less(ConnectionOptions& options) {
   --options.traffic->requests;
   notify(options);

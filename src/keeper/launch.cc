@@ -48,10 +48,6 @@ void wait_for_end(int pidfd) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 base::Fd launch(const LaunchOptions& options) {
   const std::string& folder = options.claim.folder;
   base::FdPair api = base::make_socketpair();

@@ -6,8 +6,9 @@
 // process ends, the link ends, the main command ends. Requests (stop, a client that has gone, the time limit) are noted
 // the same way. What the end was is decided in one place, decide().
 //
-// Order at the end: the VMM is dead; then the name is free (folder renamed away) or the record says stopped and the
-// lock is given back; then clients get their last frames; then files are deleted. So whoever has seen a command end can
+// Order at the end: the VMM has ended or, where the sandbox goes away with its command, was sent SIGKILL and is not
+// waited for; then the name is free (folder renamed away) or the record says stopped and the lock is given back; then
+// clients get their last frames; then, once the VMM has ended, files are deleted. So whoever has seen a command end can
 // use the name at once.
 #pragma once
 

@@ -3,15 +3,14 @@
 // The end of a sandbox's life: see life.h for the order.
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <csignal>
 #include <iostream>
 #include <iterator>
 
+#include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "keeper/clock.h"
@@ -24,22 +23,11 @@ namespace {
 // same for the link when the process has ended: the command's result may still be in it.
 constexpr std::chrono::seconds kGrace{1};
 constexpr std::chrono::seconds kDrainLimit{5};
+constexpr size_t kMaxQuotedConsole = 512;
 
 std::string in_words(const KeeperExit& exit) {
   if (exit.signal != 0) return "the command was ended by signal " + std::to_string(exit.signal);
   return "the command exited with " + std::to_string(exit.code);
-}
-
-// Of the guest's words.
-std::string last_line(const std::string& path) {
-  const base::Fd file = base::open_if_exists(path, O_RDONLY);
-  if (!file) return {};
-  std::array<char, 512> buffer;
-  const off_t size = ::lseek(file.get(), 0, SEEK_END);
-  const ssize_t got =
-      ::pread(file.get(), buffer.data(), buffer.size(), std::max<off_t>(0, size - off_t{buffer.size()}));
-  const std::string_view text = base::trimmed(std::string_view(buffer.data(), got > 0 ? static_cast<size_t>(got) : 0));
-  return std::string(text.substr(text.rfind('\n') + 1));
 }
 
 // keeper.log: there is nobody left to tell, and the end goes on.
@@ -147,7 +135,8 @@ std::vector<std::string> Life::notes_so_far() const {
 // Where the rest of the story is: the log, or what was in it last when it goes away.
 std::string Life::console_hint() const {
   if (!goes_away()) return "`caisson logs --console " + sandbox_.name + "` shows its kernel's messages";
-  const std::string last = last_line(options_.folder + "/console.log");
+  const base::Fd console = base::open_if_exists(options_.folder + "/console.log", O_RDONLY);
+  const std::string last = console ? base::last_line(console.get(), kMaxQuotedConsole) : "";  // the guest's words
   return last.empty() ? "" : "the last line of its console: " + base::in_quotes(last);
 }
 

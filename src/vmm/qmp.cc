@@ -18,6 +18,17 @@ namespace {
 
 constexpr size_t kMaxKeptEvents = 256;
 constexpr size_t kMaxQuotedBytes = 400;
+constexpr size_t kMaxWordBytes = 32;
+
+struct EventName {
+  std::string_view name;
+  QmpEvent kind;
+  const char* word;  // the key of its data that is kept
+};
+constexpr EventName kEventNames[] = {
+    {"BLOCK_IO_ERROR", QmpEvent::kBlockIoError, "action"},
+    {"MIGRATION", QmpEvent::kMigration, "status"},
+};
 
 base::Error broken(const std::string& what) {
   return base::Error("QEMU's control socket: " + what);
@@ -29,12 +40,20 @@ std::string text_of_error(const base::Json& answer) {
   return base::escaped(error.at("desc").get<std::string>().substr(0, kMaxQuotedBytes));
 }
 
+std::string word_of(const base::Json& message, const char* key) {
+  if (!message.contains("data")) return {};
+  const base::Json& data = message.at("data");
+  if (!data.is_object() || !data.contains(key) || !data.at(key).is_string()) return {};
+  const auto& word = data.at(key).get_ref<const std::string&>();
+  return word.size() <= kMaxWordBytes ? word : std::string();
+}
+
 }  // namespace
 
 struct Qmp::State {
   struct Event {
-    std::string name;
-    base::Json data;
+    QmpEvent kind;
+    std::string word;
   };
 
   State(asio::any_io_executor executor, base::Fd fd) : socket(executor) {
@@ -46,7 +65,7 @@ struct Qmp::State {
     auto buffer = asio::dynamic_buffer(received, kMaxQmpLineBytes);
     const auto token = asio::as_tuple(asio::use_awaitable);
     const auto [error, length] = co_await asio::async_read_until(socket, buffer, '\n', token);
-    if (error == asio::error::not_found) throw broken("a line of more than 1 MiB");
+    if (error == asio::error::not_found) throw broken("a line of more than 64 KiB");
     if (error == asio::error::eof) throw broken("QEMU has ended");
     if (error) throw broken(error.message());
     const std::string line = received.substr(0, length);
@@ -54,14 +73,20 @@ struct Qmp::State {
     co_return base::parse_json_object(line, "QEMU's answer");
   }
 
+  void keep_event(const base::Json& message) {
+    if (!message.at("event").is_string()) throw broken("an event without a name");
+    const auto& name = message.at("event").get_ref<const std::string&>();
+    for (const EventName& known : kEventNames) {
+      if (known.name == name) events.push_back({.kind = known.kind, .word = word_of(message, known.word)});
+    }
+    if (events.size() > kMaxKeptEvents) events.pop_front();
+  }
+
   // Sorts one message away; returns it when it answers the command `id`.
   std::optional<base::Json> sort(base::Json message, const base::Json& id) {
     if (message.contains("QMP")) return std::nullopt;
     if (message.contains("event")) {
-      if (!message.at("event").is_string()) throw broken("an event without a name");
-      base::Json data = message.contains("data") ? message.at("data") : base::Json::object();
-      events.push_back({.name = message.at("event").get<std::string>(), .data = std::move(data)});
-      if (events.size() > kMaxKeptEvents) events.pop_front();
+      keep_event(message);
       return std::nullopt;
     }
     const bool failed = message.contains("error");
@@ -105,22 +130,22 @@ asio::awaitable<base::Json> Qmp::execute(std::string command, base::Json argumen
   }
 }
 
-asio::awaitable<base::Json> Qmp::wait_event(std::string name) {
+asio::awaitable<std::string> Qmp::wait_event(QmpEvent kind) {
   const std::shared_ptr<State> state = state_;
   for (;;) {
     for (auto event = state->events.begin(); event != state->events.end(); ++event) {
-      if (event->name != name) continue;
-      base::Json data = std::move(event->data);
+      if (event->kind != kind) continue;
+      std::string word = std::move(event->word);
       state->events.erase(event);
-      co_return data;
+      co_return word;
     }
     base::Json message = co_await state->read_object();
     state->sort(std::move(message), base::Json());
   }
 }
 
-void Qmp::forget_events(const std::string& name) {
-  std::erase_if(state_->events, [&](const State::Event& event) { return event.name == name; });
+void Qmp::forget_events(QmpEvent kind) {
+  std::erase_if(state_->events, [kind](const State::Event& event) { return event.kind == kind; });
 }
 
 asio::awaitable<void> freeze(Qmp& qmp) {
@@ -130,12 +155,9 @@ asio::awaitable<void> freeze(Qmp& qmp) {
   base::Json arguments = {{"uri", std::string("fd:") + kStateName}};
   const std::string command = "migrate";
   co_await qmp.execute(command, std::move(arguments));
-  const std::string event = "MIGRATION";
   for (;;) {
-    const base::Json data = co_await qmp.wait_event(event);
-    if (!data.is_object() || !data.contains("status") || !data.at("status").is_string())
-      throw broken("a MIGRATION event without a status");
-    const std::string status = data.at("status").get<std::string>();
+    const std::string status = co_await qmp.wait_event(QmpEvent::kMigration);
+    if (status.empty()) throw broken("a MIGRATION event without a status");
     if (status == "completed") break;
     if (status == "failed" || status == "cancelled")
       throw base::Error("QEMU could not freeze the machine: migration " + status);

@@ -2,7 +2,8 @@
 
 // A client of QEMU's machine protocol (QMP: docs/interop/qmp-spec of QEMU) over one socket. QEMU runs hostile code's
 // devices, so its answers are not trusted either: a line is at most kMaxQmpLineBytes, must be one JSON object, and
-// anything unexpected is a base::Error.
+// anything unexpected is a base::Error. What is kept beyond a call are the QmpEvents that nobody has waited for yet, of
+// each one short word.
 //
 // Used from the executor's one thread; one execute() at a time. Destroying it ends pending calls with an Error.
 #pragma once
@@ -19,7 +20,14 @@ namespace caisson::vmm {
 
 namespace asio = boost::asio;
 
-inline constexpr size_t kMaxQmpLineBytes = 1U << 20;
+// The longest answer to what is asked here has a few hundred bytes.
+inline constexpr size_t kMaxQmpLineBytes = 64U << 10;
+
+// The events that are of use; all others are dropped as they come.
+enum class QmpEvent {
+  kBlockIoError,  // its word is the "action": "ignore", "report", "stop"
+  kMigration,     // its word is the "status"
+};
 
 class Qmp {
  public:
@@ -34,11 +42,11 @@ class Qmp {
   // with QEMU's text; so is the end of QEMU.
   asio::awaitable<base::Json> execute(std::string command, base::Json arguments = base::Json::object());
 
-  // The next event of that name, also one that came in while a command ran (at most 256 are kept, the oldest are
-  // dropped). Returns its "data" (an object, maybe empty).
-  asio::awaitable<base::Json> wait_event(std::string name);
-  // Drops those of that name that are kept: what they tell of is known to be over.
-  void forget_events(const std::string& name);
+  // The next event of that kind, also one that came in while a command ran (at most 256 are kept, the oldest are
+  // dropped). Returns its word: "" where that is missing or longer than any that QEMU has.
+  asio::awaitable<std::string> wait_event(QmpEvent kind);
+  // Drops those of that kind that are kept: what they tell of is known to be over.
+  void forget_events(QmpEvent kind);
 
  private:
   struct State;

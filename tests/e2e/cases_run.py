@@ -150,6 +150,10 @@ def a_sandbox_without_a_command_stays(host):
     host.caisson("exec", name, "--", "cat", "/sys/fs/cgroup/engine/cgroup.freeze").expect(out="1\n")
     host.caisson("exec", name, "--", "docker", "version", "--format", "{{.Server.Os}}").expect(out="linux\n")
     host.caisson("exec", name, "--", "cat", "/sys/fs/cgroup/engine/cgroup.freeze").expect(out="0\n")
+    # When the machine's memory is full, init is never chosen, the engine last of all, and a command as any process is.
+    scores = ("cat /proc/1/oom_score_adj; for one in /proc/[0-9]*; do "
+              "if [ \"$(cat $one/comm 2>/dev/null)\" = dockerd ]; then cat $one/oom_score_adj; fi; done; cat /proc/self/oom_score_adj")
+    host.caisson("exec", "-u", "root", name, "--", "sh", "-c", scores).expect(out="-1000\n-999\n0\n")
     equal(host.inspect(name)["status"], "running", "status")
     host.caisson("run", "--name", host.name("none")).error(125, "no command was given", "caisson run -d for none")
     host.caisson("stop", name).expect()

@@ -40,7 +40,17 @@ def template_groups(host):
     found = set()
     for pid in leftovers.processes(host.home):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
-            found.update(re.findall("caisson-template-[0-9a-f]+", file.read()))
+            if "/caisson-template-" in file.read():
+                found |= groups_of(host, pid)
+    return found
+
+
+def groups_of(host, pid):
+    """The names of the cgroups that a machine is in, all of which the look for leftovers must see."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+        found = set(re.findall(r"caisson-[\w.-]+", file.read()))
+    seen = {os.path.basename(place) for place in leftovers.cgroups(host.home, host.data)}
+    true(found <= seen, f"what looks for leftovers sees {seen} of {found}")
     return found
 
 
@@ -54,6 +64,8 @@ def a_killed_keeper_takes_its_machine_with_it(host):
     name = detached(host, "orphan")
     host.caisson("exec", "-u", "root", name, "--", "sh", "-c", "echo precious >/root/file; sync").expect()
     sandbox = host.inspect(name)
+    groups = groups_of(host, sandbox["engine_pid"])
+    true(all(group.startswith(f"caisson-{name}-") for group in groups), f"the machine's cgroups: {groups}")
     os.kill(sandbox["keeper_pid"], signal.SIGKILL)
     begin = time.monotonic()
     wait_until(lambda: ended(sandbox["engine_pid"]), "QEMU's end", seconds=5)
@@ -105,6 +117,18 @@ def ten_at_once_make_one_template(host):
     templates = [path for path in glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")]
     equal(len(templates), 1, "templates")
     equal(len(glob.glob(f"{host.cache}/caisson/initramfs/*.cpio")), 1, "files of the initramfs")
+
+
+@case(image=None, own_cache=True, timeout=1800, processors=2)
+def ten_at_once_on_an_empty_cache(host):
+    """Nothing is there, and ten users' first commands come at once: all end well, and what they need is made once."""
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        runs = [pool.submit(host.caisson, "run", "--", "true", timeout=1700) for _ in range(10)]
+        said = [one.result().expect(out="").err for one in runs]
+    for step in ("making the base image", "getting the guest's kernel", "booting the template machine"):
+        equal(sum(text.count(f"caisson: {step}") for text in said), 1, f"how often it was said: {step}")
+    equal(len(glob.glob(f"{host.cache}/caisson/images/*.erofs")), 1, "images")
+    equal(len(glob.glob(f"{host.cache}/caisson/templates/*/manifest.json")), 1, "templates")
 
 
 def own_templates(host):

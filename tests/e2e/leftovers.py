@@ -4,6 +4,7 @@ which is unique, so that cases that run at the same time never see each other's.
 
 import contextlib
 import glob
+import hashlib
 import os
 import signal
 import subprocess
@@ -47,9 +48,16 @@ def _mounts(home):
         return [line.split()[4] for line in file if home in line]
 
 
-def _cgroups(tag):
-    """Cgroups of sandboxes that the case named with Host.name()."""
-    return [os.path.join(folder, name) for folder, below, _ in os.walk("/sys/fs/cgroup") for name in below if tag in name]
+def _state_folders(home, data):
+    """Caisson's own, of the case's user and of others below this HOME (Host.as_user, another XDG_DATA_HOME)."""
+    return {os.path.join(data, "caisson"), *glob.glob(f"{home}/*/caisson"), *glob.glob(f"{home}/*/.local/share/caisson")}
+
+
+def cgroups(home, data):
+    """Those of the case's machines, sandboxes and templates: their names have the beginning of their state folder's digest."""
+    tags = [f"-{hashlib.sha256(folder.encode()).hexdigest()[:8]}-" for folder in _state_folders(home, data)]
+    return [os.path.join(place, name) for place, below, _ in os.walk("/sys/fs/cgroup") for name in below
+            if name.startswith("caisson-") and any(tag in name for tag in tags)]
 
 
 def _entries(folder):
@@ -66,7 +74,7 @@ def look(home, runtime, data):
     problems += [f"sandbox folder {name}" for name in sandboxes]
     problems += [f"in the runtime folder: {name}" for name in _entries(os.path.join(runtime, "caisson"))]
     problems += [f"beside the runtime folder: {name}" for name in _entries(runtime) if name != "caisson"]
-    problems += [f"cgroup {place}" for place in _cgroups(home.rpartition(".")[2])]
+    problems += [f"cgroup {place}" for place in cgroups(home, data)]
     return problems
 
 

@@ -15,9 +15,9 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/process.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/microvm/disk.h"
+#include "engine/microvm/group_name.h"
 #include "engine/microvm/instance.h"
 #include "engine/microvm/machine.h"
 #include "engine/microvm/sandbox_files.h"
@@ -31,8 +31,6 @@
 
 namespace caisson::engine::microvm {
 namespace {
-
-constexpr size_t kGroupRandomBytes = 6;
 
 Parts parts_of(const Plan& plan) {
   base::JsonReader reader(plan.details, "the sandbox's plan");
@@ -200,8 +198,7 @@ void MicrovmEngine::create(const Plan& plan, const std::string& folder) {
   image::link_or_copy(lookup.found->disk(), files.base_disk());
   image::copy_file(lookup.found->overlay(), files.overlay());
   if (!plan.spec.remove_at_end) keep_boot_files(parts, files);
-  const std::string group = plan.spec.name + "-" + base::random_hex(kGroupRandomBytes);
-  base::write_file_atomic(files.group(), group);
+  base::write_file_atomic(files.group(), new_group_name(plan.spec.name, base::data_folder()));
   base::open_file(files.fresh(), O_WRONLY | O_CREAT | O_EXCL);
 }
 

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "engine/microvm/template_failure.h"
+#include "engine/microvm/disk_space.h"
 #include "vmm/qmp.h"
 
 namespace caisson::engine::microvm {
@@ -20,7 +20,7 @@ namespace {
 
 // So that it does not stop again at its next write.
 constexpr base::Bytes kRoom = base::mebibytes(64);
-constexpr const char* kFailed = "BLOCK_IO_ERROR";
+constexpr auto kFailed = vmm::QmpEvent::kBlockIoError;
 // There is no event for room on a disk.
 constexpr std::chrono::milliseconds kLookAgain{500};
 
@@ -80,9 +80,8 @@ asio::awaitable<void> let_it_run(StatePtr state) {
 asio::awaitable<void> watch(StatePtr state) {
   try {
     while (!state->over) {
-      const std::string event = kFailed;
-      const base::Json failed = co_await state->monitor->wait_event(event);
-      if (state->over || failed.value("action", std::string()) != "stop") continue;
+      const std::string action = co_await state->monitor->wait_event(kFailed);
+      if (state->over || action != "stop") continue;
       state->changed("the host's disk with " + base::in_quotes(state->folder) + " is full");
       co_await let_it_run(state);
       if (!state->over) state->changed("");

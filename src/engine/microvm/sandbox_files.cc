@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "engine/microvm/template_failure.h"
+#include "engine/microvm/disk_space.h"
 #include "image/templates.h"
 
 namespace caisson::engine::microvm {

@@ -27,8 +27,8 @@ struct SandboxFiles {
   std::string base_disk() const { return folder + "/base.raw"; }
   std::string fresh() const { return folder + "/fresh"; }
   std::string template_seen() const { return folder + "/template"; }
-  // The name of the sandbox alone would not do: sandboxes of other state folders have the same names, and a group's
-  // remains are killed.
+  // new_group_name() of the sandbox's name, which alone would not do: sandboxes of other state folders have the same
+  // names, and a group's remains are killed.
   std::string group() const { return folder + "/cgroup"; }
   std::string image() const { return folder + "/image.erofs"; }
   std::string kernel() const { return folder + "/kernel"; }

@@ -2,11 +2,7 @@
 
 #include "engine/microvm/template_failure.h"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
-
-#include "base/text.h"
 
 namespace caisson::engine::microvm {
 namespace {
@@ -16,36 +12,11 @@ namespace {
 constexpr base::Bytes kMostMemoryTouched = base::mebibytes(512);
 // The disk with its file system, the overlay and the device state.
 constexpr base::Bytes kOtherFiles = base::mebibytes(64);
-// Below a page cache's worth of writes nothing gets on.
-constexpr base::Bytes kFull = base::mebibytes(2);
-
-constexpr const char* kMakeRoom = "free some disk space, or set XDG_CACHE_HOME to a folder on a larger disk";
 
 }  // namespace
 
 base::Bytes space_for_template(base::Bytes memory) {
   return base::Bytes{std::min(memory, kMostMemoryTouched).count + kOtherFiles.count};
-}
-
-base::Bytes free_space(const std::string& folder) {
-  struct statvfs status {};
-  if (::statvfs(folder.c_str(), &status) != 0) throw base::system_error("cannot look at", folder);
-  return base::Bytes{static_cast<uint64_t>(status.f_bavail) * status.f_frsize};
-}
-
-void require_space(const std::string& folder, base::Bytes needed) {
-  const base::Bytes free = free_space(folder);
-  if (free < needed) throw no_space_left(folder, free, needed);
-}
-
-base::Error no_space_left(const std::string& folder, base::Bytes free, base::Bytes needed) {
-  return base::Error("no space left for a template in " + base::in_quotes(folder) + ": " + base::to_string(needed) +
-                         " are needed, " + base::to_string(free) + " are free",
-                     kMakeRoom, ENOSPC);
-}
-
-bool is_full(base::Bytes free) {
-  return free < kFull;
 }
 
 base::Error ended_early(std::string_view how) {

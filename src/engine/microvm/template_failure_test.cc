@@ -4,8 +4,6 @@
 
 #include <gmock/gmock.h>
 
-#include "base/temp_folder_for_test.h"
-
 namespace caisson::engine::microvm {
 namespace {
 
@@ -15,27 +13,6 @@ TEST(TemplateFailure, ALargeMemoryIsNotTouchedAsAWhole) {
   EXPECT_LT(space_for_template(base::mebibytes(128)), space_for_template(base::mebibytes(256)));
   EXPECT_GT(space_for_template(base::mebibytes(256)), base::mebibytes(256));
   EXPECT_EQ(space_for_template(base::gibibytes(2)), space_for_template(base::gibibytes(64)));
-}
-
-TEST(TemplateFailure, TooLittleSpaceNamesTheFolderAndBothAmounts) {
-  const base::TempFolder folder;
-  require_space(folder.path(), base::Bytes{1});
-  try {
-    require_space(folder.path(), base::gibibytes(1U << 24));
-    FAIL() << "that much space is nowhere";
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.errnum(), ENOSPC);
-    EXPECT_THAT(error.problem(), HasSubstr("no space left for a template in '" + folder.path() + "': "));
-    EXPECT_THAT(error.problem(), HasSubstr(base::to_string(base::gibibytes(1U << 24)) + " are needed"));
-    EXPECT_THAT(error.hint(), HasSubstr("XDG_CACHE_HOME"));
-  }
-  EXPECT_THROW(require_space(folder / "gone", base::Bytes{1}), base::Error);
-}
-
-TEST(TemplateFailure, ADiskIsFullBeforeItsLastByte) {
-  EXPECT_TRUE(is_full(base::Bytes{0}));
-  EXPECT_TRUE(is_full(base::mebibytes(1)));
-  EXPECT_FALSE(is_full(base::mebibytes(64)));
 }
 
 TEST(TemplateFailure, AnEndComesWithItsLikelyCause) {

@@ -21,10 +21,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/random.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "engine/microvm/console.h"
 #include "engine/microvm/disk.h"
+#include "engine/microvm/disk_space.h"
+#include "engine/microvm/group_name.h"
 #include "engine/microvm/template_failure.h"
 #include "link/guest_client.h"
 #include "sys/cgroup.h"
@@ -44,7 +46,7 @@ constexpr auto kProgressInterval = 200ms;
 // Between the end of the link or of QMP and that of the process is its tear-down.
 constexpr auto kEndPatience = 2s;
 constexpr size_t kConsoleTailBytes = 1500;
-constexpr const char* kGroups = "template-";  // names of the machines' cgroups begin so
+constexpr const char* kTemplate = "template";  // names of the machines' cgroups begin so
 constexpr const char* kLoadHello =
     "test ! -e /usr/share/caisson/hello.tar || docker load -q -i /usr/share/caisson/hello.tar";
 
@@ -149,7 +151,7 @@ class Maker {
   asio::awaitable<void> boot_and_freeze() {
     progress_.step("booting the template machine (" + std::string(vmm::to_string(parts_.accelerator)) + ")");
     vmm::VmmOptions options;
-    options.cgroup = kGroups + base::random_hex(6);
+    options.cgroup = new_group_name(kTemplate, base::data_folder());
     options.largest_file = largest_file_;
     machine_ = vmm::Vmm::start(context_.get_executor(), booting_machine(parts_), options);
     keep_console(context_.get_executor(), machine_->take_console(), console_);
@@ -249,7 +251,7 @@ void make_template(TemplatePlan plan, const std::string& folder, base::Progress&
 void sweep_killed_makers(const image::TemplateStore& store) {
   // Who leaves a group leaves a draft, so groups are looked for only then; and the draft stays until they are gone,
   // since the machine in one may still be ending.
-  if (store.has_abandoned() && sys::Cgroup::sweep(kGroups)) store.sweep();
+  if (store.has_abandoned() && sys::Cgroup::sweep(kTemplate + std::string("-"))) store.sweep();
 }
 
 }  // namespace caisson::engine::microvm
