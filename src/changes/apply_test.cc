@@ -144,6 +144,17 @@ TEST_F(ApplyTest, ARenamedFolderIsCopiedFromTheHostsFiles) {
                           {"new/l", link_node("a")}}));
 }
 
+TEST_F(ApplyTest, ARenamedFolderIsCopiedAsItWasLookedAt) {
+  const Tree before = {{".env", file_node("secret")}, {"old", folder_node()}, {"old/a", file_node("a")}};
+  host(before);
+  const ChangeSet set = compared(Stream().renamed("new", "old").removed("old"));
+  // By then it is another name of a file that is hidden.
+  ASSERT_EQ(::unlink((host_ + "/old/a").c_str()), 0);
+  link_host(".env", "old/a");
+  EXPECT_THAT(error_of_apply(set.changes), HasSubstr("'old/a' was changed on the host meanwhile"));
+  EXPECT_EQ(host(), (Tree{{".env", file_node("secret")}, {"old", folder_node()}, {"old/a", file_node("secret")}}));
+}
+
 TEST_F(ApplyTest, FoldersThatAreClosedStayClosed) {
   const Tree before = {{"d", folder_node(0755)}, {"d/x", file_node("x")}};
   const Tree after = {{"d", folder_node(0555)},

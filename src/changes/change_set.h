@@ -26,6 +26,7 @@ struct Change {
   int64_t mtime_ns = 0;
   int64_t record = kNoRecord;  // of a file: where its content is, else
   std::string source;          // the host's own file whose content it has (a renamed folder's)
+  HostFile source_file;        // and what that was when it was looked at
   std::string target;          // of a symlink, after
   bool same_content = false;   // the mode alone differs
   bool conflict = false;       // what the host has there now, the sandbox has not seen
@@ -45,12 +46,16 @@ inline constexpr size_t kMostChanges = 1'000'000;
 
 // Whether the guest never saw a file of that path; see src/share/masks.h.
 using IsMasked = std::function<bool(std::string_view path)>;
+// Whether it never saw the file there because that has another name that is masked; see hidden.h. Asked of regular
+// files with more than one name.
+using IsHidden = std::function<bool(const std::string& path)>;
 
 struct CompareOptions {
   const HostRoot& root;
   const Received& received;
   const Baseline& baseline;
   IsMasked is_masked = {};
+  IsHidden is_hidden = {};
 };
 
 // What is equal to the host's is no change. Reads the host's files, changes nothing.

@@ -17,6 +17,7 @@
 #include "base/temp_folder_for_test.h"
 #include "changes/apply.h"
 #include "changes/change_set.h"
+#include "changes/hidden.h"
 
 namespace caisson::changes {
 
@@ -168,10 +169,23 @@ class ChangesTest : public testing::Test {
 
   void host(const Tree& tree) { make_tree(host_, tree); }
   Tree host() const { return tree_at(host_); }
-  ChangeSet compared(const Stream& stream, IsMasked is_masked = {}) {
+  ChangeSet compared(const Stream& stream, IsMasked is_masked = {}, IsHidden is_hidden = {}) {
     received_.emplace(stream.received(temp_.path()));
     const Baseline baseline(started_ns_, log_);
-    return compare({.root = root(), .received = *received_, .baseline = baseline, .is_masked = std::move(is_masked)});
+    return compare({.root = root(),
+                    .received = *received_,
+                    .baseline = baseline,
+                    .is_masked = std::move(is_masked),
+                    .is_hidden = std::move(is_hidden)});
+  }
+  ChangeSet compared(const Stream& stream, Hidden& hidden) {
+    return compared(
+        stream, [&](std::string_view path) { return hidden.by_path(path); },
+        [&](const std::string& path) { return hidden.by_other_name(path); });
+  }
+  // A second name of a file of the host's.
+  void link_host(const std::string& from, const std::string& to) const {
+    ASSERT_EQ(::link((host_ + "/" + from).c_str(), (host_ + "/" + to).c_str()), 0) << to;
   }
   void apply_all(const std::vector<Change>& changes) {
     apply(changes, {.root = root(), .received = *received_, .journal = journal_, .log = log_});

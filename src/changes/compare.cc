@@ -34,7 +34,11 @@ std::string joined(const std::string& folder, std::string_view name) {
 class Comparison {
  public:
   explicit Comparison(const CompareOptions& options)
-      : root_(options.root), received_(options.received), baseline_(options.baseline), is_masked_(options.is_masked) {}
+      : root_(options.root),
+        received_(options.received),
+        baseline_(options.baseline),
+        is_masked_(options.is_masked),
+        is_hidden_(options.is_hidden) {}
 
   ChangeSet run() {
     size_t at = 0;
@@ -44,7 +48,11 @@ class Comparison {
 
  private:
   const std::vector<ReceivedRecord>& records() const { return received_.records(); }
-  bool masked(const std::string& path) const { return is_masked_ && is_masked_(path); }
+  // The guest never saw it there: by that name, or by another one of the same file.
+  bool masked(const std::string& path, const HostFile& file) const {
+    if (is_masked_ && is_masked_(path)) return true;
+    return file.type == FileType::kFile && file.links > 1 && is_hidden_ && is_hidden_(path);
+  }
 
   // The record at `at` is one of a name in `path`.
   bool is_in(size_t at, const std::string& path) const {
@@ -79,9 +87,9 @@ class Comparison {
 
   void unrecorded(const std::string& path, const Lower& lower, const std::string& name) {
     const std::string source = lower ? joined(*lower, name) : std::string();
-    // The guest never saw it there: it does not come along.
-    const HostFile from = lower && !masked(source) ? root_.look(source) : HostFile();
-    if (from.exists()) {
+    const HostFile from = lower ? root_.look(source) : HostFile();
+    // What the guest never saw does not come along: in its new place it would have a name that is not masked.
+    if (from.exists() && !masked(source, from)) {
       moved(path, source, from);
     } else {
       removed(path);
@@ -190,6 +198,7 @@ class Comparison {
     } else {
       change.size = from.size;
       change.source = source;
+      change.source_file = from;
       change.same_content =
           change.before.type == FileType::kFile && from.size == change.before.size && same(path, source);
       if (change.same_content && (change.before.mode & 0777U) == change.mode) return;
@@ -232,7 +241,7 @@ class Comparison {
       throw base::Error("there are more than " + std::to_string(kMostChanges) + " changes",
                         "name a part of the folder, or use `caisson cp`");
     change.classes = classify(change);
-    if (masked(change.path)) change.classes |= bit_of(Class::kMasked);
+    if (masked(change.path, change.before)) change.classes |= bit_of(Class::kMasked);
     set_.changes.push_back(std::move(change));
   }
 
@@ -282,6 +291,7 @@ class Comparison {
   const Received& received_;
   const Baseline& baseline_;
   const IsMasked is_masked_;
+  const IsHidden is_hidden_;
   ChangeSet set_;
   std::set<std::string> renamed_;
 };

@@ -169,6 +169,52 @@ TEST_F(CompareTest, WhatIsHiddenIsMarked) {
   EXPECT_EQ(set.changes[3].classes, 0U);
 }
 
+// In its new place it would have a name that is not masked.
+TEST_F(CompareTest, WhatIsHiddenByAnotherNameDoesNotComeAlong) {
+  host({{".env", file_node("secret")},
+        {".npmrc", file_node("//registry/:_authToken=secret")},
+        {"c", folder_node()},
+        {"c/s", folder_node()},
+        {"c/s/plain", file_node("plain")},
+        {"c/two", file_node("two names, neither masked")}});
+  link_host(".env", "c/innocent");
+  link_host(".npmrc", "c/s/settings");
+  link_host("c/two", "two");
+  const share::Masks masks({".env"}, {});
+  Hidden hidden(masks, root());
+  const ChangeSet set = compared(Stream().removed("c").renamed("pub", "c"), hidden);
+  EXPECT_THAT(in_short(set), ElementsAre("-c", "-c/innocent", "-c/s", "-c/s/plain", "-c/s/settings", "-c/two", "+pub",
+                                         "+pub/s", "+pub/s/plain", "+pub/two"));
+  for (const Change& change : set.changes) {
+    const bool is_secret = change.path == "c/innocent" || change.path == "c/s/settings";
+    EXPECT_EQ(change.classes, is_secret ? bit_of(Class::kMasked) : 0U) << change.path;
+  }
+  apply_all(set.changes);
+  EXPECT_FALSE(host().contains("pub/innocent"));
+  EXPECT_FALSE(host().contains("pub/s/settings"));
+  EXPECT_EQ(host().at("pub/two").text, "two names, neither masked");
+}
+
+TEST_F(CompareTest, WhatIsHiddenByAnotherNameIsAskedForHoweverItGoes) {
+  host({{".env", file_node("secret")},
+        {"o", folder_node()},
+        {"o/plain", file_node("plain")},
+        {"t", folder_node()},
+        {"t/plain", file_node("plain")}});
+  for (const char* name : {"f", "l", "m", "o/in", "r", "t/in"}) link_host(".env", name);
+  const share::Masks masks({".env"}, {});
+  Hidden hidden(masks, root());
+  Stream stream;
+  stream.add("f", file_node("mine")).add("l", link_node("o")).opaque("m").opaque("o").removed("r");
+  stream.add("t", file_node("a file"));
+  const ChangeSet set = compared(stream, hidden);
+  EXPECT_THAT(in_short(set), ElementsAre("~f", "~l", "~m", "-o/in", "-o/plain", "-r", "~t", "-t/in", "-t/plain"));
+  for (const Change& change : set.changes) {
+    const bool is_plain = change.path == "t" || change.path.ends_with("plain");
+    EXPECT_EQ(change.classes, is_plain ? 0U : bit_of(Class::kMasked)) << change.path;
+  }
+}
+
 TEST_F(CompareTest, WhatCannotBeAppliedIsNamed) {
   Stream stream;
   link::ChangeRecord device;

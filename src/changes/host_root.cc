@@ -57,7 +57,14 @@ HostFile host_file(const struct stat& info) {
   file.inode = info.st_ino;
   file.uid = info.st_uid;
   file.gid = info.st_gid;
+  file.links = info.st_nlink;
   return file;
+}
+
+bool is_same_state(const HostFile& now, const HostFile& then) {
+  if (now.type != then.type || now.device != then.device || now.inode != then.inode) return false;
+  if (now.type == FileType::kFolder) return true;
+  return now.size == then.size && now.mtime_ns == then.mtime_ns && now.ctime_ns == then.ctime_ns;
 }
 
 std::string_view parent_of(std::string_view path) {

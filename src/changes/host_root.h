@@ -32,11 +32,15 @@ struct HostFile {
   uint64_t inode = 0;
   uint32_t uid = 0;
   uint32_t gid = 0;
+  uint64_t links = 0;  // its names, of a file; not kept in a journal
 
   bool exists() const { return type != FileType::kNone; }
 };
 
 HostFile host_file(const struct stat& info);
+
+// The same object; a file or link moreover in the state that it was in: neither written to nor renamed nor linked.
+bool is_same_state(const HostFile& now, const HostFile& then);
 
 // "a/b/c" is "c" in "a/b".
 std::string_view parent_of(std::string_view path);

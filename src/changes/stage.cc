@@ -125,7 +125,10 @@ void StageMaker::make_file(const Change& change, const base::Fd& file) {
     });
   } else {
     const base::Fd from = root_.open(change.source);
-    if (!from) throw Error(base::in_quotes(change.source) + " was changed meanwhile", "try again");
+    struct stat info {};
+    // Whether it may come along was decided by what it was then: another file, or a second name, may be a hidden one's.
+    const bool is_it = from && ::fstat(from.get(), &info) == 0 && is_same_state(host_file(info), change.source_file);
+    if (!is_it) throw Error(base::in_quotes(change.source) + " was changed on the host meanwhile", "try again");
     char buffer[64U << 10];
     while (true) {
       const ssize_t got = ::read(from.get(), buffer, sizeof buffer);

@@ -117,6 +117,19 @@ def what_the_host_would_run_needs_a_word(host):
 
 
 @case()
+def no_apply_shows_what_is_hidden(host):
+    """A file that is hidden for another name of its does not come along with its folder, and is asked for before it goes."""
+    folder = project(host)
+    write(f"{folder}/.env", "secret\n")
+    os.link(f"{folder}/.env", f"{folder}/old/innocent")
+    _, name = changed(host, "mv old pub; ls -A pub >seen")
+    host.caisson("apply", name).expect(125, out="", err_has=["old/innocent", "--allow masked"])
+    host.caisson("apply", name, "--allow", "masked").expect()
+    equal(files(folder), {".env": "secret\n", "pub/": None, "pub/data": "data\n", "readme": "hello\n", "seen": "data\n", "src/": None,
+                          "src/main.c": "int main(void) { return 0; }\n"}, "the host's folder")
+
+
+@case()
 def a_patch_is_what_git_takes(host):
     folder = project(host)
     _, name = changed(host, "echo more >>readme; rm -r old; printf 'a\\0b' >binary")
