@@ -195,6 +195,44 @@ TEST_F(ApplyTest, AFolderThatHoldsSomethingElseStays) {
   EXPECT_EQ(host(), (Tree{{"d", folder_node()}, {"d/new", file_node("made meanwhile")}}));
 }
 
+// What changes while the user is asked, in as many entries as there were.
+TEST_F(ApplyTest, WhatTheHostChangedInAFolderThatGoesStays) {
+  const Tree before = {{"a", file_node("1")},       {"old", folder_node()},   {"old/a", file_node("a")},
+                       {"old/b", file_node("b")},   {"old/s", folder_node()}, {"old/s/c", file_node("c")},
+                       {"old/t", link_node("away")}};
+  const std::string old = host_ + "/old";
+  const std::vector<std::function<void()>> disturbances = {
+      [&] { base::write_file_atomic(old + "/a", "mine", 0644); },
+      [&] { std::filesystem::rename(old + "/b", old + "/new-name"); },
+      [&] { std::filesystem::rename(old + "/s/c", old + "/c"); },
+      [&] {
+        base::write_file_atomic(old + "/a", "mine", 0644);
+        std::filesystem::rename(old + "/b", old + "/new-name");
+      },
+      [&] {
+        std::filesystem::rename(old + "/s", temp_ / "moved");
+        make_tree(host_, {{"old/s", folder_node()}, {"old/s/c", file_node("c")}});
+      },
+      [&] {
+        std::filesystem::rename(old + "/t", temp_ / "moved");
+        std::filesystem::create_symlink("mine", old + "/t");
+      }};
+  for (const Tree& after : {Tree{{"a", file_node("2")}}, Tree{{"a", file_node("2")}, {"old", file_node("a file")}}}) {
+    for (size_t i = 0; i < disturbances.size(); ++i) {
+      host(before);
+      const ChangeSet set = compared(stream_between(before, after));
+      disturbances[i]();
+      const Tree expected = host();
+      EXPECT_THAT(error_of_apply(set.changes), HasSubstr("was changed on the host meanwhile (nothing was changed"))
+          << i;
+      EXPECT_EQ(host(), expected) << i;
+      EXPECT_FALSE(std::filesystem::exists(journal_));
+      for (const auto& [path, unused] : host()) std::filesystem::remove_all(host_ + "/" + path);
+      std::filesystem::remove_all(temp_ / "moved");
+    }
+  }
+}
+
 TEST_F(ApplyTest, WhatWasAppliedIsKnownToTheSandbox) {
   host({{"a", file_node("1")}, {"d", folder_node()}});
   apply_all(compared(Stream().add("a", file_node("2")).add("d", folder_node()).opaque("n").add("n/b", file_node("b")))

@@ -299,6 +299,23 @@ def on_a_terminal_it_asks(host):
     equal(host.sandboxes(), [], "the sandboxes")
 
 
+@case()
+def what_the_host_changes_while_it_asks_stays(host):
+    folder = project(host)
+    write(f"{folder}/old/more", "more\n")
+    _, name = changed(host, "rm -r old; echo x >.envrc")
+    terminal = host.terminal("apply", name)
+    terminal.read_until(r"Apply it\? \[y/N\] ")
+    write(f"{folder}/old/data", "mine\n")
+    os.rename(f"{folder}/old/more", f"{folder}/old/new-name")
+    expected = files(folder)
+    terminal.send("y\r")
+    terminal.read_until(r"was changed on the host meanwhile")
+    equal(terminal.wait(), 125, "apply's exit code")
+    equal(files(folder), expected, "the host's folder")
+    host.caisson("rm", "-f", name).expect()
+
+
 @case(image="base")
 def the_readmes_example_is_true(host):
     """Each command of its section about changes, and what it says."""
