@@ -109,6 +109,57 @@ TEST_F(ApplyTest, EachTypeBecomesEachOther) {
                   {"6/in", link_node("..")}});
 }
 
+TEST_F(ApplyTest, NothingIsOpenedToOthers) {
+  host({{"a", file_node("1")}, {"d", folder_node(0750)}, {"g", file_node("1", 0664)}, {"s", file_node("1", 04755)}});
+  Stream stream;
+  stream.add("a", file_node("2", 0666)).add("d", folder_node(0777)).add("d/new", file_node("n", 0666));
+  stream.add("g", file_node("2", 0777)).opaque("n", 0777).add("n/m", file_node("m", 0777));
+  stream.add("s", file_node("2", 0777));
+  apply_all(compared(stream).changes);
+  EXPECT_EQ(host(), (Tree{{"a", file_node("2")},
+                          {"d", folder_node()},
+                          {"d/new", file_node("n")},
+                          {"g", file_node("2", 0775)},
+                          {"n", folder_node()},
+                          {"n/m", file_node("m", 0755)},
+                          {"s", file_node("2", 0755)}}));
+  EXPECT_TRUE(compared(stream).changes.empty());
+}
+
+TEST_F(ApplyTest, WhatIsNewHasTheUmask) {
+  host({{"old", folder_node(0775)}, {"old/a", file_node("a", 0664)}});
+  ::umask(077);
+  Stream stream;
+  stream.add("f", file_node("f", 0666)).opaque("n").add("n/m", file_node("m")).renamed("new", "old", 0775);
+  stream.add("new/b", file_node("b", 0664)).removed("old");
+  apply_all(compared(stream).changes);
+  // What was renamed is not new.
+  EXPECT_EQ(host(), (Tree{{"f", file_node("f", 0600)},
+                          {"n", folder_node(0700)},
+                          {"n/m", file_node("m", 0600)},
+                          {"new", folder_node(0775)},
+                          {"new/a", file_node("a", 0664)},
+                          {"new/b", file_node("b", 0600)}}));
+  EXPECT_TRUE(compared(stream).changes.empty());
+}
+
+TEST_F(ApplyTest, AModeIsSetOnWhatWasLookedAtAlone) {
+  const Tree before = {{"a", file_node("1")}, {"b", file_node("1")}};
+  const std::vector<std::function<void()>> disturbances = {
+      [&] { base::write_file_atomic(host_ + "/b", "1", 0644); },
+      [&] { ASSERT_EQ(::chmod((host_ + "/b").c_str(), 04644), 0); },
+      [&] { ASSERT_EQ(::chmod((host_ + "/b").c_str(), 0600), 0); }};
+  for (const auto& disturb : disturbances) {
+    host(before);
+    const ChangeSet set = compared(Stream().add("a", file_node("1", 0755)).add("b", file_node("1", 0755)));
+    disturb();
+    const Tree expected = host();
+    EXPECT_THAT(error_of_apply(set.changes), HasSubstr("'b' was changed on the host meanwhile"));
+    EXPECT_EQ(host(), expected);
+    for (const auto& [path, unused] : host()) std::filesystem::remove_all(host_ + "/" + path);
+  }
+}
+
 TEST_F(ApplyTest, NamesAreBytes) {
   const std::string odd = "a\nb\xff\x01 \"'\\";
   expect_becomes({{odd, file_node("one")}, {"-rf", file_node("two")}},

@@ -21,7 +21,7 @@ struct Change {
   std::string path;
   HostFile before;                   // what the host has there now; kNone: nothing
   FileType after = FileType::kNone;  // kNone: it is removed
-  uint32_t mode = 0;                 // of a file or folder, after
+  uint32_t mode = 0;                 // of a file or folder, after; see modes.h
   uint64_t size = 0;                 // of a file, after
   int64_t mtime_ns = 0;
   int64_t record = kNoRecord;  // of a file: where its content is, else

@@ -166,6 +166,7 @@ inline Stream stream_between(const Tree& before, const Tree& after) {
 class ChangesTest : public testing::Test {
  protected:
   ChangesTest() { ::mkdir(host_.c_str(), 0755); }
+  ~ChangesTest() override { ::umask(umask_); }
 
   void host(const Tree& tree) { make_tree(host_, tree); }
   Tree host() const { return tree_at(host_); }
@@ -198,6 +199,7 @@ class ChangesTest : public testing::Test {
   // In memory, where there is such a place: what these tests have synced is not on a disk, and so they are quick.
   base::ScopedEnvironment in_memory_{"TMPDIR", ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
   base::TempFolder temp_;
+  const mode_t umask_ = ::umask(022);
   std::string host_ = temp_ / "host";
   std::string journal_ = temp_ / "apply.journal";
   std::string log_ = temp_ / "seen.log";

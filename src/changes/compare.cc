@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "changes/change_set.h"
 #include "changes/classes.h"
+#include "changes/modes.h"
 
 namespace caisson::changes {
 namespace {
@@ -145,26 +146,28 @@ class Comparison {
 
   void folder_record(const link::ChangeRecord& record, const Lower& parent, size_t& at) {
     Change change = begin(record.path, FileType::kFolder);
-    change.mode = record.mode;
     change.mtime_ns = record.mtime_ns;
+    const Lower lower = lower_of(record, parent);
     const bool is_there = change.before.type == FileType::kFolder;
-    if (!is_there || (change.before.mode & 0777U) != record.mode) {
-      change.same_content = is_there;
+    change.same_content = is_there;
+    // One that was renamed is no new one.
+    change.mode = !is_there && lower ? modes_.of_old(record.mode, root_.look(*lower)) : mode_after(change, record.mode);
+    if (!is_there || (change.before.mode & 0777U) != change.mode) {
       if (!is_there) judge(change);
       add(std::move(change));
     }
-    folder(record.path, lower_of(record, parent), at);
+    folder(record.path, lower, at);
   }
 
   void file_record(const link::ChangeRecord& record, size_t index) {
     Change change = begin(record.path, FileType::kFile);
-    change.mode = record.mode;
     change.mtime_ns = record.mtime_ns;
     change.size = record.real_size;
     change.record = static_cast<int64_t>(index);
     if (change.before.type == FileType::kFile && change.size == change.before.size)
       change.same_content = has_content(record.path, index);
-    if (change.same_content && (change.before.mode & 0777U) == record.mode) return;
+    change.mode = mode_after(change, record.mode);
+    if (change.same_content && (change.before.mode & 0777U) == change.mode) return;
     judge(change);
     add_with_removals(std::move(change));
   }
@@ -201,6 +204,7 @@ class Comparison {
       change.source_file = from;
       change.same_content =
           change.before.type == FileType::kFile && from.size == change.before.size && same(path, source);
+      if (change.before.type == FileType::kFile) change.mode = mode_after(change, change.mode);
       if (change.same_content && (change.before.mode & 0777U) == change.mode) return;
     }
     judge(change);
@@ -229,6 +233,13 @@ class Comparison {
     change.before = root_.look(path);
     change.after = after;
     return change;
+  }
+
+  // What an apply makes of the mode that the guest has given it.
+  uint32_t mode_after(const Change& change, uint32_t wanted) const {
+    if (change.before.type != change.after) return modes_.of_new(wanted);
+    if (change.same_content && is_privileged(change.before)) return change.before.mode & 0777U;
+    return modes_.of_old(wanted, change.before);
   }
 
   // Folders have no state to be seen: what is in them has. What the host does not have (any more) is not overwritten.
@@ -292,6 +303,7 @@ class Comparison {
   const Baseline& baseline_;
   const IsMasked is_masked_;
   const IsHidden is_hidden_;
+  const Modes modes_ = Modes::of_this_process();
   ChangeSet set_;
   std::set<std::string> renamed_;
 };

@@ -51,6 +51,22 @@ TEST_F(CompareTest, AModeAloneIsAChange) {
   EXPECT_EQ(set.changes[0].classes, bit_of(Class::kExecutable));
 }
 
+TEST_F(CompareTest, AModeThatNoApplyWouldSetIsNoChange) {
+  host({{"a", file_node("one")},
+        {"d", folder_node()},
+        {"g", file_node("one", 0664)},
+        {"s", file_node("one", 04755)},
+        {"t", file_node("one", 02755)}});
+  Stream stream;
+  stream.add("a", file_node("one", 0666)).add("d", folder_node(0777)).add("g", file_node("one", 0666));
+  stream.add("s", file_node("one", 0777)).add("t", file_node("one", 0700));
+  EXPECT_THAT(in_short(compared(stream)), IsEmpty());
+  const ChangeSet set = compared(Stream().add("a", file_node("one", 0777)).add("d", folder_node(0722)));
+  EXPECT_THAT(in_short(set), ElementsAre("~a", "~d"));
+  EXPECT_EQ(set.changes[0].mode, 0755U);
+  EXPECT_EQ(set.changes[1].mode, 0700U);
+}
+
 TEST_F(CompareTest, AnOpaqueFolderHidesWhatTheHostHas) {
   host({{"d", folder_node()},
         {"d/gone", file_node("1")},

@@ -149,6 +149,11 @@ void StageMaker::finish_folder(const Change& change, const std::string& path) {
 }
 
 void set_mode(const HostRoot& root, const std::string& path, uint32_t mode) {
+  set_mode_if(root, path, mode, [](const HostFile& /*now*/) { return true; });
+}
+
+bool set_mode_if(const HostRoot& root, const std::string& path, uint32_t mode,
+                 const std::function<bool(const HostFile& now)>& is_expected) {
   const base::Fd parent = root.folder(std::string(parent_of(path)));
   const std::string name(name_of(path));
   if (!parent) throw base::system_error("cannot set the mode of", root.path() + "/" + path, ENOENT);
@@ -158,9 +163,11 @@ void set_mode(const HostRoot& root, const std::string& path, uint32_t mode) {
   if (::fstat(file.get(), &info) != 0) throw base::system_error("cannot look at", root.path() + "/" + path);
   if (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode))
     throw Error("cannot set the mode of " + base::in_quotes(root.path() + "/" + path) + ": it is no file any more");
+  if (!is_expected(host_file(info))) return false;
   const std::string through = "/proc/self/fd/" + std::to_string(file.get());
   if (::chmod(through.c_str(), (info.st_mode & 07000U) | mode) != 0)
     throw base::system_error("cannot set the mode of", root.path() + "/" + path);
+  return true;
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ class StageMaker {
 
 // Sets the bits of 0777 of the file or folder at a path; the others stay. Throws where it is a link, or not there.
 void set_mode(const HostRoot& root, const std::string& path, uint32_t mode);
+// The same of what is there, if that is what is expected; whether it was.
+bool set_mode_if(const HostRoot& root, const std::string& path, uint32_t mode,
+                 const std::function<bool(const HostFile& now)>& is_expected);
 
 // Removes the folder `name` and all that is in it; one that is not there is none. Works in two levels at a time: what
 // is deeper is moved up first, so that the depth of what a guest has made needs neither descriptors nor stack.

@@ -130,6 +130,20 @@ def no_apply_shows_what_is_hidden(host):
 
 
 @case()
+def an_apply_opens_nothing_to_others(host):
+    folder = project(host)
+    for path, mode in (("readme", 0o644), ("src", 0o755), ("old/data", 0o4755)):
+        os.chmod(f"{folder}/{path}", mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    words, name = changed(host, "chmod 666 readme; chmod 777 src old/data; echo x >src/x; chmod 666 src/x; mkdir n; chmod 777 n")
+    equal(words, "2 files added", "the end's words")
+    host.caisson("apply", name).expect(err_has=f"removed '{name}'")
+    found = {path: oct(os.stat(f"{folder}/{path}").st_mode & 0o7777) for path in ("readme", "src", "old/data", "src/x", "n")}
+    equal(found, {"readme": "0o644", "src": "0o755", "old/data": "0o4755", "src/x": oct(0o666 & ~mask), "n": oct(0o777 & ~mask)}, "the modes")
+
+
+@case()
 def a_patch_is_what_git_takes(host):
     folder = project(host)
     _, name = changed(host, "echo more >>readme; rm -r old; printf 'a\\0b' >binary")
