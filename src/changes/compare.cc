@@ -336,4 +336,22 @@ ChangeSet below(ChangeSet set, const std::vector<std::string>& paths) {
   return set;
 }
 
+std::vector<std::string> arrived(const HostRoot& root, const Received& received, const ChangeSet& set) {
+  // The changes are in the order of a walk: what is below a folder is behind it, and before all else.
+  auto is_touched = [&set](const std::string& path) {
+    const auto change = std::lower_bound(
+        set.changes.begin(), set.changes.end(), path,
+        [](const Change& one, const std::string& sought) { return link::comes_before(one.path, sought); });
+    return change != set.changes.end() && (change->path == path || is_below(change->path, path));
+  };
+  std::vector<std::string> paths;
+  for (const ReceivedRecord& each : received.records()) {
+    const link::ChangeRecord& record = each.record;
+    if (record.kind != ChangeKind::kFolder || record.target.empty()) continue;
+    if (is_touched(record.path) || is_touched(record.target) || root.look(record.target).exists()) continue;
+    paths.push_back(record.path);
+  }
+  return paths;
+}
+
 }  // namespace caisson::changes

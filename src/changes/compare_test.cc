@@ -100,6 +100,27 @@ TEST_F(CompareTest, ARenameThatTheHostHasMadeTooIsNoChange) {
   EXPECT_THAT(in_short(compared(stream)), ElementsAre("+new/later"));
 }
 
+TEST_F(CompareTest, FoldersThatHaveArrived) {
+  // One has come whole; of the others something is left: in the new place, at the old one, on the host.
+  host({{"a", folder_node()},
+        {"b", folder_node()},
+        {"b-", file_node("beside")},
+        {"c", folder_node()},
+        {"d", folder_node()},
+        {"d.old", file_node("new")},
+        {"e", folder_node()},
+        {"e.old", folder_node()},
+        {"e.old/x", file_node("x")}});
+  Stream stream;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    stream.renamed(name, std::string(name) + ".old");
+    if (std::string_view(name) == "b") stream.add("b/new", file_node("n")).add("b-", file_node("changed"));
+  }
+  const ChangeSet set = compared(stream);
+  EXPECT_THAT(in_short(set), ElementsAre("+b/new", "~b-", "+e/x"));
+  EXPECT_THAT(arrived(root(), *received_, set), ElementsAre("a", "c"));
+}
+
 TEST_F(CompareTest, AFolderInARenamedOneIsFound) {
   host({{"old", folder_node()}, {"old/s", folder_node()}, {"old/s/c", file_node("c")}});
   Stream stream;
