@@ -59,8 +59,9 @@ class Run {
   // False, and why in `problem`, where all was taken back.
   bool forward(std::optional<Error>& problem) {
     try {
-      const HostRoot stage = open_stage();
-      const Steps steps(root_, stage, before_step_);
+      const std::optional<HostRoot> stage = open_stage(root_, journal_.stage);
+      if (!stage) throw Error("the folder " + base::in_quotes(root_.path() + "/" + journal_.stage) + " has gone");
+      const Steps steps(root_, *stage, before_step_);
       for (const Step& each : journal_.steps) steps.redo(each);
       sync_of(root_);
     } catch (const Error& error) {
@@ -79,10 +80,9 @@ class Run {
 
   void backward() {
     std::vector<std::string> stuck;
-    base::Fd there = root_.folder(journal_.stage);
-    if (there) {
-      const HostRoot stage(root_.path() + "/" + journal_.stage, std::move(there));
-      const Steps steps(root_, stage, before_step_);
+    const std::optional<HostRoot> stage = open_stage(root_, journal_.stage);
+    if (stage) {
+      const Steps steps(root_, *stage, before_step_);
       for (auto each = journal_.steps.rbegin(); each != journal_.steps.rend(); ++each) {
         if (!steps.undo(*each)) stuck.push_back(each->path + " (" + std::to_string(each->number) + ")");
       }
@@ -107,18 +107,12 @@ class Run {
 
   void clean_up() {
     step();
-    remove_tree(root_, journal_.stage);
+    remove_stage(root_, journal_.stage);
     step();
     file_.remove();
   }
 
  private:
-  HostRoot open_stage() const {
-    base::Fd folder = root_.folder(journal_.stage);
-    if (!folder) throw Error("the folder " + base::in_quotes(root_.path() + "/" + journal_.stage) + " has gone");
-    return {root_.path() + "/" + journal_.stage, std::move(folder)};
-  }
-
   // The sandbox has what the host has now.
   void note_states() const {
     std::string lines;

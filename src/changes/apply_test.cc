@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "changes/change_set_for_test.h"
+#include "changes/stage.h"
 #include "sys/in_child_for_test.h"
 
 namespace caisson::changes {
@@ -387,6 +388,46 @@ TEST_F(ApplyTest, AReadOnlyFolderIsNamed) {
   EXPECT_EQ(host().at("e").text, "e");
   EXPECT_EQ(host().size(), 3U);
   ::chmod((host_ + "/d").c_str(), 0755);
+}
+
+// The superuser in another user's folder: that user owns all that is new, and may rename the stage at any time.
+TEST_F(ApplyTest, AnotherUsersFolderIsThatUsers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "for the superuser only";
+  constexpr uid_t kOther = 65534;
+  host({{"a", file_node("1")}});
+  ASSERT_EQ(::chown((host_ + "/a").c_str(), kOther, kOther), 0);
+  ASSERT_EQ(::chown(host_.c_str(), kOther, kOther), 0);
+  Stream stream;
+  stream.add("a", file_node("2")).add("l", link_node("a")).opaque("n").add("n/m", file_node("m"));
+  const ChangeSet set = compared(stream);
+  apply_all(set.changes);
+  for (const char* path : {"a", "l", "n", "n/m"}) EXPECT_EQ(root().look(path).uid, kOther) << path;
+
+  // Another folder in the stage's place, before each step: it is not taken for the stage, and stays.
+  for (const auto& [owner, mode] : {std::pair<uid_t, mode_t>{kOther, 0700}, {0, 0755}}) {
+    const std::string other = temp_ / "other";
+    make_tree(temp_.path(), {{"other", folder_node(mode)}, {"other/1", file_node("other")}});
+    ASSERT_EQ(::chown(other.c_str(), owner, owner), 0);
+    int step = 0;
+    std::string name;
+    const ChangeSet more = compared(Stream().add("a", file_node("3")));
+    const std::string error = error_of_apply(more.changes, [&] {
+      if (step++ != 2) return;
+      for (const auto& entry : std::filesystem::directory_iterator(host_)) {
+        if (entry.path().filename().string().starts_with(kStagePrefix)) name = entry.path().string();
+      }
+      ASSERT_FALSE(name.empty());
+      std::filesystem::rename(name, temp_ / "taken");
+      std::filesystem::rename(other, name);
+    });
+    EXPECT_THAT(error, HasSubstr("is not the one that was made there"));
+    EXPECT_EQ(host().at("a").text, "2");
+    EXPECT_EQ(base::read_file(name + "/1"), "other");
+    std::filesystem::remove_all(name);
+    std::filesystem::remove_all(temp_ / "taken");
+    recover(journal_);
+    EXPECT_FALSE(std::filesystem::exists(journal_));
+  }
 }
 
 TEST_F(ApplyTest, TwoAtATimeAreOne) {
