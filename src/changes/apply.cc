@@ -194,13 +194,13 @@ Recovery recover(const std::string& journal_path, const std::function<void()>& b
   if (!base::open_if_exists(journal_path, O_RDONLY)) return Recovery::kNothingToDo;
   Journal journal = read_journal(journal_path);
   JournalFile file(journal_path);
-  const base::Fd there = base::open_if_exists(journal.root, O_PATH | O_DIRECTORY);
-  if (!there) {
+  if (!base::open_if_exists(journal.root, O_PATH | O_DIRECTORY)) {
     file.remove();  // the folder has gone, and what was done to it
     return Recovery::kNotBegun;
   }
-  const HostRoot root(journal.root, there.duplicate());
+  const HostRoot root(journal.root);
   const HostFile info = root.look("");
+  // (Its device may have another number after a restart of the machine.)
   if (info.inode != journal.inode) {
     file.remove();  // another folder is in its place
     return Recovery::kNotBegun;

@@ -81,7 +81,17 @@ bool is_below(std::string_view path, std::string_view folder) {
   return folder.empty() || (path.size() > folder.size() && path[folder.size()] == '/' && path.starts_with(folder));
 }
 
-HostRoot::HostRoot(const std::string& path) : path_(path), fd_(base::open_file(path, O_PATH | O_DIRECTORY)) {}
+HostRoot::HostRoot(const std::string& path) : path_(path) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  fd_ = base::Fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+  if (fd_) return;
+  if (errno == ELOOP)
+    throw Error("a symbolic link stands in the way to " + base::in_quotes(path),
+                "it was none when the sandbox was made; put the folder back", ELOOP);
+  throw base::system_error("cannot open", path);
+}
 
 base::Fd HostRoot::resolve(const std::string& path, int flags) const {
   open_how how{};

@@ -49,7 +49,7 @@ bool is_below(std::string_view path, std::string_view folder);
 
 class HostRoot {
  public:
-  // Throws where it is no folder.
+  // Throws where it is no folder, or a link is on the way to it: the path had none when the sandbox got the folder.
   explicit HostRoot(const std::string& path);
   // One that is open (O_PATH suffices); `path` is for errors.
   HostRoot(const std::string& path, base::Fd folder) : path_(path), fd_(std::move(folder)) {}

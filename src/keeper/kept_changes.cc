@@ -165,7 +165,7 @@ ComparedChanges compare_changes(const std::string& sandbox_folder, const spec::S
                                 const spec::Workspace& workspace, changes::Received received) {
   const auto record = read_workspace_record(sandbox_folder, workspace.id);
   changes::HostRoot root(workspace.host);
-  if (record && root.look("").inode != record->inode)
+  if (record && !is_same_object(record->object, object_of(root.fd(), workspace.host)))
     throw base::Error(base::in_quotes(workspace.host) + " is another folder than the one that the sandbox was given");
   // Without a record nothing of the host's is known to be old.
   const changes::Baseline baseline(record ? record->started_ns : 0, baseline_path(sandbox_folder, workspace.id));
