@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -42,6 +44,22 @@ void check_space(const Plan& plan, const HostRoot& root) {
     throw Error(fmt::format("cannot apply to '{}': the changes need {} MB and its disk has {} MB left",
                             base::escaped(root.path()), plan.bytes / 1'000'000 + 1, free_bytes / 1'000'000),
                 "nothing was changed");
+}
+
+uint64_t size_of_log(const std::string& log) {
+  struct stat info {};
+  return ::stat(log.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
+// What is applied is noted in the log, which nothing could read any more if it grew too long.
+void check_log(const std::vector<Change>& changes, const Plan& plan, const ApplyOptions& options) {
+  if (options.log.empty()) return;
+  uint64_t files = plan.steps.size();
+  for (const Plan::Made& made : plan.made) files += changes[made.change].after == FileType::kFolder ? 0 : 1;
+  if (size_of_log(options.log) + files * kMostLineBytes > kMostNotedBytes)
+    throw Error("cannot apply to " + base::in_quotes(options.root.path()) +
+                    ": the log of the files that this sandbox has seen is full",
+                "nothing was changed; use `caisson patch` or `caisson cp`");
 }
 
 // One apply from its stage on, be it a new one or one that is found.
@@ -113,18 +131,21 @@ class Run {
   }
 
  private:
-  // The sandbox has what the host has now.
+  // The sandbox has what the host has now. What finds no room in the log, since the share or the host has added to it
+  // meanwhile, is a conflict later.
   void note_states() const {
+    const uint64_t size = size_of_log(journal_.log);
     std::string lines;
-    for (const Step& each : journal_.steps) note(each.path, lines);
+    for (const Step& each : journal_.steps) note(each.path, kMostNotedBytes - std::min(size, kMostNotedBytes), lines);
     const base::Fd log = base::open_file(journal_.log, O_WRONLY | O_APPEND | O_CREAT);
     base::write_all(log.get(), lines, journal_.log);
   }
-  void note(const std::string& path, std::string& lines) const {
+  void note(const std::string& path, uint64_t room, std::string& lines) const {
+    if (lines.size() + kMostLineBytes > room) return;
     const HostFile now = root_.look(path);
     if (now.exists() && now.type != FileType::kFolder) lines += baseline_line(now);
     if (now.type != FileType::kFolder) return;
-    for (const std::string& name : root_.names(path, kMostChanges)) note(path + "/" + name, lines);
+    for (const std::string& name : root_.names(path, kMostChanges)) note(path + "/" + name, room, lines);
   }
 
   const HostRoot& root_;
@@ -165,6 +186,7 @@ void apply(const std::vector<Change>& changes, const ApplyOptions& options) {
     throw Error("an apply of this sandbox was interrupted", "run the command again");
   Plan plan = plan_apply(changes, options.root);
   check_space(plan, options.root);
+  check_log(changes, plan, options);
   if (plan.steps.empty()) return;
   Journal journal;
   const HostFile root = options.root.look("");

@@ -13,6 +13,7 @@
 #include <map>
 #include <string>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/temp_folder_for_test.h"
 #include "changes/apply.h"
@@ -190,6 +191,19 @@ class ChangesTest : public testing::Test {
   }
   void apply_all(const std::vector<Change>& changes) {
     apply(changes, {.root = root(), .received = *received_, .journal = journal_, .log = log_});
+  }
+  // Why it was refused; "" where it was done.
+  std::string error_of_apply(const std::vector<Change>& changes, std::function<void()> before_step = {}) {
+    try {
+      apply(changes, {.root = root(),
+                      .received = *received_,
+                      .journal = journal_,
+                      .log = log_,
+                      .before_step = std::move(before_step)});
+    } catch (const base::Error& error) {
+      return error.what();
+    }
+    return "";
   }
   const HostRoot& root() {
     if (!root_) root_.emplace(host_);

@@ -185,6 +185,16 @@ TEST_F(CompareTest, WhatTheSandboxHasOpenedSinceIsNone) {
   EXPECT_THAT(in_short(compared(stream)), ElementsAre("~a", "~b!"));
 }
 
+TEST_F(CompareTest, ALineOfTheLogThatIsSpoiledSaysNothing) {
+  host({{"a", file_node("one")}, {"b", file_node("two")}, {"c", file_node("three")}});
+  started_ns_ = 0;
+  const std::string spoiled = "{\"device\":1,\"ino" + baseline_line(root().look("b"));
+  base::write_file_atomic(log_, "{}\n" + baseline_line(root().look("a")) + spoiled + baseline_line(root().look("c")));
+  Stream stream;
+  stream.add("a", file_node("ONE")).add("b", file_node("TWO")).add("c", file_node("THREE"));
+  EXPECT_THAT(in_short(compared(stream)), ElementsAre("~a", "~b!", "~c"));
+}
+
 TEST_F(CompareTest, WhatIsHiddenIsMarked) {
   host({{"d", folder_node()},
         {"d/.env", file_node("secret")},
