@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -44,6 +46,22 @@ void check_space(const Plan& plan, const HostRoot& root) {
                 "nothing was changed");
 }
 
+uint64_t size_of_log(const std::string& log) {
+  struct stat info {};
+  return ::stat(log.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
+// What is applied is noted in the log, which nothing could read any more if it grew too long.
+void check_log(const std::vector<Change>& changes, const Plan& plan, const ApplyOptions& options) {
+  if (options.log.empty()) return;
+  uint64_t files = plan.steps.size();
+  for (const Plan::Made& made : plan.made) files += changes[made.change].after == FileType::kFolder ? 0 : 1;
+  if (size_of_log(options.log) + files * kMostLineBytes > kMostNotedBytes)
+    throw Error("cannot apply to " + base::in_quotes(options.root.path()) +
+                    ": the log of the files that this sandbox has seen is full",
+                "nothing was changed; use `caisson patch` or `caisson cp`");
+}
+
 // One apply from its stage on, be it a new one or one that is found.
 class Run {
  public:
@@ -59,8 +77,9 @@ class Run {
   // False, and why in `problem`, where all was taken back.
   bool forward(std::optional<Error>& problem) {
     try {
-      const HostRoot stage = open_stage();
-      const Steps steps(root_, stage, before_step_);
+      const std::optional<HostRoot> stage = open_stage(root_, journal_.stage);
+      if (!stage) throw Error("the folder " + base::in_quotes(root_.path() + "/" + journal_.stage) + " has gone");
+      const Steps steps(root_, *stage, before_step_);
       for (const Step& each : journal_.steps) steps.redo(each);
       sync_of(root_);
     } catch (const Error& error) {
@@ -79,10 +98,9 @@ class Run {
 
   void backward() {
     std::vector<std::string> stuck;
-    base::Fd there = root_.folder(journal_.stage);
-    if (there) {
-      const HostRoot stage(root_.path() + "/" + journal_.stage, std::move(there));
-      const Steps steps(root_, stage, before_step_);
+    const std::optional<HostRoot> stage = open_stage(root_, journal_.stage);
+    if (stage) {
+      const Steps steps(root_, *stage, before_step_);
       for (auto each = journal_.steps.rbegin(); each != journal_.steps.rend(); ++each) {
         if (!steps.undo(*each)) stuck.push_back(each->path + " (" + std::to_string(each->number) + ")");
       }
@@ -107,30 +125,27 @@ class Run {
 
   void clean_up() {
     step();
-    remove_tree(root_, journal_.stage);
+    remove_stage(root_, journal_.stage);
     step();
     file_.remove();
   }
 
  private:
-  HostRoot open_stage() const {
-    base::Fd folder = root_.folder(journal_.stage);
-    if (!folder) throw Error("the folder " + base::in_quotes(root_.path() + "/" + journal_.stage) + " has gone");
-    return {root_.path() + "/" + journal_.stage, std::move(folder)};
-  }
-
-  // The sandbox has what the host has now.
+  // The sandbox has what the host has now. What finds no room in the log, since the share or the host has added to it
+  // meanwhile, is a conflict later.
   void note_states() const {
+    const uint64_t size = size_of_log(journal_.log);
     std::string lines;
-    for (const Step& each : journal_.steps) note(each.path, lines);
+    for (const Step& each : journal_.steps) note(each.path, kMostNotedBytes - std::min(size, kMostNotedBytes), lines);
     const base::Fd log = base::open_file(journal_.log, O_WRONLY | O_APPEND | O_CREAT);
     base::write_all(log.get(), lines, journal_.log);
   }
-  void note(const std::string& path, std::string& lines) const {
+  void note(const std::string& path, uint64_t room, std::string& lines) const {
+    if (lines.size() + kMostLineBytes > room) return;
     const HostFile now = root_.look(path);
     if (now.exists() && now.type != FileType::kFolder) lines += baseline_line(now);
     if (now.type != FileType::kFolder) return;
-    for (const std::string& name : root_.names(path, kMostChanges)) note(path + "/" + name, lines);
+    for (const std::string& name : root_.names(path, kMostChanges)) note(path + "/" + name, room, lines);
   }
 
   const HostRoot& root_;
@@ -171,6 +186,7 @@ void apply(const std::vector<Change>& changes, const ApplyOptions& options) {
     throw Error("an apply of this sandbox was interrupted", "run the command again");
   Plan plan = plan_apply(changes, options.root);
   check_space(plan, options.root);
+  check_log(changes, plan, options);
   if (plan.steps.empty()) return;
   Journal journal;
   const HostFile root = options.root.look("");
@@ -200,13 +216,13 @@ Recovery recover(const std::string& journal_path, const std::function<void()>& b
   if (!base::open_if_exists(journal_path, O_RDONLY)) return Recovery::kNothingToDo;
   Journal journal = read_journal(journal_path);
   JournalFile file(journal_path);
-  const base::Fd there = base::open_if_exists(journal.root, O_PATH | O_DIRECTORY);
-  if (!there) {
+  if (!base::open_if_exists(journal.root, O_PATH | O_DIRECTORY)) {
     file.remove();  // the folder has gone, and what was done to it
     return Recovery::kNotBegun;
   }
-  const HostRoot root(journal.root, there.duplicate());
+  const HostRoot root(journal.root);
   const HostFile info = root.look("");
+  // (Its device may have another number after a restart of the machine.)
   if (info.inode != journal.inode) {
     file.remove();  // another folder is in its place
     return Recovery::kNotBegun;

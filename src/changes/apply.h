@@ -59,6 +59,8 @@ struct TreeState {
   uint64_t digest = 0;
   uint64_t entries = 0;
 };
-TreeState tree_state(const HostRoot& root, const std::string& path);
+// Called with each entry, as it goes into the number.
+using TreeVisitor = std::function<void(const std::string& path, const HostFile& file)>;
+TreeState tree_state(const HostRoot& root, const std::string& path, const TreeVisitor& visit = {});
 
 }  // namespace caisson::changes

@@ -54,18 +54,6 @@ class ApplyTest : public ChangesTest {
     EXPECT_FALSE(std::filesystem::exists(journal_));
     EXPECT_TRUE(compared(stream_between(before, after)).changes.empty());
   }
-  std::string error_of_apply(const std::vector<Change>& changes, std::function<void()> before_step = {}) {
-    try {
-      apply(changes, {.root = root(),
-                      .received = *received_,
-                      .journal = journal_,
-                      .log = log_,
-                      .before_step = std::move(before_step)});
-    } catch (const base::Error& error) {
-      return error.what();
-    }
-    return "";
-  }
 };
 
 TEST_F(ApplyTest, FilesFoldersAndLinks) {

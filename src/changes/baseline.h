@@ -13,6 +13,12 @@
 
 namespace caisson::changes {
 
+// A longer log cannot be read. The share adds up to a bound of its own while it runs (ShareLimits in share/server.h),
+// so an apply leaves room for that.
+inline constexpr uint64_t kMostLogBytes = 256U << 20;
+inline constexpr uint64_t kMostNotedBytes = 192U << 20;
+inline constexpr uint64_t kMostLineBytes = 160;  // five numbers, of at most 20 digits
+
 class Baseline {
  public:
   // `started_ns`: CLOCK_REALTIME. A log that is not there is an empty one.

@@ -21,11 +21,12 @@ struct Change {
   std::string path;
   HostFile before;                   // what the host has there now; kNone: nothing
   FileType after = FileType::kNone;  // kNone: it is removed
-  uint32_t mode = 0;                 // of a file or folder, after
+  uint32_t mode = 0;                 // of a file or folder, after; see modes.h
   uint64_t size = 0;                 // of a file, after
   int64_t mtime_ns = 0;
   int64_t record = kNoRecord;  // of a file: where its content is, else
   std::string source;          // the host's own file whose content it has (a renamed folder's)
+  HostFile source_file;        // and what that was when it was looked at
   std::string target;          // of a symlink, after
   bool same_content = false;   // the mode alone differs
   bool conflict = false;       // what the host has there now, the sandbox has not seen
@@ -45,12 +46,16 @@ inline constexpr size_t kMostChanges = 1'000'000;
 
 // Whether the guest never saw a file of that path; see src/share/masks.h.
 using IsMasked = std::function<bool(std::string_view path)>;
+// Whether it never saw the file there because that has another name that is masked; see hidden.h. Asked of regular
+// files with more than one name.
+using IsHidden = std::function<bool(const std::string& path)>;
 
 struct CompareOptions {
   const HostRoot& root;
   const Received& received;
   const Baseline& baseline;
   IsMasked is_masked = {};
+  IsHidden is_hidden = {};
 };
 
 // What is equal to the host's is no change. Reads the host's files, changes nothing.
@@ -58,5 +63,9 @@ ChangeSet compare(const CompareOptions& options);
 
 // Those that are one of `paths` or below one; all where there is none. Folders that are new and hold one of them stay.
 ChangeSet below(ChangeSet set, const std::vector<std::string>& paths);
+
+// Folders that the sandbox has renamed and that have come to the same place on the host, with nothing of `set` left in
+// them or at their old place, where nothing is now. In the sandbox they lie over what was there.
+std::vector<std::string> arrived(const HostRoot& root, const Received& received, const ChangeSet& set);
 
 }  // namespace caisson::changes

@@ -13,10 +13,12 @@
 #include <map>
 #include <string>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/temp_folder_for_test.h"
 #include "changes/apply.h"
 #include "changes/change_set.h"
+#include "changes/hidden.h"
 
 namespace caisson::changes {
 
@@ -165,16 +167,43 @@ inline Stream stream_between(const Tree& before, const Tree& after) {
 class ChangesTest : public testing::Test {
  protected:
   ChangesTest() { ::mkdir(host_.c_str(), 0755); }
+  ~ChangesTest() override { ::umask(umask_); }
 
   void host(const Tree& tree) { make_tree(host_, tree); }
   Tree host() const { return tree_at(host_); }
-  ChangeSet compared(const Stream& stream, IsMasked is_masked = {}) {
+  ChangeSet compared(const Stream& stream, IsMasked is_masked = {}, IsHidden is_hidden = {}) {
     received_.emplace(stream.received(temp_.path()));
     const Baseline baseline(started_ns_, log_);
-    return compare({.root = root(), .received = *received_, .baseline = baseline, .is_masked = std::move(is_masked)});
+    return compare({.root = root(),
+                    .received = *received_,
+                    .baseline = baseline,
+                    .is_masked = std::move(is_masked),
+                    .is_hidden = std::move(is_hidden)});
+  }
+  ChangeSet compared(const Stream& stream, Hidden& hidden) {
+    return compared(
+        stream, [&](std::string_view path) { return hidden.by_path(path); },
+        [&](const std::string& path) { return hidden.by_other_name(path); });
+  }
+  // A second name of a file of the host's.
+  void link_host(const std::string& from, const std::string& to) const {
+    ASSERT_EQ(::link((host_ + "/" + from).c_str(), (host_ + "/" + to).c_str()), 0) << to;
   }
   void apply_all(const std::vector<Change>& changes) {
     apply(changes, {.root = root(), .received = *received_, .journal = journal_, .log = log_});
+  }
+  // Why it was refused; "" where it was done.
+  std::string error_of_apply(const std::vector<Change>& changes, std::function<void()> before_step = {}) {
+    try {
+      apply(changes, {.root = root(),
+                      .received = *received_,
+                      .journal = journal_,
+                      .log = log_,
+                      .before_step = std::move(before_step)});
+    } catch (const base::Error& error) {
+      return error.what();
+    }
+    return "";
   }
   const HostRoot& root() {
     if (!root_) root_.emplace(host_);
@@ -184,6 +213,7 @@ class ChangesTest : public testing::Test {
   // In memory, where there is such a place: what these tests have synced is not on a disk, and so they are quick.
   base::ScopedEnvironment in_memory_{"TMPDIR", ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
   base::TempFolder temp_;
+  const mode_t umask_ = ::umask(022);
   std::string host_ = temp_ / "host";
   std::string journal_ = temp_ / "apply.journal";
   std::string log_ = temp_ / "seen.log";

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "changes/change_set.h"
 #include "changes/classes.h"
+#include "changes/modes.h"
 
 namespace caisson::changes {
 namespace {
@@ -34,7 +35,11 @@ std::string joined(const std::string& folder, std::string_view name) {
 class Comparison {
  public:
   explicit Comparison(const CompareOptions& options)
-      : root_(options.root), received_(options.received), baseline_(options.baseline), is_masked_(options.is_masked) {}
+      : root_(options.root),
+        received_(options.received),
+        baseline_(options.baseline),
+        is_masked_(options.is_masked),
+        is_hidden_(options.is_hidden) {}
 
   ChangeSet run() {
     size_t at = 0;
@@ -44,7 +49,11 @@ class Comparison {
 
  private:
   const std::vector<ReceivedRecord>& records() const { return received_.records(); }
-  bool masked(const std::string& path) const { return is_masked_ && is_masked_(path); }
+  // The guest never saw it there: by that name, or by another one of the same file.
+  bool masked(const std::string& path, const HostFile& file) const {
+    if (is_masked_ && is_masked_(path)) return true;
+    return file.type == FileType::kFile && file.links > 1 && is_hidden_ && is_hidden_(path);
+  }
 
   // The record at `at` is one of a name in `path`.
   bool is_in(size_t at, const std::string& path) const {
@@ -79,9 +88,9 @@ class Comparison {
 
   void unrecorded(const std::string& path, const Lower& lower, const std::string& name) {
     const std::string source = lower ? joined(*lower, name) : std::string();
-    // The guest never saw it there: it does not come along.
-    const HostFile from = lower && !masked(source) ? root_.look(source) : HostFile();
-    if (from.exists()) {
+    const HostFile from = lower ? root_.look(source) : HostFile();
+    // What the guest never saw does not come along: in its new place it would have a name that is not masked.
+    if (from.exists() && !masked(source, from)) {
       moved(path, source, from);
     } else {
       removed(path);
@@ -137,26 +146,28 @@ class Comparison {
 
   void folder_record(const link::ChangeRecord& record, const Lower& parent, size_t& at) {
     Change change = begin(record.path, FileType::kFolder);
-    change.mode = record.mode;
     change.mtime_ns = record.mtime_ns;
+    const Lower lower = lower_of(record, parent);
     const bool is_there = change.before.type == FileType::kFolder;
-    if (!is_there || (change.before.mode & 0777U) != record.mode) {
-      change.same_content = is_there;
+    change.same_content = is_there;
+    // One that was renamed is no new one.
+    change.mode = !is_there && lower ? modes_.of_old(record.mode, root_.look(*lower)) : mode_after(change, record.mode);
+    if (!is_there || (change.before.mode & 0777U) != change.mode) {
       if (!is_there) judge(change);
       add(std::move(change));
     }
-    folder(record.path, lower_of(record, parent), at);
+    folder(record.path, lower, at);
   }
 
   void file_record(const link::ChangeRecord& record, size_t index) {
     Change change = begin(record.path, FileType::kFile);
-    change.mode = record.mode;
     change.mtime_ns = record.mtime_ns;
     change.size = record.real_size;
     change.record = static_cast<int64_t>(index);
     if (change.before.type == FileType::kFile && change.size == change.before.size)
       change.same_content = has_content(record.path, index);
-    if (change.same_content && (change.before.mode & 0777U) == record.mode) return;
+    change.mode = mode_after(change, record.mode);
+    if (change.same_content && (change.before.mode & 0777U) == change.mode) return;
     judge(change);
     add_with_removals(std::move(change));
   }
@@ -190,8 +201,10 @@ class Comparison {
     } else {
       change.size = from.size;
       change.source = source;
+      change.source_file = from;
       change.same_content =
           change.before.type == FileType::kFile && from.size == change.before.size && same(path, source);
+      if (change.before.type == FileType::kFile) change.mode = mode_after(change, change.mode);
       if (change.same_content && (change.before.mode & 0777U) == change.mode) return;
     }
     judge(change);
@@ -222,6 +235,13 @@ class Comparison {
     return change;
   }
 
+  // What an apply makes of the mode that the guest has given it.
+  uint32_t mode_after(const Change& change, uint32_t wanted) const {
+    if (change.before.type != change.after) return modes_.of_new(wanted);
+    if (change.same_content && is_privileged(change.before)) return change.before.mode & 0777U;
+    return modes_.of_old(wanted, change.before);
+  }
+
   // Folders have no state to be seen: what is in them has. What the host does not have (any more) is not overwritten.
   void judge(Change& change) const {
     change.conflict = change.before.type != FileType::kFolder && !baseline_.knows(change.before);
@@ -232,7 +252,7 @@ class Comparison {
       throw base::Error("there are more than " + std::to_string(kMostChanges) + " changes",
                         "name a part of the folder, or use `caisson cp`");
     change.classes = classify(change);
-    if (masked(change.path)) change.classes |= bit_of(Class::kMasked);
+    if (masked(change.path, change.before)) change.classes |= bit_of(Class::kMasked);
     set_.changes.push_back(std::move(change));
   }
 
@@ -282,6 +302,8 @@ class Comparison {
   const Received& received_;
   const Baseline& baseline_;
   const IsMasked is_masked_;
+  const IsHidden is_hidden_;
+  const Modes modes_ = Modes::of_this_process();
   ChangeSet set_;
   std::set<std::string> renamed_;
 };
@@ -312,6 +334,24 @@ ChangeSet below(ChangeSet set, const std::vector<std::string>& paths) {
   });
   std::erase_if(set.left_out, [&](const std::string& path) { return !is_selected(path, paths); });
   return set;
+}
+
+std::vector<std::string> arrived(const HostRoot& root, const Received& received, const ChangeSet& set) {
+  // The changes are in the order of a walk: what is below a folder is behind it, and before all else.
+  auto is_touched = [&set](const std::string& path) {
+    const auto change = std::lower_bound(
+        set.changes.begin(), set.changes.end(), path,
+        [](const Change& one, const std::string& sought) { return link::comes_before(one.path, sought); });
+    return change != set.changes.end() && (change->path == path || is_below(change->path, path));
+  };
+  std::vector<std::string> paths;
+  for (const ReceivedRecord& each : received.records()) {
+    const link::ChangeRecord& record = each.record;
+    if (record.kind != ChangeKind::kFolder || record.target.empty()) continue;
+    if (is_touched(record.path) || is_touched(record.target) || root.look(record.target).exists()) continue;
+    paths.push_back(record.path);
+  }
+  return paths;
 }
 
 }  // namespace caisson::changes

@@ -51,6 +51,22 @@ TEST_F(CompareTest, AModeAloneIsAChange) {
   EXPECT_EQ(set.changes[0].classes, bit_of(Class::kExecutable));
 }
 
+TEST_F(CompareTest, AModeThatNoApplyWouldSetIsNoChange) {
+  host({{"a", file_node("one")},
+        {"d", folder_node()},
+        {"g", file_node("one", 0664)},
+        {"s", file_node("one", 04755)},
+        {"t", file_node("one", 02755)}});
+  Stream stream;
+  stream.add("a", file_node("one", 0666)).add("d", folder_node(0777)).add("g", file_node("one", 0666));
+  stream.add("s", file_node("one", 0777)).add("t", file_node("one", 0700));
+  EXPECT_THAT(in_short(compared(stream)), IsEmpty());
+  const ChangeSet set = compared(Stream().add("a", file_node("one", 0777)).add("d", folder_node(0722)));
+  EXPECT_THAT(in_short(set), ElementsAre("~a", "~d"));
+  EXPECT_EQ(set.changes[0].mode, 0755U);
+  EXPECT_EQ(set.changes[1].mode, 0700U);
+}
+
 TEST_F(CompareTest, AnOpaqueFolderHidesWhatTheHostHas) {
   host({{"d", folder_node()},
         {"d/gone", file_node("1")},
@@ -82,6 +98,27 @@ TEST_F(CompareTest, ARenameThatTheHostHasMadeTooIsNoChange) {
   stream.renamed("new", "old").add("new/b", file_node("B")).removed("new/gone").add("new/later", file_node("x"));
   stream.add("new/s", folder_node()).removed("old");
   EXPECT_THAT(in_short(compared(stream)), ElementsAre("+new/later"));
+}
+
+TEST_F(CompareTest, FoldersThatHaveArrived) {
+  // One has come whole; of the others something is left: in the new place, at the old one, on the host.
+  host({{"a", folder_node()},
+        {"b", folder_node()},
+        {"b-", file_node("beside")},
+        {"c", folder_node()},
+        {"d", folder_node()},
+        {"d.old", file_node("new")},
+        {"e", folder_node()},
+        {"e.old", folder_node()},
+        {"e.old/x", file_node("x")}});
+  Stream stream;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    stream.renamed(name, std::string(name) + ".old");
+    if (std::string_view(name) == "b") stream.add("b/new", file_node("n")).add("b-", file_node("changed"));
+  }
+  const ChangeSet set = compared(stream);
+  EXPECT_THAT(in_short(set), ElementsAre("+b/new", "~b-", "+e/x"));
+  EXPECT_THAT(arrived(root(), *received_, set), ElementsAre("a", "c"));
 }
 
 TEST_F(CompareTest, AFolderInARenamedOneIsFound) {
@@ -148,6 +185,16 @@ TEST_F(CompareTest, WhatTheSandboxHasOpenedSinceIsNone) {
   EXPECT_THAT(in_short(compared(stream)), ElementsAre("~a", "~b!"));
 }
 
+TEST_F(CompareTest, ALineOfTheLogThatIsSpoiledSaysNothing) {
+  host({{"a", file_node("one")}, {"b", file_node("two")}, {"c", file_node("three")}});
+  started_ns_ = 0;
+  const std::string spoiled = "{\"device\":1,\"ino" + baseline_line(root().look("b"));
+  base::write_file_atomic(log_, "{}\n" + baseline_line(root().look("a")) + spoiled + baseline_line(root().look("c")));
+  Stream stream;
+  stream.add("a", file_node("ONE")).add("b", file_node("TWO")).add("c", file_node("THREE"));
+  EXPECT_THAT(in_short(compared(stream)), ElementsAre("~a", "~b!", "~c"));
+}
+
 TEST_F(CompareTest, WhatIsHiddenIsMarked) {
   host({{"d", folder_node()},
         {"d/.env", file_node("secret")},
@@ -167,6 +214,52 @@ TEST_F(CompareTest, WhatIsHiddenIsMarked) {
   EXPECT_EQ(set.changes[0].classes, bit_of(Class::kMasked));
   EXPECT_EQ(set.changes[2].classes, bit_of(Class::kMasked));
   EXPECT_EQ(set.changes[3].classes, 0U);
+}
+
+// In its new place it would have a name that is not masked.
+TEST_F(CompareTest, WhatIsHiddenByAnotherNameDoesNotComeAlong) {
+  host({{".env", file_node("secret")},
+        {".npmrc", file_node("//registry/:_authToken=secret")},
+        {"c", folder_node()},
+        {"c/s", folder_node()},
+        {"c/s/plain", file_node("plain")},
+        {"c/two", file_node("two names, neither masked")}});
+  link_host(".env", "c/innocent");
+  link_host(".npmrc", "c/s/settings");
+  link_host("c/two", "two");
+  const share::Masks masks({".env"}, {});
+  Hidden hidden(masks, root());
+  const ChangeSet set = compared(Stream().removed("c").renamed("pub", "c"), hidden);
+  EXPECT_THAT(in_short(set), ElementsAre("-c", "-c/innocent", "-c/s", "-c/s/plain", "-c/s/settings", "-c/two", "+pub",
+                                         "+pub/s", "+pub/s/plain", "+pub/two"));
+  for (const Change& change : set.changes) {
+    const bool is_secret = change.path == "c/innocent" || change.path == "c/s/settings";
+    EXPECT_EQ(change.classes, is_secret ? bit_of(Class::kMasked) : 0U) << change.path;
+  }
+  apply_all(set.changes);
+  EXPECT_FALSE(host().contains("pub/innocent"));
+  EXPECT_FALSE(host().contains("pub/s/settings"));
+  EXPECT_EQ(host().at("pub/two").text, "two names, neither masked");
+}
+
+TEST_F(CompareTest, WhatIsHiddenByAnotherNameIsAskedForHoweverItGoes) {
+  host({{".env", file_node("secret")},
+        {"o", folder_node()},
+        {"o/plain", file_node("plain")},
+        {"t", folder_node()},
+        {"t/plain", file_node("plain")}});
+  for (const char* name : {"f", "l", "m", "o/in", "r", "t/in"}) link_host(".env", name);
+  const share::Masks masks({".env"}, {});
+  Hidden hidden(masks, root());
+  Stream stream;
+  stream.add("f", file_node("mine")).add("l", link_node("o")).opaque("m").opaque("o").removed("r");
+  stream.add("t", file_node("a file"));
+  const ChangeSet set = compared(stream, hidden);
+  EXPECT_THAT(in_short(set), ElementsAre("~f", "~l", "~m", "-o/in", "-o/plain", "-r", "~t", "-t/in", "-t/plain"));
+  for (const Change& change : set.changes) {
+    const bool is_plain = change.path == "t" || change.path.ends_with("plain");
+    EXPECT_EQ(change.classes, is_plain ? 0U : bit_of(Class::kMasked)) << change.path;
+  }
 }
 
 TEST_F(CompareTest, WhatCannotBeAppliedIsNamed) {

@@ -198,5 +198,20 @@ TEST_F(CrashTest, AFolderThatHasGoneNeedsNothing) {
   EXPECT_EQ(recover(journal_), Recovery::kNothingToDo);
 }
 
+TEST_F(CrashTest, ALinkInTheWayToTheFolderIsNotFollowed) {
+  host(kBefore);
+  const ChangeSet set = compared(stream_between(kBefore, kAfter));
+  ASSERT_TRUE(dies_at(25, [&](std::function<void()> step) { apply_with(set.changes, std::move(step)); }));
+  std::filesystem::rename(host_, temp_ / "elsewhere");
+  std::filesystem::create_directory_symlink("elsewhere", host_);
+  EXPECT_THROW(recover(journal_), base::Error);
+  EXPECT_TRUE(std::filesystem::exists(journal_));
+  // Once it is back, what was begun is ended.
+  std::filesystem::remove(host_);
+  std::filesystem::rename(temp_ / "elsewhere", host_);
+  EXPECT_NE(recover(journal_), Recovery::kNothingToDo);
+  EXPECT_TRUE(state() == "old" || state() == "new") << state();
+}
+
 }  // namespace
 }  // namespace caisson::changes

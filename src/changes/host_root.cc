@@ -57,7 +57,14 @@ HostFile host_file(const struct stat& info) {
   file.inode = info.st_ino;
   file.uid = info.st_uid;
   file.gid = info.st_gid;
+  file.links = info.st_nlink;
   return file;
+}
+
+bool is_same_state(const HostFile& now, const HostFile& then) {
+  if (now.type != then.type || now.device != then.device || now.inode != then.inode) return false;
+  if (now.type == FileType::kFolder) return true;
+  return now.size == then.size && now.mtime_ns == then.mtime_ns && now.ctime_ns == then.ctime_ns;
 }
 
 std::string_view parent_of(std::string_view path) {
@@ -74,7 +81,17 @@ bool is_below(std::string_view path, std::string_view folder) {
   return folder.empty() || (path.size() > folder.size() && path[folder.size()] == '/' && path.starts_with(folder));
 }
 
-HostRoot::HostRoot(const std::string& path) : path_(path), fd_(base::open_file(path, O_PATH | O_DIRECTORY)) {}
+HostRoot::HostRoot(const std::string& path) : path_(path) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  fd_ = base::Fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+  if (fd_) return;
+  if (errno == ELOOP)
+    throw Error("a symbolic link stands in the way to " + base::in_quotes(path),
+                "it was none when the sandbox was made; put the folder back", ELOOP);
+  throw base::system_error("cannot open", path);
+}
 
 base::Fd HostRoot::resolve(const std::string& path, int flags) const {
   open_how how{};

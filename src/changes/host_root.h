@@ -32,11 +32,15 @@ struct HostFile {
   uint64_t inode = 0;
   uint32_t uid = 0;
   uint32_t gid = 0;
+  uint64_t links = 0;  // its names, of a file; not kept in a journal
 
   bool exists() const { return type != FileType::kNone; }
 };
 
 HostFile host_file(const struct stat& info);
+
+// The same object; a file or link moreover in the state that it was in: neither written to nor renamed nor linked.
+bool is_same_state(const HostFile& now, const HostFile& then);
 
 // "a/b/c" is "c" in "a/b".
 std::string_view parent_of(std::string_view path);
@@ -45,7 +49,7 @@ bool is_below(std::string_view path, std::string_view folder);
 
 class HostRoot {
  public:
-  // Throws where it is no folder.
+  // Throws where it is no folder, or a link is on the way to it: the path had none when the sandbox got the folder.
   explicit HostRoot(const std::string& path);
   // One that is open (O_PATH suffices); `path` is for errors.
   HostRoot(const std::string& path, base::Fd folder) : path_(path), fd_(std::move(folder)) {}

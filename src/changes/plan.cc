@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -89,14 +90,30 @@ class Planner {
     return end;
   }
 
-  // All that the folder holds is removed with it.
+  // All that the folder holds is removed with it. Each of these must be as it was when the changes were looked at,
+  // since then the user may have thought about them for long; what is taken out is compared with this state once more.
   bool goes_whole(size_t at, size_t end, Step& step) const {
-    const TreeState state = tree_state(root_, changes_[at].path);
-    step.tree = state.digest;
-    const auto removals =
-        std::count_if(changes_.begin() + static_cast<ptrdiff_t>(at) + 1, changes_.begin() + static_cast<ptrdiff_t>(end),
-                      [](const Change& change) { return change.is_removal(); });
-    return static_cast<uint64_t>(removals) == state.entries;
+    std::unordered_map<std::string_view, const HostFile*> removals;
+    for (size_t i = at + 1; i < end; ++i) {
+      if (changes_[i].is_removal()) removals.emplace(changes_[i].path, &changes_[i].before);
+    }
+    bool whole = true;
+    step.tree = tree_state(root_, changes_[at].path, [&](const std::string& path, const HostFile& now) {
+                  const auto removal = removals.find(path);
+                  if (removal == removals.end()) {
+                    whole = false;
+                  } else if (!is_same_state(now, *removal->second)) {
+                    throw changed_meanwhile(path);
+                  } else {
+                    removals.erase(removal);
+                  }
+                }).digest;
+    if (!removals.empty()) throw changed_meanwhile(std::string(removals.begin()->first));
+    return whole;
+  }
+  static Error changed_meanwhile(const std::string& path) {
+    return Error("cannot remove " + base::in_quotes(path) + ": it was changed on the host meanwhile",
+                 "nothing was changed; look at the changes again");
   }
 
   size_t mode(size_t at) {
@@ -185,35 +202,49 @@ class Planner {
   std::optional<std::string> checked_;
 };
 
-void add_tree(const HostRoot& root, const std::string& path, Digest& digest, TreeState& state) {
-  for (const std::string& name : root.names(path, kMostChanges)) {
-    std::string below = path + "/";
-    below += name;
-    const HostFile file = root.look(below);
-    digest.add(name);
-    digest.add(static_cast<uint64_t>(file.type));
-    digest.add(file.inode);
-    if (file.type != FileType::kFolder) {
-      digest.add(file.size);
-      digest.add(static_cast<uint64_t>(file.mtime_ns));
-      digest.add(static_cast<uint64_t>(file.ctime_ns));
-    }
-    if (++state.entries > kMostChanges)
-      throw Error("the folder " + base::in_quotes(path) + " holds more than " + std::to_string(kMostChanges) +
-                  " entries");
-    if (file.type == FileType::kFolder) add_tree(root, below, digest, state);
-    digest.add("/");
+class TreeWalk {
+ public:
+  TreeWalk(const HostRoot& root, const TreeVisitor& visit) : root_(root), visit_(visit) {}
+
+  TreeState run(const std::string& path) {
+    add(path);
+    state_.digest = digest_.value();
+    return state_;
   }
-}
+
+ private:
+  void add(const std::string& path) {
+    for (const std::string& name : root_.names(path, kMostChanges)) {
+      std::string below = path + "/";
+      below += name;
+      const HostFile file = root_.look(below);
+      if (visit_) visit_(below, file);
+      digest_.add(name);
+      digest_.add(static_cast<uint64_t>(file.type));
+      digest_.add(file.inode);
+      if (file.type != FileType::kFolder) {
+        digest_.add(file.size);
+        digest_.add(static_cast<uint64_t>(file.mtime_ns));
+        digest_.add(static_cast<uint64_t>(file.ctime_ns));
+      }
+      if (++state_.entries > kMostChanges)
+        throw Error("the folder " + base::in_quotes(path) + " holds more than " + std::to_string(kMostChanges) +
+                    " entries");
+      if (file.type == FileType::kFolder) add(below);
+      digest_.add("/");
+    }
+  }
+
+  const HostRoot& root_;
+  const TreeVisitor& visit_;
+  Digest digest_;
+  TreeState state_;
+};
 
 }  // namespace
 
-TreeState tree_state(const HostRoot& root, const std::string& path) {
-  TreeState state;
-  Digest digest;
-  add_tree(root, path, digest, state);
-  state.digest = digest.value();
-  return state;
+TreeState tree_state(const HostRoot& root, const std::string& path, const TreeVisitor& visit) {
+  return TreeWalk(root, visit).run(path);
 }
 
 Plan plan_apply(const std::vector<Change>& changes, const HostRoot& root) {

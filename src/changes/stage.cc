@@ -70,14 +70,34 @@ void set_times(int parent, const std::string& name, int64_t mtime_ns) {
     throw base::system_error("cannot set the time of", name);
 }
 
-// Only the superuser may give files away; the group is kept where the kernel lets this user have it.
-void set_owner(int parent, const std::string& name, const HostFile& owner) {
+// What was just made by that name: opened, so that nobody puts another object in its place before it is given away.
+base::Fd made_by(int parent, const std::string& name, mode_t type) {
+  base::Fd made = base::open_file(name, O_PATH | O_NOFOLLOW, 0, parent);
+  struct stat info {};
+  if (::fstat(made.get(), &info) != 0 || (info.st_mode & S_IFMT) != type || info.st_uid != ::geteuid())
+    throw Error("what was made as " + base::in_quotes(name) + " is another's already", "try again");
+  return made;
+}
+
+// Only the superuser may give files away; the group is kept where the kernel lets this user have it. Takes an O_PATH
+// descriptor, too.
+void set_owner(int file, const std::string& name, const HostFile& owner) {
   if (::geteuid() == 0) {
-    if (::fchownat(parent, name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
+    if (::fchownat(file, "", owner.uid, owner.gid, AT_EMPTY_PATH) != 0)
       throw base::system_error("cannot set the owner of", name);
   } else if (owner.gid != ::getegid()) {
-    (void)!::fchownat(parent, name.c_str(), static_cast<uid_t>(-1), owner.gid, AT_SYMLINK_NOFOLLOW);
+    (void)!::fchownat(file, "", static_cast<uid_t>(-1), owner.gid, AT_EMPTY_PATH);
   }
+}
+
+// Whether the folder that was opened is one of ours that nobody else may write to. Where the superuser applies to
+// another user's folder, that user may put another one in its place at any time.
+bool is_own_stage(const HostRoot& root, const base::Fd& stage) {
+  struct stat info {};
+  struct stat above {};
+  if (::fstat(stage.get(), &info) != 0 || ::fstat(root.fd(), &above) != 0) return false;
+  if (info.st_uid != ::geteuid()) return false;
+  return ::geteuid() != 0 || above.st_uid == 0 || (info.st_mode & 0077U) == 0;
 }
 
 }  // namespace
@@ -90,9 +110,18 @@ HostRoot make_stage(const HostRoot& root, const std::string& name) {
   if (::mkdirat(root.fd(), name.c_str(), 0700) != 0)
     throw base::system_error("cannot prepare the changes in", root.path(), errno,
                              "the folder must be one that you can write to");
+  std::optional<HostRoot> stage = open_stage(root, name);
+  if (!stage) throw Error("cannot prepare the changes in " + base::in_quotes(root.path()));
+  return std::move(*stage);
+}
+
+std::optional<HostRoot> open_stage(const HostRoot& root, const std::string& name) {
   base::Fd folder = root.folder(name);
-  if (!folder) throw Error("cannot prepare the changes in " + base::in_quotes(root.path()));
-  return {root.path() + "/" + name, std::move(folder)};
+  if (!folder) return std::nullopt;
+  if (!is_own_stage(root, folder))
+    throw Error("the folder " + base::in_quotes(root.path() + "/" + name) + " is not the one that was made there",
+                "move it away");
+  return HostRoot(root.path() + "/" + name, std::move(folder));
 }
 
 void StageMaker::make(const Change& change, const std::string& path, const HostFile& owner) {
@@ -101,17 +130,17 @@ void StageMaker::make(const Change& change, const std::string& path, const HostF
   if (!parent) throw base::system_error("cannot prepare", change.path, ENOENT);
   if (change.after == FileType::kFolder) {
     if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) throw base::system_error("cannot prepare", change.path);
-    return set_owner(parent.get(), name, owner);
+    return set_owner(made_by(parent.get(), name, S_IFDIR).get(), name, owner);
   }
   if (change.after == FileType::kSymlink) {
     if (::symlinkat(change.target.c_str(), parent.get(), name.c_str()) != 0)
       throw base::system_error("cannot prepare", change.path);
-    set_owner(parent.get(), name, owner);
+    set_owner(made_by(parent.get(), name, S_IFLNK).get(), name, owner);
     return set_times(parent.get(), name, change.mtime_ns);
   }
   const base::Fd file = base::open_file(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, parent.get());
   make_file(change, file);
-  set_owner(parent.get(), name, owner);  // before the mode: a change of owner clears bits of it
+  set_owner(file.get(), name, owner);  // before the mode: a change of owner clears bits of it
   if (::fchmod(file.get(), change.mode & 0777U) != 0) throw base::system_error("cannot set the mode of", change.path);
   set_times(parent.get(), name, change.mtime_ns);
 }
@@ -125,7 +154,10 @@ void StageMaker::make_file(const Change& change, const base::Fd& file) {
     });
   } else {
     const base::Fd from = root_.open(change.source);
-    if (!from) throw Error(base::in_quotes(change.source) + " was changed meanwhile", "try again");
+    struct stat info {};
+    // Whether it may come along was decided by what it was then: another file, or a second name, may be a hidden one's.
+    const bool is_it = from && ::fstat(from.get(), &info) == 0 && is_same_state(host_file(info), change.source_file);
+    if (!is_it) throw Error(base::in_quotes(change.source) + " was changed on the host meanwhile", "try again");
     char buffer[64U << 10];
     while (true) {
       const ssize_t got = ::read(from.get(), buffer, sizeof buffer);
@@ -146,6 +178,11 @@ void StageMaker::finish_folder(const Change& change, const std::string& path) {
 }
 
 void set_mode(const HostRoot& root, const std::string& path, uint32_t mode) {
+  set_mode_if(root, path, mode, [](const HostFile& /*now*/) { return true; });
+}
+
+bool set_mode_if(const HostRoot& root, const std::string& path, uint32_t mode,
+                 const std::function<bool(const HostFile& now)>& is_expected) {
   const base::Fd parent = root.folder(std::string(parent_of(path)));
   const std::string name(name_of(path));
   if (!parent) throw base::system_error("cannot set the mode of", root.path() + "/" + path, ENOENT);
@@ -155,9 +192,11 @@ void set_mode(const HostRoot& root, const std::string& path, uint32_t mode) {
   if (::fstat(file.get(), &info) != 0) throw base::system_error("cannot look at", root.path() + "/" + path);
   if (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode))
     throw Error("cannot set the mode of " + base::in_quotes(root.path() + "/" + path) + ": it is no file any more");
+  if (!is_expected(host_file(info))) return false;
   const std::string through = "/proc/self/fd/" + std::to_string(file.get());
   if (::chmod(through.c_str(), (info.st_mode & 07000U) | mode) != 0)
     throw base::system_error("cannot set the mode of", root.path() + "/" + path);
+  return true;
 }
 
 namespace {
@@ -179,11 +218,10 @@ void empty_into(const HostRoot& top, const std::string& folder) {
 
 }  // namespace
 
-void remove_tree(const HostRoot& parent, const std::string& name) {
-  base::Fd folder = parent.folder(name);
-  if (!folder) return;
-  set_mode(parent, name, 0700);
-  const HostRoot top(parent.path() + "/" + name, std::move(folder));
+void remove_stage(const HostRoot& root, const std::string& name) {
+  base::Fd folder = root.folder(name);
+  if (!folder || !is_own_stage(root, folder)) return;
+  const HostRoot top(root.path() + "/" + name, std::move(folder));
   while (true) {
     const base::Fd again = top.folder("");
     const std::vector<std::string> names = names_in(again, SIZE_MAX, top.path());
@@ -197,7 +235,7 @@ void remove_tree(const HostRoot& parent, const std::string& name) {
         throw base::system_error("cannot remove", top.path() + "/" + entry);
     }
   }
-  if (::unlinkat(parent.fd(), name.c_str(), AT_REMOVEDIR) != 0) throw base::system_error("cannot remove", top.path());
+  if (::unlinkat(root.fd(), name.c_str(), AT_REMOVEDIR) != 0) throw base::system_error("cannot remove", top.path());
 }
 
 }  // namespace caisson::changes

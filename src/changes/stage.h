@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,13 @@ std::string new_stage_name();
 
 // Makes the stage, which must not be there, in the root.
 HostRoot make_stage(const HostRoot& root, const std::string& name);
+// The stage; nothing where it is not there. Throws where that name has a folder that cannot be it: of another user, or,
+// for the superuser in another user's folder, one that others may get into.
+std::optional<HostRoot> open_stage(const HostRoot& root, const std::string& name);
+// Removes the stage and all that is in it; one that is not there is none, and one that open_stage() would refuse stays.
+// Works in two levels at a time: what is deeper is moved up first, so that the depth of what a guest has made needs
+// neither descriptors nor stack.
+void remove_stage(const HostRoot& root, const std::string& name);
 
 // What fills a stage.
 class StageMaker {
@@ -44,9 +53,8 @@ class StageMaker {
 
 // Sets the bits of 0777 of the file or folder at a path; the others stay. Throws where it is a link, or not there.
 void set_mode(const HostRoot& root, const std::string& path, uint32_t mode);
-
-// Removes the folder `name` and all that is in it; one that is not there is none. Works in two levels at a time: what
-// is deeper is moved up first, so that the depth of what a guest has made needs neither descriptors nor stack.
-void remove_tree(const HostRoot& parent, const std::string& name);
+// The same of what is there, if that is what is expected; whether it was.
+bool set_mode_if(const HostRoot& root, const std::string& path, uint32_t mode,
+                 const std::function<bool(const HostFile& now)>& is_expected);
 
 }  // namespace caisson::changes

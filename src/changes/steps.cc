@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "changes/apply.h"
+#include "changes/modes.h"
 #include "changes/stage.h"
 
 namespace caisson::changes {
@@ -24,6 +25,15 @@ Error changed_meanwhile(const std::string& path) {
 bool is_same(const HostFile& now, const HostFile& before) {
   if (now.type != before.type || now.inode != before.inode) return false;
   return before.type == FileType::kFolder || (now.size == before.size && now.mtime_ns == before.mtime_ns);
+}
+
+// The file or folder whose mode the step sets, as it was or already with its new mode. One that has come out of the
+// stage has no number in the step; nobody has seen it yet.
+bool may_set_mode(const Step& step, const HostFile& now) {
+  if (now.type != step.before.type || is_privileged(now)) return false;
+  if (step.before.inode == 0) return true;
+  const uint32_t mode = now.mode & 0777U;
+  return now.inode == step.before.inode && (mode == (step.before.mode & 0777U) || mode == step.mode);
 }
 
 }  // namespace
@@ -46,7 +56,11 @@ bool Steps::is_done(const Step& step) const {
 
 void Steps::redo(const Step& step) const {
   if (before_step_) before_step_();
-  if (step.kind == Step::Kind::kMode) return set_mode(root_, step.path, step.mode);
+  if (step.kind == Step::Kind::kMode) {
+    const auto is_it = [&](const HostFile& now) { return may_set_mode(step, now); };
+    if (!set_mode_if(root_, step.path, step.mode, is_it)) throw changed_meanwhile(step.path);
+    return;
+  }
   if (is_done(step)) {
     // By a process that may have ended before it looked.
     if (step.kind != Step::Kind::kPlace) check_taken(step);
@@ -82,7 +96,8 @@ bool Steps::undo(const Step& step) const {
   if (before_step_) before_step_();
   if (step.kind == Step::Kind::kMode) {
     const HostFile now = root_.look(step.path);
-    if (now.type == step.before.type) set_mode(root_, step.path, step.before.mode & 0777U);
+    const auto is_it = [&](const HostFile& found) { return may_set_mode(step, found); };
+    if (now.type == step.before.type) set_mode_if(root_, step.path, step.before.mode & 0777U, is_it);
     return true;
   }
   if (!is_done(step)) return true;

@@ -125,22 +125,6 @@ void settle_classes(std::vector<Change>& set, const ApplyOptions& options) {
     throw Error("these need a yes, and there is no terminal to ask on; nothing was changed", base::join(missing, " "));
 }
 
-// Folders that the sandbox has renamed and that have come to the same place on the host, with nothing left to apply in
-// them. In the sandbox they lie over what was at their old place, where nothing is now.
-std::vector<std::string> arrived(const keeper::ComparedChanges& now) {
-  std::vector<std::string> paths;
-  for (const changes::ReceivedRecord& received : now.received.records()) {
-    const link::ChangeRecord& record = received.record;
-    if (record.kind != link::ChangeKind::kFolder || record.target.empty()) continue;
-    const bool open = std::any_of(now.set.changes.begin(), now.set.changes.end(), [&](const Change& change) {
-      return change.path == record.path || change.path == record.target ||
-             changes::is_below(change.path, record.path) || changes::is_below(change.path, record.target);
-    });
-    if (!open && !now.root.look(record.target).exists()) paths.push_back(record.path);
-  }
-  return paths;
-}
-
 void apply_one(ChangesTarget& target, const ChosenWorkspace& chosen, const ApplyOptions& options) {
   if (chosen.is_clone()) return apply_clone(target, chosen, {.dry_run = options.dry_run, .force = options.theirs});
   keeper::ComparedChanges compared = target.compared(chosen);
@@ -168,7 +152,7 @@ void apply_one(ChangesTarget& target, const ChosenWorkspace& chosen, const Apply
   warn(fmt::format("applied to {}: {}", host, words.empty() ? "modes of folders" : words));
   compared = keeper::compare_changes(target.sandbox().folder, target.sandbox().spec, chosen.workspace,
                                      std::move(compared.received));
-  const std::vector<std::string> paths = arrived(compared);
+  const std::vector<std::string> paths = changes::arrived(compared.root, compared.received, compared.set);
   if (!paths.empty() && (!compared.set.changes.empty() || target.stays()))
     target.discard({.workspace = chosen.workspace, .paths = paths});
 }

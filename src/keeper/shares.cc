@@ -126,9 +126,10 @@ Shares::State::SharePtr Shares::State::open(const spec::Workspace& workspace) co
   if (::fstatat(share->opened.get(), "", &info, AT_EMPTY_PATH) != 0) throw cannot_open(workspace, errno);
   if (workspace.file && !S_ISREG(info.st_mode))
     throw base::Error(share_name(workspace) + " is no regular file any more");
-  share->record = keep_workspace_record(options.folder, workspace.id, info.st_ino);
-  // What was changed in the sandbox was changed in that folder. (A device's number may be another after a restart.)
-  if (spec::keeps_changes_apart(workspace.mode) && share->record.inode != info.st_ino)
+  const WorkspaceObject object = object_of(share->opened.get(), workspace.host);
+  share->record = keep_workspace_record(options.folder, workspace.id, object);
+  // What was changed in the sandbox was changed in that folder.
+  if (spec::keeps_changes_apart(workspace.mode) && !is_same_object(share->record.object, object))
     throw base::Error(share_name(workspace) + " is another folder than when the sandbox first ran",
                       "put that one back, or remove the sandbox");
   return share;

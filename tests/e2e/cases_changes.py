@@ -117,6 +117,33 @@ def what_the_host_would_run_needs_a_word(host):
 
 
 @case()
+def no_apply_shows_what_is_hidden(host):
+    """A file that is hidden for another name of its does not come along with its folder, and is asked for before it goes."""
+    folder = project(host)
+    write(f"{folder}/.env", "secret\n")
+    os.link(f"{folder}/.env", f"{folder}/old/innocent")
+    _, name = changed(host, "mv old pub; ls -A pub >seen")
+    host.caisson("apply", name).expect(125, out="", err_has=["old/innocent", "--allow masked"])
+    host.caisson("apply", name, "--allow", "masked").expect()
+    equal(files(folder), {".env": "secret\n", "pub/": None, "pub/data": "data\n", "readme": "hello\n", "seen": "data\n", "src/": None,
+                          "src/main.c": "int main(void) { return 0; }\n"}, "the host's folder")
+
+
+@case()
+def an_apply_opens_nothing_to_others(host):
+    folder = project(host)
+    for path, mode in (("readme", 0o644), ("src", 0o755), ("old/data", 0o4755)):
+        os.chmod(f"{folder}/{path}", mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    words, name = changed(host, "chmod 666 readme; chmod 777 src old/data; echo x >src/x; chmod 666 src/x; mkdir n; chmod 777 n")
+    equal(words, "2 files added", "the end's words")
+    host.caisson("apply", name).expect(err_has=f"removed '{name}'")
+    found = {path: oct(os.stat(f"{folder}/{path}").st_mode & 0o7777) for path in ("readme", "src", "old/data", "src/x", "n")}
+    equal(found, {"readme": "0o644", "src": "0o755", "old/data": "0o4755", "src/x": oct(0o666 & ~mask), "n": oct(0o777 & ~mask)}, "the modes")
+
+
+@case()
 def a_patch_is_what_git_takes(host):
     folder = project(host)
     _, name = changed(host, "echo more >>readme; rm -r old; printf 'a\\0b' >binary")
@@ -284,6 +311,23 @@ def on_a_terminal_it_asks(host):
     terminal.send("y\r")
     equal(terminal.wait(), 0, "discard's exit code")
     equal(host.sandboxes(), [], "the sandboxes")
+
+
+@case()
+def what_the_host_changes_while_it_asks_stays(host):
+    folder = project(host)
+    write(f"{folder}/old/more", "more\n")
+    _, name = changed(host, "rm -r old; echo x >.envrc")
+    terminal = host.terminal("apply", name)
+    terminal.read_until(r"Apply it\? \[y/N\] ")
+    write(f"{folder}/old/data", "mine\n")
+    os.rename(f"{folder}/old/more", f"{folder}/old/new-name")
+    expected = files(folder)
+    terminal.send("y\r")
+    terminal.read_until(r"was changed on the host meanwhile")
+    equal(terminal.wait(), 125, "apply's exit code")
+    equal(files(folder), expected, "the host's folder")
+    host.caisson("rm", "-f", name).expect()
 
 
 @case(image="base")
