@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "changes/apply.h"
+#include "changes/git_folders.h"
 #include "changes/report.h"
 #include "cli/command.h"
 #include "cli/ending.h"
@@ -209,6 +210,7 @@ keeper::ChangesState ChangesTarget::fetched(const ChosenWorkspace& chosen) {
 keeper::ComparedChanges ChangesTarget::compared(const ChosenWorkspace& chosen) {
   keeper::ComparedChanges compared =
       keeper::compare_changes(sandbox_.folder, sandbox_.spec, chosen.workspace, received(chosen));
+  changes::classify_repositories(compared.set, compared.root, compared.received);
   compared.set = changes::below(std::move(compared.set), chosen.paths);
   return compared;
 }

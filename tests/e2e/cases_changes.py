@@ -117,6 +117,22 @@ def what_the_host_would_run_needs_a_word(host):
 
 
 @case()
+def what_git_would_run_needs_a_word(host):
+    """D11. Commands of an interrupted rebase, the configuration of a bare repository, an index that names a hook."""
+    folder = project(host)
+    subprocess.run(["git", "init", "--quiet", "."], cwd=folder, check=True)
+    subprocess.run(["git", "init", "--quiet", "--bare", "bare.git"], cwd=folder, check=True)
+    _, name = changed(host, "mkdir .git/rebase-merge; echo 'exec touch ran' >.git/rebase-merge/git-rebase-todo; echo '[alias]' >>bare.git/config; "
+                            "echo 0 >.git/ORIG_HEAD; echo DIRC >.git/index")
+    asked = host.caisson("apply", name).expect(125, out="", err_lacks="ORIG_HEAD").err
+    for path in (".git/rebase-merge/git-rebase-todo", "bare.git/config", ".git/index"):
+        true(path in asked, f"{path!r} is not asked for: {asked}")
+    true(asked.endswith("(--allow git)\n") or asked.endswith("--allow git\n"), f"another class is asked for: {asked}")
+    host.caisson("apply", name, "--allow", "git").expect()
+    equal(read(f"{folder}/.git/rebase-merge/git-rebase-todo"), "exec touch ran\n", "what was applied")
+
+
+@case()
 def a_patch_is_what_git_takes(host):
     folder = project(host)
     _, name = changed(host, "echo more >>readme; rm -r old; printf 'a\\0b' >binary")
