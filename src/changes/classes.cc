@@ -31,7 +31,7 @@ const std::array<ClassText, 7>& class_texts() {
       {Class::kGit, "git", "hooks, configuration and whatever else git runs programs from"},
       {Class::kCi, "ci", "what the continuous integration runs"},
       {Class::kEditor, "editor", "tasks and settings that an editor takes from the folder"},
-      {Class::kAgent, "agent", "configuration of agents and shells"},
+      {Class::kAgent, "agent", "configuration of agents, shells and other tools that run what it names"},
       {Class::kExecutable, "executable", "files that become executable"},
       {Class::kSymlink, "symlink", "links that lead out of the folder"},
       {Class::kMasked, "masked", "files that are hidden from the sandbox"},

@@ -15,6 +15,61 @@
 namespace caisson::changes {
 namespace {
 
+TEST(Classes, OfToolsThatRunWhatTheFolderSays) {
+  const auto is = [](std::string_view path, Class of) { return (classes_of_path(path) & bit_of(of)) != 0; };
+  for (const char* path :
+       {".lfsconfig", ".pre-commit-config.yaml", "lefthook-local.yml", ".lefthook/pre-commit/x", ".husky/pre-commit"})
+    EXPECT_TRUE(is(path, Class::kGit)) << path;
+  for (const char* path : {".helix/languages.toml", ".exrc", ".nvim.lua", "sub/.vimrc", ".devcontainer/x/Dockerfile",
+                           ".idea/workspace.xml", "x.sublime-project", ".luarc.json", ".bsp/x.json"})
+    EXPECT_TRUE(is(path, Class::kEditor)) << path;
+  for (const char* path : {"CLAUDE.md",
+                           "docs/AGENTS.md",
+                           "GEMINI.md",
+                           ".kiro/settings/mcp.json",
+                           ".roo/mcp.json",
+                           ".roomodes",
+                           ".clinerules/x.md",
+                           ".clinerules",
+                           ".windsurfrules",
+                           ".windsurf/x",
+                           ".continue/config.yaml",
+                           ".envrc.local",
+                           ".direnv/flake.rc",
+                           "mise.toml",
+                           "mise.local.toml",
+                           ".mise/config.toml",
+                           "mise/config.toml",
+                           ".tool-versions",
+                           ".cargo/config.toml",
+                           ".cargo/config",
+                           "rust-toolchain",
+                           "rust-toolchain.toml",
+                           ".npmrc",
+                           ".yarnrc.yml",
+                           ".yarn/plugins/x.cjs",
+                           ".yarn/releases/yarn.cjs",
+                           ".pnpmfile.cjs",
+                           ".mvn/jvm.config",
+                           ".bundle/config",
+                           ".bazelrc",
+                           "tools/bazel",
+                           ".buckconfig",
+                           ".gdbinit",
+                           ".lldbinit",
+                           ".pdbrc",
+                           ".pythonrc.py",
+                           "sitecustomize.py",
+                           ".Rprofile",
+                           ".irbrc",
+                           ".ghci"})
+    EXPECT_TRUE(is(path, Class::kAgent)) << path;
+  // Of these the user's build or test is told, or nothing is run.
+  for (const char* path : {"conftest.py", "Makefile", "package.json", "pyrightconfig.json", "tools/bazel/BUILD",
+                           ".yarn/cache/x.zip", ".rooted", "cargo/config.toml", "mise/README.md", "setup.cfg"})
+    EXPECT_EQ(classes_of_path(path), 0U) << path;
+}
+
 TEST(Classes, PatternsAreOfNames) {
   const auto matches = [](std::string_view pattern, const std::vector<std::string>& names) {
     return matches_rule(pattern, names);
@@ -82,6 +137,7 @@ TEST(Classes, OfLinks) {
   };
   EXPECT_EQ(of(".git/refs/heads/x", "main"), bit_of(Class::kGit));
   EXPECT_EQ(of(".git", "x"), bit_of(Class::kGit));
+  EXPECT_EQ(of("sub/.yarn", "elsewhere"), bit_of(Class::kAgent));
   EXPECT_EQ(of("a/.vscode", "elsewhere"), bit_of(Class::kEditor));
   EXPECT_EQ(of("src", "elsewhere"), 0U);
 }
