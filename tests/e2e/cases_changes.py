@@ -117,6 +117,23 @@ def what_the_host_would_run_needs_a_word(host):
 
 
 @case()
+def all_that_is_asked_for_is_listed(host):
+    """D12. Among any number of harmless ones, too."""
+    project(host)
+    _, name = changed(host, "i=100; while [ $i -lt 140 ]; do echo x >tool$i; i=$((i + 1)); done; chmod +x tool*; mkdir zoo; echo y >zoo/wicked; chmod +x zoo/wicked")
+    listed = host.caisson("apply", name).expect(125, out="").err
+    for path in [f"tool{i}" for i in range(100, 140)] + ["zoo/wicked"]:
+        true(f"A\t{path}\n" in listed, f"{path} is not listed: {listed}")
+    paged = f"{host.home}/paged"
+    terminal = host.terminal("apply", name, env={"GIT_PAGER": f"cat >{paged}"})
+    terminal.read_until(r"Apply all 41 of them\? \[y/N\] ")
+    true("A\tzoo/wicked\n" in read(paged), "the pager did not get all")
+    terminal.send("n\r")
+    equal(terminal.wait(), 0, "apply's exit code after a no")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
 def what_git_would_run_needs_a_word(host):
     """D11. Commands of an interrupted rebase, the configuration of a bare repository, an index that names a hook."""
     folder = project(host)
