@@ -9,13 +9,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/paths.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "changes/view_folder.h"
 
 namespace caisson::changes {
 namespace {
@@ -23,17 +22,11 @@ namespace {
 using base::Error;
 
 constexpr size_t kGitPartBytes = 64U << 10;
+constexpr int kLockFd = 3;  // of a child
 
 class Repository {
  public:
-  Repository() : folder_(base::runtime_folder() + "/diff.XXXXXX") {
-    if (::mkdtemp(folder_.data()) == nullptr) throw base::system_error("cannot make the folder", folder_);
-  }
-  Repository(const Repository&) = delete;
-  ~Repository() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  explicit Repository(const std::string& sandbox_folder) : view_(sandbox_folder) {}
 
   base::SpawnOptions git(std::vector<std::string> arguments) const {
     // What Windows and macOS may not have in a repository is nothing to this one.
@@ -44,18 +37,19 @@ class Repository {
     options.argv = std::move(argv);
     const char* path = std::getenv("PATH");
     options.environment = {std::string("PATH=") + (path == nullptr ? "/usr/bin:/bin" : path),
-                           "HOME=" + folder_,
-                           "GIT_DIR=" + folder_ + "/git",
+                           "HOME=" + view_.path(),
+                           "GIT_DIR=" + view_.path() + "/git",
                            "GIT_CONFIG_NOSYSTEM=1",
                            "GIT_CONFIG_GLOBAL=/dev/null",
                            "GIT_ATTR_NOSYSTEM=1",
                            "LC_ALL=C.UTF-8"};
-    options.folder = folder_;
+    options.folder = view_.path();
+    options.descriptors = {{view_.lock_fd(), kLockFd}};
     return options;
   }
 
  private:
-  std::string folder_;
+  ViewFolder view_;
 };
 
 void check(const base::ExitStatus& status, const std::string& what, const std::string& said) {
@@ -172,18 +166,21 @@ bool is_in_view(const Change& change, const GitView& view) {
 
 void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const Received& received,
                  const GitView& view, const std::function<bool(std::string_view part)>& part) {
+  const bool any =
+      std::any_of(changes.begin(), changes.end(), [&](const Change& change) { return is_in_view(change, view); });
+  if (!any) return;
   if (base::find_program("git").empty())
     throw Error("cannot show changes: the program 'git' is not installed", "install the package 'git'");
-  const Repository repository;
+  const Repository repository(received.folder());
   const base::Fd said = temporary_file();
   base::SpawnOptions init = repository.git({"init", "--quiet", "--bare", "--template=", "git"});
   std::erase_if(init.environment, [](const std::string& entry) { return entry.starts_with("GIT_DIR="); });
-  init.descriptors = {{said.get(), 2}};
+  init.descriptors.emplace_back(said.get(), 2);
   check(base::spawn(init).wait(), "init", content_of(said));
 
   base::FdPair pipe = base::make_pipe();
   base::SpawnOptions import = repository.git({"fast-import", "--quiet", "--done"});
-  import.descriptors = {{pipe.first.get(), 0}, {said.get(), 2}};
+  import.descriptors.insert(import.descriptors.end(), {{pipe.first.get(), 0}, {said.get(), 2}});
   base::Child importer = base::spawn(import);
   pipe.first.reset();
   try {
@@ -209,7 +206,7 @@ void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const
   arguments.insert(arguments.end(), {"refs/heads/before", "refs/heads/after", "--"});
   base::FdPair output = base::make_pipe();
   base::SpawnOptions diff = repository.git(arguments);
-  diff.descriptors = {{output.second.get(), 1}, {said.get(), 2}};
+  diff.descriptors.insert(diff.descriptors.end(), {{output.second.get(), 1}, {said.get(), 2}});
   base::Child differ = base::spawn(diff);
   output.second.reset();
   std::string buffer(kGitPartBytes, '\0');

@@ -26,7 +26,7 @@ inline constexpr uint64_t kMostShownBytes = 16U << 20;
 // Whether git shows it: no folder, nothing in a repository's own folder, not too large.
 bool is_in_view(const Change& change, const GitView& view);
 
-// Hands over git's output, part by part, until `part` says no.
+// Hands over git's output, part by part, until `part` says no. The repository is made in received.folder().
 void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const Received& received,
                  const GitView& view, const std::function<bool(std::string_view part)>& part);
 

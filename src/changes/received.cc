@@ -71,6 +71,7 @@ void Received::finish(const link::ChangeDecoder& decoder) const {
 
 Received Received::read(int from, std::string_view early, const std::string& folder) {
   Received received;
+  received.folder_ = folder;
   received.file_ = nameless_file(folder);
   link::ChangeDecoder decoder = received.decoder();
   std::vector<char> buffer(kRecordPartBytes);
@@ -94,8 +95,9 @@ Received Received::read(int from, std::string_view early, const std::string& fol
   return received;
 }
 
-Received Received::open(const std::string& path) {
+Received Received::open(const std::string& path, const std::string& folder) {
   Received received;
+  received.folder_ = folder.empty() ? path.substr(0, path.rfind('/')) : folder;
   received.file_ = base::open_file(path, O_RDONLY);
   link::ChangeDecoder decoder = received.decoder();
   std::vector<char> buffer(kRecordPartBytes);

@@ -23,15 +23,17 @@ struct ReceivedRecord {
 
 class Received {
  public:
-  // Reads `from` to its end, behind `early`; the file is made in `folder`. Throws for a list that is not whole, breaks
-  // the format, or says why it could not be made.
+  // Reads `from` to its end, behind `early`; the file is made in `folder`, the sandbox's own. Throws for a list that is
+  // not whole, breaks the format, or says why it could not be made.
   static Received read(int from, std::string_view early, const std::string& folder);
   // One without a change.
   static Received none() { return {}; }
-  // One that was kept in a file.
-  static Received open(const std::string& path);
+  // One that was kept in a file. Without a folder it is the file's.
+  static Received open(const std::string& path, const std::string& folder = {});
 
   const std::vector<ReceivedRecord>& records() const { return records_; }
+  // Where there is room for what is made of it; "" of one without a change.
+  const std::string& folder() const { return folder_; }
 
   // The bytes of a file's content, in order, part by part. `part` says whether to go on.
   void content(const ReceivedRecord& record, const std::function<bool(std::span<const char>)>& part) const;
@@ -43,6 +45,7 @@ class Received {
   void finish(const link::ChangeDecoder& decoder) const;
 
   base::Fd file_;
+  std::string folder_;
   std::vector<ReceivedRecord> records_;
   uint64_t position_ = 0;
   std::string error_;

@@ -4,12 +4,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
 
 #include "base/process.h"
 #include "changes/change_set_for_test.h"
 #include "changes/git_view.h"
 #include "changes/paint.h"
 #include "changes/report.h"
+#include "changes/view_folder.h"
 
 namespace caisson::changes {
 namespace {
@@ -17,13 +23,13 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 class ViewTest : public ChangesTest {
  protected:
   ViewTest() {
     if (base::find_program("git").empty()) skip_ = true;
-    ::mkdir(runtime_.c_str(), 0700);
   }
   void SetUp() override {
     if (skip_) GTEST_SKIP() << "there is no git here";
@@ -35,6 +41,14 @@ class ViewTest : public ChangesTest {
       return true;
     });
     return text;
+  }
+  // The folders that are left of views.
+  std::vector<std::string> views() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(temp_ / "views")) {
+      if (entry.is_directory()) names.push_back(entry.path().filename().string());
+    }
+    return names;
   }
   // The patch, given to `git apply` in a copy of the host's folder.
   Tree patched(const Tree& before, const std::string& patch) const {
@@ -50,8 +64,6 @@ class ViewTest : public ChangesTest {
     return tree_at(copy / "tree");
   }
 
-  std::string runtime_ = temp_ / "run";
-  base::ScopedEnvironment variable_{"XDG_RUNTIME_DIR", runtime_.c_str()};
   bool skip_ = false;
 };
 
@@ -76,6 +88,56 @@ TEST_F(ViewTest, APatchMakesTheHostsFolderAsTheSandboxHasIt) {
   host(before);
   const ChangeSet set = compared(stream_between(before, after));
   EXPECT_EQ(patched(before, view(set.changes, {.binary = true})), after);
+}
+
+TEST_F(ViewTest, LeavesNothing) {
+  view(compared(Stream().add("a", file_node("a\n"))).changes);
+  EXPECT_THAT(views(), IsEmpty());
+}
+
+TEST_F(ViewTest, WhatAKilledOneLeftIsSwept) {
+  const ChangeSet set = compared(Stream().add("a", file_node("a\n")));
+  for (int round = 0; round < 2; ++round) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      view_by_git(set.changes, root(), *received_, {}, [](std::string_view) {
+        ::raise(SIGKILL);
+        return true;
+      });
+      ::_exit(1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    ASSERT_EQ(views().size(), 1U);
+    // Its git has it for a moment longer.
+    base::FileLock::acquire(temp_ / "views/" + views().front() + "/lock");
+    if (round == 0) {
+      sweep_views(temp_.path());
+    } else {
+      EXPECT_THAT(view(set.changes), HasSubstr("+a\n"));
+    }
+    EXPECT_THAT(views(), IsEmpty());
+  }
+}
+
+TEST_F(ViewTest, WhatIsInUseIsNotSwept) {
+  const ChangeSet set = compared(Stream().add("a", file_node("a\n")));
+  bool asked = false;
+  view_by_git(set.changes, root(), *received_, {}, [&](std::string_view) {
+    asked = true;
+    sweep_views(temp_.path());
+    EXPECT_THAT(view(set.changes), HasSubstr("+a\n"));
+    EXPECT_EQ(views().size(), 1U);
+    return true;
+  });
+  EXPECT_TRUE(asked);
+}
+
+TEST_F(ViewTest, ASandboxThatIsGoneIsNotMadeAgain) {
+  EXPECT_THROW(ViewFolder(temp_ / "gone"), base::Error);
+  EXPECT_FALSE(std::filesystem::exists(temp_ / "gone"));
 }
 
 TEST_F(ViewTest, TheUsersConfigurationIsNotAsked) {

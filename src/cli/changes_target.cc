@@ -14,6 +14,7 @@
 #include "changes/apply.h"
 #include "changes/git_folders.h"
 #include "changes/report.h"
+#include "changes/view_folder.h"
 #include "cli/command.h"
 #include "cli/ending.h"
 #include "cli/workspace_options.h"
@@ -139,6 +140,7 @@ ChangesTarget::ChangesTarget(const ChangesWords& words) {
   }
   workspaces_ = choose(sandbox_, paths, standing);
   recover_applies(sandbox_);
+  changes::sweep_views(sandbox_.folder);
 }
 
 ChangesTarget::~ChangesTarget() {
@@ -175,7 +177,7 @@ changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
     }
     if (::access(kept.c_str(), R_OK) == 0) {
       try {
-        return changes::Received::open(kept);
+        return changes::Received::open(kept, sandbox_.folder);
       } catch (const Error& error) {
         // It was not brought to the disk before a power failure. The sandbox's own disk has it.
         warn(error.what());

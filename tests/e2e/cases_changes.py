@@ -162,6 +162,27 @@ def a_patch_is_what_git_takes(host):
 
 
 @case()
+def an_interrupted_diff_leaves_nothing(host):
+    """D3. Neither beside the sandbox nor, after the next command about its changes, in its folder."""
+    project(host)
+    _, name = changed(host, "i=0; while [ $i -lt 60000 ]; do echo line $i; i=$((i + 1)); done >long")
+    views = f"{host.folder(name)}/views"
+
+    def left():
+        return [entry for entry in os.listdir(views) if entry != ".lock"]
+    for number in (signal.SIGINT, signal.SIGKILL):
+        diff = host.start("diff", name)
+        true(diff.stdout.read(1000).startswith(b"diff --git"), "its output")  # the rest waits to be read
+        equal(len(left()), 1, "the folders while it runs")
+        diff.send_signal(number)
+        diff.wait()
+        # Its git ends with it, in a moment of its own.
+        wait_until(lambda: host.caisson("diff", name, "--name-only").expect(out="A\tlong\n") and not left(), "the sweep")
+    equal([one for one in os.listdir(f"{host.runtime}/caisson") if one.startswith("diff")], [], "what is in the runtime folder")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
 def changes_of_a_running_sandbox(host):
     folder = project(host)
     name = host.name("live")
