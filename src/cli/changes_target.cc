@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -187,7 +188,8 @@ changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
   start();
   keeper::Upgraded upgraded = keeper::Client::connect(keeper::read_sandbox(sandbox_.name))
                                   .upgrade("POST", "/v1/changes", {{"id", chosen.workspace.id}, {"content", true}});
-  return changes::Received::read(upgraded.connection.get(), upgraded.early_bytes, sandbox_.folder);
+  return changes::Received::read(upgraded.connection.get(), upgraded.early_bytes, sandbox_.folder,
+                                 {.content = sandbox_.spec.disk, .spare = base::kSpareSpace});
 }
 
 keeper::ChangesState ChangesTarget::fetched(const ChosenWorkspace& chosen) {

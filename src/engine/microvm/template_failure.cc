@@ -2,10 +2,9 @@
 
 #include "engine/microvm/template_failure.h"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 
+#include "base/disk_space.h"
 #include "base/text.h"
 
 namespace caisson::engine::microvm {
@@ -27,14 +26,8 @@ base::Bytes space_for_template(base::Bytes memory) {
   return base::Bytes{std::min(memory, kMostMemoryTouched).count + kOtherFiles.count};
 }
 
-base::Bytes free_space(const std::string& folder) {
-  struct statvfs status {};
-  if (::statvfs(folder.c_str(), &status) != 0) throw base::system_error("cannot look at", folder);
-  return base::Bytes{static_cast<uint64_t>(status.f_bavail) * status.f_frsize};
-}
-
 void require_space(const std::string& folder, base::Bytes needed) {
-  const base::Bytes free = free_space(folder);
+  const base::Bytes free = base::free_space(folder);
   if (free < needed) throw no_space_left(folder, free, needed);
 }
 

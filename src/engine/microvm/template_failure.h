@@ -17,9 +17,6 @@ namespace caisson::engine::microvm {
 // guest that has only come up has touched a part.
 base::Bytes space_for_template(base::Bytes memory);
 
-// What this user can still write to the file system of `folder`.
-base::Bytes free_space(const std::string& folder);
-
 // Throws no_space_left() where less than `needed` is free.
 void require_space(const std::string& folder, base::Bytes needed);
 base::Error no_space_left(const std::string& folder, base::Bytes free, base::Bytes needed);
