@@ -34,8 +34,9 @@ class ViewTest : public ChangesTest {
   void SetUp() override {
     if (skip_) GTEST_SKIP() << "there is no git here";
   }
-  std::string view(const std::vector<Change>& changes, const GitView& how = {}) {
+  std::string view(const std::vector<Change>& changes, GitView how = {}) {
     std::string text;
+    how.spare = {};  // whatever the tests' disk has
     view_by_git(changes, root(), *received_, how, [&](std::string_view part) {
       text += part;
       return true;
@@ -101,7 +102,7 @@ TEST_F(ViewTest, WhatAKilledOneLeftIsSwept) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      view_by_git(set.changes, root(), *received_, {}, [](std::string_view) {
+      view_by_git(set.changes, root(), *received_, {.spare = {}}, [](std::string_view) {
         ::raise(SIGKILL);
         return true;
       });
@@ -125,7 +126,7 @@ TEST_F(ViewTest, WhatAKilledOneLeftIsSwept) {
 TEST_F(ViewTest, WhatIsInUseIsNotSwept) {
   const ChangeSet set = compared(Stream().add("a", file_node("a\n")));
   bool asked = false;
-  view_by_git(set.changes, root(), *received_, {}, [&](std::string_view) {
+  view_by_git(set.changes, root(), *received_, {.spare = {}}, [&](std::string_view) {
     asked = true;
     sweep_views(temp_.path());
     EXPECT_THAT(view(set.changes), HasSubstr("+a\n"));
@@ -170,6 +171,33 @@ TEST_F(ViewTest, WhatIsLargeIsNamed) {
   EXPECT_THAT(view(set.changes), Not(HasSubstr("large")));
   EXPECT_THAT(notes_beside_git(set, {}), ElementsAre("'large': 16777217 bytes, was 0; too large to be shown"));
   EXPECT_THAT(view(set.changes, {.binary = true}), HasSubstr("large"));
+}
+
+TEST_F(ViewTest, WhatIsTooMuchInAllIsNamed) {
+  host({{"a", file_node(std::string(5000, 'x'))}, {"c", file_node("old\n")}});
+  Stream stream;
+  stream.add("a", file_node("a\n")).add("b", file_node(std::string(4000, 'y'))).add("c", file_node("new\n"));
+  const ChangeSet set = compared(stream);
+  const GitView view_of_4096{.most_of_a_side = {4096}};
+  EXPECT_THAT(view(set.changes, view_of_4096), AllOf(Not(HasSubstr("xxx")), HasSubstr("yyy"), HasSubstr("+new")));
+  EXPECT_THAT(notes_beside_git(set, view_of_4096),
+              ElementsAre("'a': 2 bytes, was 5000; not shown: in all it would be more than 4 KiB"));
+  const GitView view_of_4000{.most_of_a_side = {4000}};
+  EXPECT_THAT(view(set.changes, view_of_4000), AllOf(HasSubstr("yyy"), Not(HasSubstr("+new"))));
+  // A patch is whole.
+  EXPECT_THAT(view(set.changes, {.binary = true, .most_of_a_side = {1}}), AllOf(HasSubstr("xxx"), HasSubstr("yyy")));
+}
+
+TEST_F(ViewTest, WithoutRoomNothingIsMade) {
+  const ChangeSet set = compared(Stream().add("a", file_node("a\n")));
+  try {
+    view_by_git(set.changes, root(), *received_, {.spare = {1ULL << 62}}, [](std::string_view) { return true; });
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.errnum(), ENOSPC);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("no space left to show changes"), HasSubstr(temp_.path())));
+  }
+  EXPECT_FALSE(std::filesystem::exists(temp_ / "views"));
 }
 
 TEST_F(ViewTest, Statistics) {
