@@ -162,6 +162,24 @@ def a_patch_is_what_git_takes(host):
 
 
 @case()
+def what_a_file_holds_steers_no_terminal(host):
+    """D6. In a pipe, too; a patch has each byte."""
+    folder = project(host)
+    _, name = changed(host, r"printf 'a\033]0;x\007\r\n\tb\302\233\n' >evil")
+    diff = host.caisson("diff", name).expect().raw
+    true(rb"+a\x1b]0;x\x07\x0d" b"\n+\tb\\xc2\\x9b\n" in diff, f"the diff: {diff!r}")
+    equal([byte for byte in diff if byte < 32 and byte not in b"\t\n" or byte > 126], [], "the diff's control bytes")
+    patch = host.caisson("patch", name).expect().raw
+    subprocess.run(["git", "apply", "--whitespace=nowarn"], input=patch, cwd=folder, check=True)
+    with open(f"{folder}/evil", "rb") as file:
+        equal(file.read(), b"a\x1b]0;x\x07\r\n\tb\xc2\x9b\n", "the patched file")
+    terminal = host.terminal("patch", name)
+    terminal.read_until("will not write a patch to the terminal")
+    equal(terminal.wait(), 125, "patch's exit code on a terminal")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
 def an_interrupted_diff_leaves_nothing(host):
     """D3. Neither beside the sandbox nor, after the next command about its changes, in its folder."""
     project(host)
