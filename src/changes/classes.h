@@ -23,17 +23,19 @@ constexpr ClassSet bit_of(Class of) {
 struct ClassText {
   Class of;
   const char* name;         // as `--allow` takes it
-  const char* description;  // "git hooks and configuration, which git runs"
+  const char* description;  // "hooks and configuration"
 };
 const std::array<ClassText, 7>& class_texts();
 
-// The classes of a path, whatever is there. Compared without case, as some hosts' file systems do.
+// The classes of a path by its names, whatever is there (class_rules.h, git_folders.h). Compared without case, as some
+// hosts' file systems do.
 ClassSet classes_of_path(std::string_view path);
 // Whether a link at `path` with that target leads out of the folder, as far as can be told without following it: one
 // that goes up again after a name is taken to.
 bool leads_out(std::string_view path, std::string_view target);
 
-// Of a change, by its path and by what it does; kMasked is the comparison's to add.
+// Of a change, by its path and by what it does; kMasked is the comparison's to add, and what of kGit is told by other
+// files or by content classify_repositories() adds (git_folders.h).
 ClassSet classify(const Change& change);
 
 }  // namespace caisson::changes

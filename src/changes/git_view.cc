@@ -9,13 +9,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/paths.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "changes/view_folder.h"
 
 namespace caisson::changes {
 namespace {
@@ -23,17 +22,11 @@ namespace {
 using base::Error;
 
 constexpr size_t kGitPartBytes = 64U << 10;
+constexpr int kLockFd = 3;  // of a child
 
 class Repository {
  public:
-  Repository() : folder_(base::runtime_folder() + "/diff.XXXXXX") {
-    if (::mkdtemp(folder_.data()) == nullptr) throw base::system_error("cannot make the folder", folder_);
-  }
-  Repository(const Repository&) = delete;
-  ~Repository() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  explicit Repository(const std::string& sandbox_folder) : view_(sandbox_folder) {}
 
   base::SpawnOptions git(std::vector<std::string> arguments) const {
     // What Windows and macOS may not have in a repository is nothing to this one.
@@ -44,18 +37,19 @@ class Repository {
     options.argv = std::move(argv);
     const char* path = std::getenv("PATH");
     options.environment = {std::string("PATH=") + (path == nullptr ? "/usr/bin:/bin" : path),
-                           "HOME=" + folder_,
-                           "GIT_DIR=" + folder_ + "/git",
+                           "HOME=" + view_.path(),
+                           "GIT_DIR=" + view_.path() + "/git",
                            "GIT_CONFIG_NOSYSTEM=1",
                            "GIT_CONFIG_GLOBAL=/dev/null",
                            "GIT_ATTR_NOSYSTEM=1",
                            "LC_ALL=C.UTF-8"};
-    options.folder = folder_;
+    options.folder = view_.path();
+    options.descriptors = {{view_.lock_fd(), kLockFd}};
     return options;
   }
 
  private:
-  std::string folder_;
+  ViewFolder view_;
 };
 
 void check(const base::ExitStatus& status, const std::string& what, const std::string& said) {
@@ -97,12 +91,13 @@ class Import {
   void before(const Change& change) {
     if (change.before.type == FileType::kSymlink)
       return symlink(change.path, root_.link_target(change.path).value_or(""));
-    if (change.before.type == FileType::kFile) host_file(change.path, change.path, change.before.mode);
+    if (change.before.type == FileType::kFile)
+      host_file({change.path, change.path, change.before.mode, change.before.size});
   }
   void after(const Change& change) {
     if (change.after == FileType::kSymlink) return symlink(change.path, change.target);
     if (change.after != FileType::kFile) return;
-    if (change.record == kNoRecord) return host_file(change.path, change.source, change.mode);
+    if (change.record == kNoRecord) return host_file({change.path, change.source, change.mode, change.size});
     const ReceivedRecord& record = received_.records()[static_cast<size_t>(change.record)];
     header(change.path, change.mode, record.record.size);
     received_.content(record, [&](std::span<const char> part) {
@@ -123,19 +118,25 @@ class Import {
     text(target);
     text("\n");
   }
-  // A file that grows meanwhile is cut, one that shrinks is filled up: its size has been said.
-  void host_file(const std::string& path, const std::string& source, uint32_t mode) {
-    const base::Fd file = root_.open(source);
+  struct HostContent {
+    const std::string& path;
+    const std::string& source;
+    uint32_t mode;
+    uint64_t size;  // when it was compared
+  };
+  // A file that grows meanwhile is cut, one that shrinks is filled up: its size has been said, and counted.
+  void host_file(const HostContent& what) {
+    const base::Fd file = root_.open(what.source);
     struct stat info {};
     if (!file || ::fstat(file.get(), &info) != 0) return;
-    uint64_t left = static_cast<uint64_t>(info.st_size);
-    header(path, mode, left);
+    uint64_t left = std::min(what.size, static_cast<uint64_t>(info.st_size));
+    header(what.path, what.mode, left);
     std::string part(kGitPartBytes, '\0');
     while (left > 0) {
       const size_t want = std::min<uint64_t>(left, part.size());
       const ssize_t got = ::read(file.get(), part.data(), want);
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw base::system_error("cannot read", root_.path() + "/" + source);
+      if (got < 0) throw base::system_error("cannot read", root_.path() + "/" + what.source);
       if (got == 0) std::fill(part.begin(), part.end(), '\0');
       const size_t count = got == 0 ? want : static_cast<size_t>(got);
       base::write_all(out_, {part.data(), count}, "git");
@@ -160,9 +161,8 @@ std::string content_of(const base::Fd& file) {
   return base::read_all(file.get(), 1U << 20, "what git says");
 }
 
-}  // namespace
-
-bool is_in_view(const Change& change, const GitView& view) {
+// By itself.
+bool can_be_shown(const Change& change, const GitView& view) {
   if (is_in_git_folder(change.path)) return false;
   const bool was_shown = change.before.type == FileType::kFile || change.before.type == FileType::kSymlink;
   const bool is_shown = change.after == FileType::kFile || change.after == FileType::kSymlink;
@@ -170,31 +170,80 @@ bool is_in_view(const Change& change, const GitView& view) {
   return view.binary || (change.before.size <= kMostShownBytes && change.size <= kMostShownBytes);
 }
 
+// What the repository takes of a change: its content before and after.
+struct ViewBytes {
+  uint64_t before = 0;
+  uint64_t after = 0;
+};
+ViewBytes view_bytes(const Change& change) {
+  return {.before = change.before.size, .after = change.size + change.target.size()};
+}
+
+// git's own files, and its compression of what cannot be compressed, come to less.
+constexpr uint64_t kRepositoryBytes = 1U << 20;
+
+void require_room(const std::vector<Change>& changes, const std::vector<bool>& shown, const std::string& folder,
+                  const GitView& view) {
+  uint64_t needed = kRepositoryBytes;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const ViewBytes bytes = view_bytes(changes[i]);
+    if (shown[i]) needed += bytes.before + bytes.after;
+  }
+  const base::Bytes free = base::free_space(folder);
+  if (free.count >= needed && free.count - needed >= view.spare.count) return;
+  throw Error("no space left to show changes in " + base::in_quotes(folder) + ": " + base::to_string({needed}) +
+                  " are needed beside the " + base::to_string(view.spare) + " that are left alone, " +
+                  base::to_string(free) + " are free",
+              "free some disk space, or name a part of the folder; --name-only needs none", ENOSPC);
+}
+
+}  // namespace
+
+std::vector<bool> in_view(const std::vector<Change>& changes, const GitView& view) {
+  std::vector<bool> shown;
+  shown.reserve(changes.size());
+  ViewBytes all;
+  for (const Change& change : changes) {
+    const ViewBytes bytes = view_bytes(change);
+    const uint64_t most = view.most_of_a_side.count;
+    // Neither is more than kMostShownBytes and a path, or it does not count.
+    const bool fits = view.binary || (all.before + bytes.before <= most && all.after + bytes.after <= most);
+    shown.push_back(can_be_shown(change, view) && fits);
+    if (!shown.back()) continue;
+    all.before += bytes.before;
+    all.after += bytes.after;
+  }
+  return shown;
+}
+
 void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const Received& received,
                  const GitView& view, const std::function<bool(std::string_view part)>& part) {
+  const std::vector<bool> shown = in_view(changes, view);
+  if (std::find(shown.begin(), shown.end(), true) == shown.end()) return;
   if (base::find_program("git").empty())
     throw Error("cannot show changes: the program 'git' is not installed", "install the package 'git'");
-  const Repository repository;
+  require_room(changes, shown, received.folder(), view);
+  const Repository repository(received.folder());
   const base::Fd said = temporary_file();
   base::SpawnOptions init = repository.git({"init", "--quiet", "--bare", "--template=", "git"});
   std::erase_if(init.environment, [](const std::string& entry) { return entry.starts_with("GIT_DIR="); });
-  init.descriptors = {{said.get(), 2}};
+  init.descriptors.emplace_back(said.get(), 2);
   check(base::spawn(init).wait(), "init", content_of(said));
 
   base::FdPair pipe = base::make_pipe();
   base::SpawnOptions import = repository.git({"fast-import", "--quiet", "--done"});
-  import.descriptors = {{pipe.first.get(), 0}, {said.get(), 2}};
+  import.descriptors.insert(import.descriptors.end(), {{pipe.first.get(), 0}, {said.get(), 2}});
   base::Child importer = base::spawn(import);
   pipe.first.reset();
   try {
     Import to(pipe.second.get(), root, received);
     to.commit("before");
-    for (const Change& change : changes) {
-      if (is_in_view(change, view)) to.before(change);
+    for (size_t i = 0; i < changes.size(); ++i) {
+      if (shown[i]) to.before(changes[i]);
     }
     to.commit("after");
-    for (const Change& change : changes) {
-      if (is_in_view(change, view)) to.after(change);
+    for (size_t i = 0; i < changes.size(); ++i) {
+      if (shown[i]) to.after(changes[i]);
     }
     to.finish();
   } catch (const Error& error) {
@@ -209,7 +258,7 @@ void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const
   arguments.insert(arguments.end(), {"refs/heads/before", "refs/heads/after", "--"});
   base::FdPair output = base::make_pipe();
   base::SpawnOptions diff = repository.git(arguments);
-  diff.descriptors = {{output.second.get(), 1}, {said.get(), 2}};
+  diff.descriptors.insert(diff.descriptors.end(), {{output.second.get(), 1}, {said.get(), 2}});
   base::Child differ = base::spawn(diff);
   output.second.reset();
   std::string buffer(kGitPartBytes, '\0');

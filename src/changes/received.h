@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/fd.h"
 #include "link/change_format.h"
 
@@ -21,17 +22,25 @@ struct ReceivedRecord {
   uint64_t offset = 0;  // of its content in the file
 };
 
+// What a list may take of the host's disk, whatever the guest sends.
+struct ReceiveBounds {
+  base::Bytes content = {UINT64_MAX};  // without holes: no more than the sandbox's disk has
+  base::Bytes spare = {};              // is left free
+};
+
 class Received {
  public:
-  // Reads `from` to its end, behind `early`; the file is made in `folder`. Throws for a list that is not whole, breaks
-  // the format, or says why it could not be made.
-  static Received read(int from, std::string_view early, const std::string& folder);
+  // Reads `from` to its end, behind `early`; the file is made in `folder`, the sandbox's own. Throws for a list that is
+  // not whole, breaks the format, is beyond the bounds, or says why it could not be made.
+  static Received read(int from, std::string_view early, const std::string& folder, const ReceiveBounds& bounds = {});
   // One without a change.
   static Received none() { return {}; }
-  // One that was kept in a file.
-  static Received open(const std::string& path);
+  // One that was kept in a file. Without a folder it is the file's.
+  static Received open(const std::string& path, const std::string& folder = {});
 
   const std::vector<ReceivedRecord>& records() const { return records_; }
+  // Where there is room for what is made of it; "" of one without a change.
+  const std::string& folder() const { return folder_; }
 
   // The bytes of a file's content, in order, part by part. `part` says whether to go on.
   void content(const ReceivedRecord& record, const std::function<bool(std::span<const char>)>& part) const;
@@ -43,8 +52,10 @@ class Received {
   void finish(const link::ChangeDecoder& decoder) const;
 
   base::Fd file_;
+  std::string folder_;
   std::vector<ReceivedRecord> records_;
   uint64_t position_ = 0;
+  uint64_t other_bytes_ = 0;  // that are no content
   std::string error_;
 };
 

@@ -48,13 +48,15 @@ std::string plural(uint64_t number, const char* one, const char* many) {
   return fmt::format("{} {}", number, number == 1 ? one : many);
 }
 
-std::string beside(const Change& change) {
+std::string beside(const Change& change, const GitView& view) {
   const std::string path = base::in_quotes(change.path);
   if (change.after == FileType::kFolder && change.before.type == FileType::kFolder)
     return fmt::format("the mode of the folder {}: {:03o}, was {:03o}", path, change.mode, change.before.mode & 0777U);
   if (change.after == FileType::kFolder && !change.before.exists()) return "the new folder " + path;
   if (change.is_removal() && change.before.type == FileType::kFolder) return "the folder " + path + " is removed";
-  return fmt::format("{}: {} bytes, was {}; too large to be shown", path, change.size, change.before.size);
+  const std::string sizes = fmt::format("{}: {} bytes, was {}; ", path, change.size, change.before.size);
+  if (change.size > kMostShownBytes || change.before.size > kMostShownBytes) return sizes + "too large to be shown";
+  return sizes + "not shown: in all it would be more than " + base::to_string(view.most_of_a_side);
 }
 
 }  // namespace
@@ -93,11 +95,12 @@ std::string in_words(const Counts& counts) {
 std::vector<std::string> notes_beside_git(const ChangeSet& set, const GitView& view) {
   std::vector<std::string> notes;
   std::map<std::string, uint64_t> repositories;
+  const std::vector<bool> shown = in_view(set.changes, view);
   for (size_t i = 0; i < set.changes.size(); ++i) {
     const Change& change = set.changes[i];
     if (change.conflict)
       notes.push_back(base::in_quotes(change.path) + " was changed on the host since the sandbox read it");
-    if (is_in_view(change, view)) {
+    if (shown[i]) {
       const uint32_t was = change.before.mode & 0777U;
       const bool more = change.after == FileType::kFile && change.before.type == FileType::kFile &&
                         was != change.mode && ((was ^ change.mode) & 0100U) == 0;
@@ -111,7 +114,7 @@ std::vector<std::string> notes_beside_git(const ChangeSet& set, const GitView& v
       continue;
     }
     const bool full = i + 1 < set.changes.size() && is_below(set.changes[i + 1].path, change.path);
-    if (!full || change.before.exists() == !change.is_removal()) notes.push_back(beside(change));
+    if (!full || change.before.exists() == !change.is_removal()) notes.push_back(beside(change, view));
   }
   for (const auto& [folder, files] : repositories)
     notes.push_back(

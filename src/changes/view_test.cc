@@ -4,12 +4,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
 
 #include "base/process.h"
 #include "changes/change_set_for_test.h"
 #include "changes/git_view.h"
 #include "changes/paint.h"
 #include "changes/report.h"
+#include "changes/view_folder.h"
 
 namespace caisson::changes {
 namespace {
@@ -17,24 +23,33 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 class ViewTest : public ChangesTest {
  protected:
   ViewTest() {
     if (base::find_program("git").empty()) skip_ = true;
-    ::mkdir(runtime_.c_str(), 0700);
   }
   void SetUp() override {
     if (skip_) GTEST_SKIP() << "there is no git here";
   }
-  std::string view(const std::vector<Change>& changes, const GitView& how = {}) {
+  std::string view(const std::vector<Change>& changes, GitView how = {}) {
     std::string text;
+    how.spare = {};  // whatever the tests' disk has
     view_by_git(changes, root(), *received_, how, [&](std::string_view part) {
       text += part;
       return true;
     });
     return text;
+  }
+  // The folders that are left of views.
+  std::vector<std::string> views() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(temp_ / "views")) {
+      if (entry.is_directory()) names.push_back(entry.path().filename().string());
+    }
+    return names;
   }
   // The patch, given to `git apply` in a copy of the host's folder.
   Tree patched(const Tree& before, const std::string& patch) const {
@@ -50,8 +65,6 @@ class ViewTest : public ChangesTest {
     return tree_at(copy / "tree");
   }
 
-  std::string runtime_ = temp_ / "run";
-  base::ScopedEnvironment variable_{"XDG_RUNTIME_DIR", runtime_.c_str()};
   bool skip_ = false;
 };
 
@@ -76,6 +89,56 @@ TEST_F(ViewTest, APatchMakesTheHostsFolderAsTheSandboxHasIt) {
   host(before);
   const ChangeSet set = compared(stream_between(before, after));
   EXPECT_EQ(patched(before, view(set.changes, {.binary = true})), after);
+}
+
+TEST_F(ViewTest, LeavesNothing) {
+  view(compared(Stream().add("a", file_node("a\n"))).changes);
+  EXPECT_THAT(views(), IsEmpty());
+}
+
+TEST_F(ViewTest, WhatAKilledOneLeftIsSwept) {
+  const ChangeSet set = compared(Stream().add("a", file_node("a\n")));
+  for (int round = 0; round < 2; ++round) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      view_by_git(set.changes, root(), *received_, {.spare = {}}, [](std::string_view) {
+        ::raise(SIGKILL);
+        return true;
+      });
+      ::_exit(1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    ASSERT_EQ(views().size(), 1U);
+    // Its git has it for a moment longer.
+    base::FileLock::acquire(temp_ / "views/" + views().front() + "/lock");
+    if (round == 0) {
+      sweep_views(temp_.path());
+    } else {
+      EXPECT_THAT(view(set.changes), HasSubstr("+a\n"));
+    }
+    EXPECT_THAT(views(), IsEmpty());
+  }
+}
+
+TEST_F(ViewTest, WhatIsInUseIsNotSwept) {
+  const ChangeSet set = compared(Stream().add("a", file_node("a\n")));
+  bool asked = false;
+  view_by_git(set.changes, root(), *received_, {.spare = {}}, [&](std::string_view) {
+    asked = true;
+    sweep_views(temp_.path());
+    EXPECT_THAT(view(set.changes), HasSubstr("+a\n"));
+    EXPECT_EQ(views().size(), 1U);
+    return true;
+  });
+  EXPECT_TRUE(asked);
+}
+
+TEST_F(ViewTest, ASandboxThatIsGoneIsNotMadeAgain) {
+  EXPECT_THROW(ViewFolder(temp_ / "gone"), base::Error);
+  EXPECT_FALSE(std::filesystem::exists(temp_ / "gone"));
 }
 
 TEST_F(ViewTest, TheUsersConfigurationIsNotAsked) {
@@ -108,6 +171,33 @@ TEST_F(ViewTest, WhatIsLargeIsNamed) {
   EXPECT_THAT(view(set.changes), Not(HasSubstr("large")));
   EXPECT_THAT(notes_beside_git(set, {}), ElementsAre("'large': 16777217 bytes, was 0; too large to be shown"));
   EXPECT_THAT(view(set.changes, {.binary = true}), HasSubstr("large"));
+}
+
+TEST_F(ViewTest, WhatIsTooMuchInAllIsNamed) {
+  host({{"a", file_node(std::string(5000, 'x'))}, {"c", file_node("old\n")}});
+  Stream stream;
+  stream.add("a", file_node("a\n")).add("b", file_node(std::string(4000, 'y'))).add("c", file_node("new\n"));
+  const ChangeSet set = compared(stream);
+  const GitView view_of_4096{.most_of_a_side = {4096}};
+  EXPECT_THAT(view(set.changes, view_of_4096), AllOf(Not(HasSubstr("xxx")), HasSubstr("yyy"), HasSubstr("+new")));
+  EXPECT_THAT(notes_beside_git(set, view_of_4096),
+              ElementsAre("'a': 2 bytes, was 5000; not shown: in all it would be more than 4 KiB"));
+  const GitView view_of_4000{.most_of_a_side = {4000}};
+  EXPECT_THAT(view(set.changes, view_of_4000), AllOf(HasSubstr("yyy"), Not(HasSubstr("+new"))));
+  // A patch is whole.
+  EXPECT_THAT(view(set.changes, {.binary = true, .most_of_a_side = {1}}), AllOf(HasSubstr("xxx"), HasSubstr("yyy")));
+}
+
+TEST_F(ViewTest, WithoutRoomNothingIsMade) {
+  const ChangeSet set = compared(Stream().add("a", file_node("a\n")));
+  try {
+    view_by_git(set.changes, root(), *received_, {.spare = {1ULL << 62}}, [](std::string_view) { return true; });
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.errnum(), ENOSPC);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("no space left to show changes"), HasSubstr(temp_.path())));
+  }
+  EXPECT_FALSE(std::filesystem::exists(temp_ / "views"));
 }
 
 TEST_F(ViewTest, Statistics) {

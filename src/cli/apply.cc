@@ -19,6 +19,7 @@
 #include "cli/changes_target.h"
 #include "cli/clone_changes.h"
 #include "cli/command.h"
+#include "cli/listed_changes.h"
 #include "cli/question.h"
 #include "cli/terminal.h"
 #include "keeper/workspace_files.h"
@@ -30,8 +31,6 @@ using base::Error;
 using changes::Change;
 using changes::ClassSet;
 using changes::ClassText;
-
-constexpr size_t kMostListed = 20;
 
 struct ApplyOptions {
   ChangesWords target;
@@ -52,8 +51,7 @@ ClassSet allowed_by(const ApplyOptions& options) {
 }
 
 void list(const std::vector<const Change*>& some) {
-  for (size_t i = 0; i < some.size() && i < kMostListed; ++i) warn("  " + changes::name_line(*some[i]));
-  if (some.size() > kMostListed) warn(fmt::format("  and {} more", some.size() - kMostListed));
+  for (const Change* change : some) warn("  " + changes::name_line(*change));
 }
 
 // Without these, and without what is below them.
@@ -111,14 +109,13 @@ void settle_classes(std::vector<Change>& set, const ApplyOptions& options) {
       if ((change.classes & bit) != 0) some.push_back(&change);
     }
     if (some.empty() || (allowed & bit) != 0) continue;
-    warn(fmt::format("{} ({}):", text.description, text.name));
-    list(some);
+    list_all(fmt::format("{} ({}):", text.description, text.name), some);
     if (options.dry_run) continue;
     if (!can_ask()) {
       missing.emplace_back(fmt::format("--allow {}", text.name));
       continue;
     }
-    if (!ask_yes(fmt::format("Apply {}?", some.size() == 1 ? "it" : "them")))
+    if (!ask_yes(some.size() == 1 ? "Apply it?" : fmt::format("Apply all {} of them?", some.size())))
       leave_out(set, [&](const Change& change) { return (change.classes & bit) != 0; });
   }
   if (!missing.empty())

@@ -8,11 +8,14 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "changes/apply.h"
+#include "changes/git_folders.h"
 #include "changes/report.h"
+#include "changes/view_folder.h"
 #include "cli/command.h"
 #include "cli/ending.h"
 #include "cli/workspace_options.h"
@@ -138,6 +141,7 @@ ChangesTarget::ChangesTarget(const ChangesWords& words) {
   }
   workspaces_ = choose(sandbox_, paths, standing);
   recover_applies(sandbox_);
+  changes::sweep_views(sandbox_.folder);
 }
 
 ChangesTarget::~ChangesTarget() {
@@ -174,7 +178,7 @@ changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
     }
     if (::access(kept.c_str(), R_OK) == 0) {
       try {
-        return changes::Received::open(kept);
+        return changes::Received::open(kept, sandbox_.folder);
       } catch (const Error& error) {
         // It was not brought to the disk before a power failure. The sandbox's own disk has it.
         warn(error.what());
@@ -184,7 +188,8 @@ changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
   start();
   keeper::Upgraded upgraded = keeper::Client::connect(keeper::read_sandbox(sandbox_.name))
                                   .upgrade("POST", "/v1/changes", {{"id", chosen.workspace.id}, {"content", true}});
-  return changes::Received::read(upgraded.connection.get(), upgraded.early_bytes, sandbox_.folder);
+  return changes::Received::read(upgraded.connection.get(), upgraded.early_bytes, sandbox_.folder,
+                                 {.content = sandbox_.spec.disk, .spare = base::kSpareSpace});
 }
 
 keeper::ChangesState ChangesTarget::fetched(const ChosenWorkspace& chosen) {
@@ -209,6 +214,7 @@ keeper::ChangesState ChangesTarget::fetched(const ChosenWorkspace& chosen) {
 keeper::ComparedChanges ChangesTarget::compared(const ChosenWorkspace& chosen) {
   keeper::ComparedChanges compared =
       keeper::compare_changes(sandbox_.folder, sandbox_.spec, chosen.workspace, received(chosen));
+  changes::classify_repositories(compared.set, compared.root, compared.received);
   compared.set = changes::below(std::move(compared.set), chosen.paths);
   return compared;
 }

@@ -87,7 +87,7 @@ void show_names(ChangesTarget& target) {
   }
 }
 
-// Beside the patch, so that what stdout gets can be given to `git apply`; above it where both are on a terminal.
+// Beside the diff, as git's own words are; above it where both are on a terminal.
 void say(const std::string& note, Pager& pager) {
   if (pager.is_terminal()) {
     pager.write("# " + note + "\n");
@@ -96,17 +96,14 @@ void say(const std::string& note, Pager& pager) {
   }
 }
 
-// Hands git's output on: painted, and without what would steer it, on a terminal; as it is elsewhere.
+// Hands git's output on, without what would steer a terminal, and painted where there is one. Elsewhere, too: what is
+// written to a pipe or a file is mostly shown on a terminal in the end. `caisson patch` has each byte.
 bool page(Pager& pager, const std::function<void(const std::function<bool(std::string_view)>&)>& write) {
   const Painter::Colour colour = colours_wanted(1) ? Painter::Colour::kYes : Painter::Colour::kNo;
   bool read = true;
   Painter painter(colour, [&](std::string_view text) { read = read && pager.write(text); });
   write([&](std::string_view part) {
-    if (pager.is_terminal()) {
-      painter.feed(part);
-    } else {
-      read = pager.write(part);
-    }
+    painter.feed(part);
     return read;
   });
   painter.finish();
@@ -176,15 +173,16 @@ void patch(const ChangesWords& words) {
 
 void add_diff_command(CLI::App& app) {
   CLI::App& command = add_command(
-      app,
-      {"diff", "[OPTIONS] [NAME] [PATH…]", "show what a sandbox has changed in its workspaces",
-       "NAME may be left out where one sandbox has the current folder. A PATH is one of this machine's, in the\n"
-       "workspace. Colours and pager are as git has them. A stopped sandbox whose changes were not kept at its end\n"
-       "is started for it, without its command.\n"
-       "\n"
-       "Examples:\n"
-       "  caisson diff                    of the sandbox of this folder\n"
-       "  caisson diff web src --stat     how much in src"});
+      app, {"diff", "[OPTIONS] [NAME] [PATH…]", "show what a sandbox has changed in its workspaces",
+            "NAME may be left out where one sandbox has the current folder. A PATH is one of this machine's, in the\n"
+            "workspace. Colours and pager are as git has them. Control bytes are escaped (\\x1b), in a pipe, too:\n"
+            "what `git apply` takes is written by `caisson patch`. A stopped sandbox whose changes were not kept at "
+            "its end\n"
+            "is started for it, without its command.\n"
+            "\n"
+            "Examples:\n"
+            "  caisson diff                    of the sandbox of this folder\n"
+            "  caisson diff web src --stat     how much in src"});
   const auto options = std::make_shared<DiffOptions>();
   command.add_option("words", options->target.words, "the sandbox, and files or folders");
   command.add_flag("--stat", options->stat, "how many lines of each file");

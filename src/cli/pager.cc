@@ -44,12 +44,14 @@ Pager::Pager() : terminal_(cli::is_terminal(1)) {
   options.descriptors = {{pipe.first.get(), 0}, {1, 1}, {2, 2}};
   child_ = base::spawn(options);
   pipe_ = std::move(pipe.second);
-  ::signal(SIGINT, SIG_IGN);  // its key is the pager's
+  interrupt_ = ::signal(SIGINT, SIG_IGN);  // its key is the pager's
 }
 
 Pager::~Pager() {
   pipe_.reset();
-  if (child_) child_.wait();
+  if (!child_) return;
+  child_.wait();
+  ::signal(SIGINT, interrupt_);
 }
 
 bool Pager::write(std::string_view text) {

@@ -23,6 +23,7 @@ class Pager {
 
  private:
   bool terminal_;
+  void (*interrupt_)(int) = nullptr;  // what SIGINT did before
   base::Child child_;
   base::Fd pipe_;
 };

@@ -6,6 +6,7 @@
 //   plan.json      what the engine made of it
 //   policy.json    what its network may reach (network_policy.h)
 //   workspaces/    what is known of its workspaces since their first start (workspace_files.h)
+//   views/         what is made of its changes to show them (changes/view_folder.h)
 //   state.json     State, replaced atomically
 //   lock           held (base::FileLock) by whoever makes, runs or removes the sandbox; a held lock is what
 //                  "running" means, so a sandbox whose keeper was killed reads as stopped

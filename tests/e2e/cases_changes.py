@@ -144,6 +144,39 @@ def an_apply_opens_nothing_to_others(host):
 
 
 @case()
+def all_that_is_asked_for_is_listed(host):
+    """D14. Among any number of harmless ones, too."""
+    project(host)
+    _, name = changed(host, "i=100; while [ $i -lt 140 ]; do echo x >tool$i; i=$((i + 1)); done; chmod +x tool*; mkdir zoo; echo y >zoo/wicked; chmod +x zoo/wicked")
+    listed = host.caisson("apply", name).expect(125, out="").err
+    for path in [f"tool{i}" for i in range(100, 140)] + ["zoo/wicked"]:
+        true(f"A\t{path}\n" in listed, f"{path} is not listed: {listed}")
+    paged = f"{host.home}/paged"
+    terminal = host.terminal("apply", name, env={"GIT_PAGER": f"cat >{paged}"})
+    terminal.read_until(r"Apply all 41 of them\? \[y/N\] ")
+    true("A\tzoo/wicked\n" in read(paged), "the pager did not get all")
+    terminal.send("n\r")
+    equal(terminal.wait(), 0, "apply's exit code after a no")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def what_git_would_run_needs_a_word(host):
+    """D13. Commands of an interrupted rebase, the configuration of a bare repository, an index that names a hook."""
+    folder = project(host)
+    subprocess.run(["git", "init", "--quiet", "."], cwd=folder, check=True)
+    subprocess.run(["git", "init", "--quiet", "--bare", "bare.git"], cwd=folder, check=True)
+    _, name = changed(host, "mkdir .git/rebase-merge; echo 'exec touch ran' >.git/rebase-merge/git-rebase-todo; echo '[alias]' >>bare.git/config; "
+                            "echo 0 >.git/ORIG_HEAD; echo DIRC >.git/index")
+    asked = host.caisson("apply", name).expect(125, out="", err_lacks="ORIG_HEAD").err
+    for path in (".git/rebase-merge/git-rebase-todo", "bare.git/config", ".git/index"):
+        true(path in asked, f"{path!r} is not asked for: {asked}")
+    true(asked.endswith("(--allow git)\n") or asked.endswith("--allow git\n"), f"another class is asked for: {asked}")
+    host.caisson("apply", name, "--allow", "git").expect()
+    equal(read(f"{folder}/.git/rebase-merge/git-rebase-todo"), "exec touch ran\n", "what was applied")
+
+
+@case()
 def a_patch_is_what_git_takes(host):
     folder = project(host)
     _, name = changed(host, "echo more >>readme; rm -r old; printf 'a\\0b' >binary")
@@ -153,6 +186,45 @@ def a_patch_is_what_git_takes(host):
     true(not os.path.exists(f"{folder}/old"), "the folder that was removed is there")
     host.caisson("diff", name, "--name-only").expect(out="", err="")
     host.caisson("discard", name).expect()
+
+
+@case()
+def what_a_file_holds_steers_no_terminal(host):
+    """D6. In a pipe, too; a patch has each byte."""
+    folder = project(host)
+    _, name = changed(host, r"printf 'a\033]0;x\007\r\n\tb\302\233\n' >evil")
+    diff = host.caisson("diff", name).expect().raw
+    true(rb"+a\x1b]0;x\x07\x0d" b"\n+\tb\\xc2\\x9b\n" in diff, f"the diff: {diff!r}")
+    equal([byte for byte in diff if byte < 32 and byte not in b"\t\n" or byte > 126], [], "the diff's control bytes")
+    patch = host.caisson("patch", name).expect().raw
+    subprocess.run(["git", "apply", "--whitespace=nowarn"], input=patch, cwd=folder, check=True)
+    with open(f"{folder}/evil", "rb") as file:
+        equal(file.read(), b"a\x1b]0;x\x07\r\n\tb\xc2\x9b\n", "the patched file")
+    terminal = host.terminal("patch", name)
+    terminal.read_until("will not write a patch to the terminal")
+    equal(terminal.wait(), 125, "patch's exit code on a terminal")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def an_interrupted_diff_leaves_nothing(host):
+    """D3. Neither beside the sandbox nor, after the next command about its changes, in its folder."""
+    project(host)
+    _, name = changed(host, "i=0; while [ $i -lt 60000 ]; do echo line $i; i=$((i + 1)); done >long")
+    views = f"{host.folder(name)}/views"
+
+    def left():
+        return [entry for entry in os.listdir(views) if entry != ".lock"]
+    for number in (signal.SIGINT, signal.SIGKILL):
+        diff = host.start("diff", name)
+        true(diff.stdout.read(1000).startswith(b"diff --git"), "its output")  # the rest waits to be read
+        equal(len(left()), 1, "the folders while it runs")
+        diff.send_signal(number)
+        diff.wait()
+        # Its git ends with it, in a moment of its own.
+        wait_until(lambda: host.caisson("diff", name, "--name-only").expect(out="A\tlong\n") and not left(), "the sweep")
+    equal([one for one in os.listdir(f"{host.runtime}/caisson") if one.startswith("diff")], [], "what is in the runtime folder")
+    host.caisson("rm", "-f", name).expect()
 
 
 @case()

@@ -2,8 +2,7 @@
 
 #include "engine/microvm/disk_space.h"
 
-#include <sys/statvfs.h>
-
+#include "base/disk_space.h"
 #include "base/text.h"
 
 namespace caisson::engine::microvm {
@@ -16,18 +15,12 @@ constexpr const char* kMakeRoom = "free some disk space, or set XDG_CACHE_HOME t
 
 }  // namespace
 
-base::Bytes free_space(const std::string& folder) {
-  struct statvfs status {};
-  if (::statvfs(folder.c_str(), &status) != 0) throw base::system_error("cannot look at", folder);
-  return base::Bytes{static_cast<uint64_t>(status.f_bavail) * status.f_frsize};
-}
-
 bool is_full(base::Bytes free) {
   return free < kFull;
 }
 
 void require_space(const std::string& folder, base::Bytes needed) {
-  const base::Bytes free = free_space(folder);
+  const base::Bytes free = base::free_space(folder);
   if (free < needed) throw no_space_left(folder, free, needed);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The room on the host's disks, which a template, a sandbox's files and a machine that writes all need.
+// What there has to be room for on the host's disks: a template, and a machine that writes.
 #pragma once
 
 #include <string>
@@ -9,9 +9,6 @@
 #include "base/error.h"
 
 namespace caisson::engine::microvm {
-
-// What this user can still write to the file system of `folder`.
-base::Bytes free_space(const std::string& folder);
 
 // Whether a disk has so little left that what happens now comes from that.
 bool is_full(base::Bytes free);

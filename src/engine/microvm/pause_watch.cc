@@ -10,16 +10,16 @@
 #include <chrono>
 
 #include "base/bytes.h"
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "engine/microvm/disk_space.h"
 #include "vmm/qmp.h"
 
 namespace caisson::engine::microvm {
 namespace {
 
 // So that it does not stop again at its next write.
-constexpr base::Bytes kRoom = base::mebibytes(64);
+constexpr base::Bytes kRoom = base::kSpareSpace;
 constexpr auto kFailed = vmm::QmpEvent::kBlockIoError;
 // There is no event for room on a disk.
 constexpr std::chrono::milliseconds kLookAgain{500};
@@ -63,7 +63,7 @@ asio::awaitable<bool> runs(StatePtr state) {
 // on, and is left some time, since there can be room for us and none for QEMU (a quota).
 asio::awaitable<void> let_it_run(StatePtr state) {
   while (true) {
-    while (!state->over && free_space(state->folder) < kRoom) co_await pass_time(state);
+    while (!state->over && base::free_space(state->folder) < kRoom) co_await pass_time(state);
     if (state->over) co_return;
     const std::string command = "cont";
     base::Json nothing = base::Json::object();

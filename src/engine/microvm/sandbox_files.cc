@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "engine/microvm/disk_space.h"
@@ -48,7 +49,7 @@ void require_space_for(const std::vector<std::string>& sources, const SandboxFil
     const struct stat info = look_at(source);
     if (info.st_dev != here) needed.count += static_cast<uint64_t>(info.st_blocks) * 512;
   }
-  const base::Bytes free = free_space(files.folder);
+  const base::Bytes free = base::free_space(files.folder);
   if (free >= needed) return;
   throw base::Error(
       "no space left for the sandbox's files in " + base::in_quotes(files.folder) + ": " + base::to_string(needed) +

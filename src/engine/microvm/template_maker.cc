@@ -19,6 +19,7 @@
 #include <exception>
 #include <optional>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/paths.h"
@@ -114,7 +115,7 @@ class Maker {
       progress_.update(-1, "");
       if (std::chrono::steady_clock::now() - start > kBootLimit)
         give_up(base::Error("the guest did not come up within " + std::to_string(kBootLimit.count()) + " s"));
-      if (const base::Bytes free = free_space(folder_); is_full(free)) give_up(without_space(free));
+      if (const base::Bytes free = base::free_space(folder_); is_full(free)) give_up(without_space(free));
       timer.expires_after(kProgressInterval);
       co_await timer.async_wait(asio::use_awaitable);
     }
@@ -144,7 +145,7 @@ class Maker {
       how = co_await machine_->wait();
       patience.cancel();
     }
-    if (const base::Bytes free = free_space(folder_); is_full(free)) co_return without_space(free);
+    if (const base::Bytes free = base::free_space(folder_); is_full(free)) co_return without_space(free);
     co_return machine_ && !outlived_failure_ ? ended_early(how) : failure;
   }
 

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The index of a repository (gitformat-index(5)), as a guest has written it. `git checkout -- .` and `git restore .`
+// write each of its entries to the path that it names, and git does not ask what that path is when it reads it from
+// there: ".git/hooks/post-checkout" and "../x" are taken as they are.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace caisson::changes {
+
+// Why an index is not taken for one that names nothing but files in a working tree; "" where it is. Object names have
+// 20 bytes. Whatever could be read in more than one way (a split index, offsets into itself) is a reason.
+std::string flaw_of_index(std::string_view bytes);
+
+}  // namespace caisson::changes
