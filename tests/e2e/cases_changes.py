@@ -389,7 +389,7 @@ def on_a_terminal_it_asks(host):
 def what_the_host_changes_while_it_asks_stays(host):
     folder = project(host)
     write(f"{folder}/old/more", "more\n")
-    _, name = changed(host, "rm -r old; echo x >.envrc")
+    _, name = changed(host, "rm -r old; echo x >CLAUDE.md")
     terminal = host.terminal("apply", name)
     terminal.read_until(r"Apply it\? \[y/N\] ")
     write(f"{folder}/old/data", "mine\n")
