@@ -91,7 +91,8 @@ asio::awaitable<void> take_input(SessionPtr session) {
 
 std::vector<uint8_t> exit_frame(Session& session, std::string_view payload) {
   const auto result = link::from_json<link::ExecResult>(base::parse_json_object(payload, "the guest's result"));
-  const KeeperExit exit = make_exit(result, session.environment.limits);
+  KeeperExit exit = make_exit(result, session.environment.limits);
+  if (session.environment.amend) session.environment.amend(exit);
   if (session.environment.on_end) session.environment.on_end(exit.code);
   return make_frame(ExecFrame::kExit, to_json(exit));
 }

@@ -21,6 +21,8 @@ struct ExecEnvironment {
   std::shared_ptr<Notices> notices;
   // The link has ended under the command: waits until it is known why, and makes its client's last frame.
   std::function<asio::awaitable<std::vector<uint8_t>>()> last_frame;
+  // What the keeper itself has had to do with a command's end.
+  std::function<void(KeeperExit& exit)> amend;
   // The command has ended with this code, or could not be started.
   std::function<void(int exit_code)> on_end;
   // The guest broke the rules.

@@ -174,6 +174,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<std::vector<uint8_t>> last_frame();
   asio::awaitable<std::vector<uint8_t>> exec_last_frame();
   LimitWords limits() const;
+  std::string time_limit_words() const;
 
   asio::any_io_executor executor_;
   engine::Engine& engine_;

@@ -98,6 +98,11 @@ StreamHandler Life::exec(link::ExecRequest request) {
     environment.limits = self->limits();
     environment.last_frame = [self] { return self->exec_last_frame(); };
     environment.notices = self->notices_;
+    environment.amend = [self](KeeperExit& exit) {
+      if (!self->timed_out_) return;
+      exit.code = kExitTimedOut;
+      exit.notes.push_back(self->time_limit_words());
+    };
     environment.on_end = [self, argv = request.argv](int exit_code) {
       self->ledger_.write("exit", Json{{"argv", argv}, {"exit_code", exit_code}});
     };

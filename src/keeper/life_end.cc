@@ -98,6 +98,10 @@ Life::Ending Life::decide() const {
   return ending;
 }
 
+std::string Life::time_limit_words() const {
+  return "the time limit of " + std::to_string(plan_.spec.timeout->count()) + " s was reached (--timeout)";
+}
+
 // The command's own end, or the one that a stop or the time limit has made.
 Life::Ending Life::decide_exit() const {
   KeeperExit exit{.code = 128 + SIGKILL, .signal = SIGKILL, .notes = {}, .stages_us = {}};
@@ -105,7 +109,7 @@ Life::Ending Life::decide_exit() const {
   std::string reason = main_result_ ? in_words(exit) : "";
   if (timed_out_) {
     exit.code = kExitTimedOut;
-    reason = "the time limit of " + std::to_string(plan_.spec.timeout->count()) + " s was reached (--timeout)";
+    reason = time_limit_words();
     exit.notes.push_back(reason);
   } else if (stop_ && !stop_->why.empty()) {
     reason = "the sandbox was stopped: " + stop_->why;
