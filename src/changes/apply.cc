@@ -56,7 +56,7 @@ void check_log(const std::vector<Change>& changes, const Plan& plan, const Apply
   if (options.log.empty()) return;
   uint64_t files = plan.steps.size();
   for (const Plan::Made& made : plan.made) files += changes[made.change].after == FileType::kFolder ? 0 : 1;
-  if (size_of_log(options.log) + files * kMostLineBytes > kMostNotedBytes)
+  if (size_of_log(options.log) + files * kMostStateBytes > kMostNotedBytes)
     throw Error("cannot apply to " + base::in_quotes(options.root.path()) +
                     ": the log of the files that this sandbox has seen is full",
                 "nothing was changed; use `caisson patch` or `caisson cp`");
@@ -141,7 +141,7 @@ class Run {
     base::write_all(log.get(), lines, journal_.log);
   }
   void note(const std::string& path, uint64_t room, std::string& lines) const {
-    if (lines.size() + kMostLineBytes > room) return;
+    if (lines.size() + kMostStateBytes > room) return;
     const HostFile now = root_.look(path);
     if (now.exists() && now.type != FileType::kFolder) lines += baseline_line(now);
     if (now.type != FileType::kFolder) return;

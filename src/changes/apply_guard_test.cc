@@ -164,7 +164,7 @@ TEST_F(ApplyGuardTest, AFullLogChangesNothing) {
   const ChangeSet set = compared(Stream().add("a", file_node("2")).opaque("n").add("n/b", file_node("b")));
   base::write_file_atomic(log_, "");
   // Three lines find no room; of what is made in the folder each file has its own.
-  ASSERT_EQ(::truncate(log_.c_str(), kMostNotedBytes - 2 * kMostLineBytes), 0);
+  ASSERT_EQ(::truncate(log_.c_str(), kMostNotedBytes - 2 * kMostStateBytes), 0);
   EXPECT_THAT(error_of_apply(set.changes), HasSubstr("has seen is full (nothing was changed"));
   EXPECT_EQ(host(), before);
   EXPECT_FALSE(std::filesystem::exists(journal_));
@@ -176,11 +176,11 @@ TEST_F(ApplyGuardTest, TheLogStaysWithinItsBound) {
   base::write_file_atomic(log_, "");
   // The share notes something meanwhile: one line is left.
   const std::string error = error_of_apply(set.changes, [&] {
-    if (std::filesystem::file_size(log_) == 0) (void)!::truncate(log_.c_str(), kMostNotedBytes - kMostLineBytes);
+    if (std::filesystem::file_size(log_) == 0) (void)!::truncate(log_.c_str(), kMostNotedBytes - kMostStateBytes);
   });
   EXPECT_EQ(error, "");
   EXPECT_EQ(host(), (Tree{{"a", file_node("2")}, {"b", file_node("2")}}));
-  EXPECT_GT(std::filesystem::file_size(log_), kMostNotedBytes - kMostLineBytes);
+  EXPECT_GT(std::filesystem::file_size(log_), kMostNotedBytes - kMostStateBytes);
   EXPECT_LE(std::filesystem::file_size(log_), kMostNotedBytes);
 }
 
@@ -188,7 +188,7 @@ TEST_F(ApplyGuardTest, ALineOfTheLogIsNoLongerThanItsBound) {
   HostFile file;
   file.device = file.inode = file.size = UINT64_MAX;
   file.mtime_ns = file.ctime_ns = INT64_MIN;
-  EXPECT_LE(baseline_line(file).size(), kMostLineBytes);
+  EXPECT_LE(baseline_line(file).size(), kMostStateBytes);
 }
 
 }  // namespace

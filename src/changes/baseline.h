@@ -17,7 +17,7 @@ namespace caisson::changes {
 // so an apply leaves room for that.
 inline constexpr uint64_t kMostLogBytes = 256U << 20;
 inline constexpr uint64_t kMostNotedBytes = 192U << 20;
-inline constexpr uint64_t kMostLineBytes = 160;  // five numbers, of at most 20 digits
+inline constexpr uint64_t kMostStateBytes = 160;  // five numbers, of at most 20 digits
 
 class Baseline {
  public:
