@@ -16,6 +16,7 @@
 #include "bench/gate_servers.h"
 #include "gate/dial.h"
 #include "link/event.h"
+#include "link/relay.h"
 
 namespace caisson::bench {
 namespace {
@@ -32,14 +33,9 @@ std::optional<size_t> splice_once(int from, int to, size_t most) {
   }
 }
 
-int open_socket(link::Descriptor& socket) {
-  if (!socket.is_open()) throw base::Error("the connection was closed");
-  return socket.get();
-}
-
 asio::awaitable<void> empty_pipe(int pipe, DescriptorPtr to, size_t bytes) {
   while (bytes > 0) {
-    const std::optional<size_t> moved = splice_once(pipe, open_socket(*to), bytes);
+    const std::optional<size_t> moved = splice_once(pipe, link::open_socket(*to), bytes);
     if (moved) {
       bytes -= *moved;
     } else {
@@ -51,7 +47,7 @@ asio::awaitable<void> empty_pipe(int pipe, DescriptorPtr to, size_t bytes) {
 asio::awaitable<void> pass(DescriptorPtr from, DescriptorPtr to) {
   const base::FdPair pipe = base::make_pipe();
   for (;;) {
-    const std::optional<size_t> moved = splice_once(open_socket(*from), pipe.second.get(), kMostAtOnce);
+    const std::optional<size_t> moved = splice_once(link::open_socket(*from), pipe.second.get(), kMostAtOnce);
     if (!moved) {
       co_await from->readable();
     } else if (*moved == 0) {
@@ -60,7 +56,7 @@ asio::awaitable<void> pass(DescriptorPtr from, DescriptorPtr to) {
       co_await empty_pipe(pipe.first.get(), to, *moved);
     }
   }
-  ::shutdown(open_socket(*to), SHUT_WR);
+  ::shutdown(link::open_socket(*to), SHUT_WR);
 }
 
 struct Way {
