@@ -41,7 +41,9 @@ void see_to_acceptance(const config::ConfigFile& file, const std::vector<Effect>
   if (store.accepts(file.folder, file.digest)) return;
   const std::vector<std::string> lines = effect_lines(effects, true);
   const std::string name = "the configuration " + base::in_quotes(file.path);
-  warn(name + (was_another_accepted(store, file.folder) ? " has changed since it was accepted. " : " is new. ") +
+  // So that nobody brings back an older state that was accepted.
+  const bool was_another = was_another_accepted(store, file.folder) && store.forget(file.folder);
+  warn(name + (was_another ? " has changed since it was accepted. " : " is new. ") +
        "It gives a sandbox more than it has by itself:");
   for (const std::string& line : lines) warn("  " + line);
   if (!can_ask())

@@ -97,6 +97,8 @@ TEST_F(ConfigurationTest, WhatWidensIsShownAndRefusedWithTheCommandThatAcceptsIt
   write("setup = [\"make  \"]\n");
   EXPECT_THAT(refusal(), HasSubstr("was not accepted"));
   EXPECT_THAT(said_, HasSubstr("has changed since it was accepted"));
+  write("setup = [\"make \\u001b[2J\"]\n[limits]\ncpus = 1\n");
+  EXPECT_THAT(refusal(), HasSubstr("was not accepted"));
 }
 
 TEST_F(ConfigurationTest, WhatNarrowsCountsAndIsSaid) {

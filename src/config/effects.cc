@@ -137,6 +137,9 @@ std::string plain_quoted(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte == '\n') {
       out += "\\n";
+    } else if (c == '\'' || c == '\\') {
+      out += '\\';
+      out += c;
     } else if (byte < 0x20 || byte > 0x7E) {
       out += fmt::format("\\x{:02x}", byte);
     } else {

@@ -28,7 +28,7 @@ std::vector<Effect> effects_of(const FolderConfig& config);
 
 bool widens(const std::vector<Effect>& effects);
 
-// In single quotes, as printable ASCII: other bytes are \xHH.
+// In single quotes, as printable ASCII: other bytes are \xHH, and quotes and backslashes have one before them.
 std::string plain_quoted(std::string_view text);
 
 }  // namespace caisson::config
