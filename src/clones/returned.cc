@@ -23,15 +23,21 @@ constexpr const char* kHead = "refs/returned/head";
 constexpr size_t kMostTitles = 1000;
 constexpr size_t kMostHiddenBytes = 256U << 20;
 
-// What a pack that was refused leaves.
-void remove_drafts(const std::string& repository) {
+std::set<fs::path> stored(const std::string& repository) {
+  std::set<fs::path> found;
   std::error_code failed;
   for (const char* folder : {"/objects/pack", "/objects"}) {
-    std::vector<fs::path> drafts;
-    for (const fs::directory_entry& entry : fs::directory_iterator(repository + folder, failed)) {
-      if (entry.path().filename().string().starts_with("tmp_")) drafts.push_back(entry.path());
-    }
-    for (const fs::path& draft : drafts) fs::remove(draft, failed);
+    for (const fs::directory_entry& entry : fs::directory_iterator(repository + folder, failed))
+      found.insert(entry.path());
+  }
+  return found;
+}
+
+// What a pack that was refused leaves: git looks at some objects (.gitmodules) when the pack has its name already.
+void remove_all_but(const std::set<fs::path>& before, const std::string& repository) {
+  std::error_code failed;
+  for (const fs::path& path : stored(repository)) {
+    if (before.count(path) == 0) fs::remove_all(path, failed);
   }
 }
 
@@ -83,10 +89,11 @@ void Returned::take_pack(int file) {
                              "--max-input-size=" + std::to_string(kMostPackBytes)},
                .input_fd = file,
                .limit = kOwnLimit};
+  const std::set<fs::path> before = stored(folder_);
   try {
     git_output(call, doing());
   } catch (const Error& error) {
-    remove_drafts(folder_);
+    remove_all_but(before, folder_);
     throw Error(error.problem(), "nothing of it was taken; what the sandbox has made is in the sandbox");
   }
 }

@@ -71,7 +71,7 @@ TEST(SpecJson, RefusesWrongTypesAndRanges) {
   expect_refused("/name", 5);
   expect_refused("/name", nullptr);
   expect_refused("/workspaces", "x");
-  expect_refused("/workspaces/0/mode", "clone");
+  expect_refused("/workspaces/0/mode", "copy");
   expect_refused("/workspaces/0/id", 2);
   expect_refused("/workspaces/0/guest", "/etc");
   expect_refused("/workspaces/0/file", true);  // an overlay has no file
