@@ -2,7 +2,7 @@
 
 #include "keeper/frames.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -92,7 +92,7 @@ std::vector<uint8_t> make_frame(ExecFrame type, std::string_view payload) {
   std::vector<uint8_t> frame(kExecHeaderBytes + payload.size());
   link::encode_exec_header(ExecHeader{type, static_cast<uint32_t>(payload.size())},
                            std::span<uint8_t>(frame).first<kExecHeaderBytes>());
-  std::memcpy(frame.data() + kExecHeaderBytes, payload.data(), payload.size());
+  std::copy(payload.begin(), payload.end(), frame.begin() + kExecHeaderBytes);
   return frame;
 }
 

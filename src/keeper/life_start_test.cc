@@ -84,7 +84,8 @@ TEST_F(LifeStartTest, WhatComesBeforeItsCommandIsExecutedWhileItWaits) {
 
 TEST_F(LifeStartTest, AStopBeforeItsCommandEndsInOrderWhatRunsAlready) {
   RunningKeeper keeper(kept({"cat"}), {.wait_for_attach = true, .end_with_client = true});
-  keeper.start().first().request("GET", "/v1/configured");
+  Client first = keeper.start().first();
+  first.request("GET", "/v1/configured");
   FrameConnection setup = keeper.exec({"wait"});
   setup.expect(ExecFrame::kStarted);
   keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 1800}});
