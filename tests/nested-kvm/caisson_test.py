@@ -40,11 +40,14 @@ code=$?
 [ "$code" = 7 ] || fail "exit code $code"
 [ "$out" = first ] || fail "output '$out'"
 
-at "the workspace is there"
-out=$(caisson run --image tiny --cpus 1 --memory 256M -- sh -c 'cat note; echo other >note; cat note' 2>&1) || fail "exit code $?: $out"
+at "the workspace is there, and keeps what is changed in it until it is applied"
+out=$(caisson run --image tiny --cpus 1 --memory 256M --name changes -- sh -c 'cat note; echo other >note; cat note' 2>/tmp/err) || fail "exit code $?: $(cat /tmp/err)"
 [ "$out" = "mine
 other" ] || fail "output '$out'"
+grep -q "1 file changed" /tmp/err || fail "it does not say what has changed: $(cat /tmp/err)"
 [ "$(cat note)" = mine ] || fail "the host's file is now '$(cat note)'"
+caisson apply changes 2>/tmp/err || fail "apply: exit code $?: $(cat /tmp/err)"
+[ "$(cat note)" = other ] || fail "the host's file is '$(cat note)' after the apply"
 
 at "a second run thaws it"
 out=$(echo piped | caisson run --image tiny --cpus 1 --memory 256M -- cat 2>/tmp/err) || fail "exit code $?"
