@@ -218,10 +218,9 @@ asio::awaitable<void> fetch_one(link::GuestClient& guest, KeepOptions options, P
     if (!is_here) {
       std::function<std::vector<std::string>()> list = [returned] { return returned->given(); };
       wanted.known = co_await beside<std::vector<std::string>>(std::move(list));
-      const std::string head = wanted.head;
+      Wanted asked = wanted;
       const std::shared_ptr<base::Fd> file =
-          co_await receive_pack(guest, options.sandbox_folder, place.folder, std::move(wanted));
-      wanted.head = head;
+          co_await receive_pack(guest, options.sandbox_folder, place.folder, std::move(asked));
       std::function<bool()> take = [returned, file] {
         returned->take_pack(file->get());
         return true;

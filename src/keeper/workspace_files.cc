@@ -70,7 +70,7 @@ std::optional<WorkspaceRecord> read_workspace_record(const std::string& sandbox_
 
 WorkspaceRecord keep_workspace_record(const std::string& sandbox_folder, uint32_t id, const WorkspaceObject& object) {
   if (const auto record = read_workspace_record(sandbox_folder, id)) return *record;
-  const WorkspaceRecord record{.started_ns = now_of_files(), .object = object};
+  WorkspaceRecord record{.started_ns = now_of_files(), .object = object};
   base::make_folders(sandbox_folder + "/workspaces");
   const std::string path = workspace_file(sandbox_folder, id, ".json");
   const std::string text = base::to_line(base::Json{{"started_ns", record.started_ns},
