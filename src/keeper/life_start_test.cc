@@ -98,8 +98,8 @@ TEST_F(LifeStartTest, AGuestThatDoesNotAnswerAStartIsNotWaitedForBeyondAStopsTim
   FakeGuest guest;
   guest.answers_commands = false;
   RunningKeeper keeper(kept({"wait"}), {.wait_for_attach = false}, guest);
-  const Client first = keeper.start().first();
-  keeper.another().request("GET", "/v1/configured");
+  Client first = keeper.start().first();
+  first.request("GET", "/v1/configured");
   keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 1}});
   keeper.join();
   EXPECT_TRUE(keeper.guest.killed);
