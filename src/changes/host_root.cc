@@ -2,7 +2,6 @@
 
 #include "changes/host_root.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
@@ -12,6 +11,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/folder_names.h"
 #include "base/text.h"
 
 namespace caisson::changes {
@@ -27,10 +27,6 @@ int64_t nanoseconds(const timespec& time) {
 bool means_nothing_there(int errnum) {
   return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP || errnum == EXDEV;
 }
-
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 }  // namespace
 
@@ -156,27 +152,10 @@ std::vector<std::string> HostRoot::names(const std::string& path, size_t most) c
 }
 
 std::vector<std::string> names_in(const base::Fd& folder, size_t most, std::string_view name) {
-  // A descriptor of its own: closedir(3) closes it, and the place in the listing is the open file's.
+  // A descriptor of its own: the place in the listing is the open file's.
   base::Fd own(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!own) throw base::system_error("cannot list", name);
-  const std::unique_ptr<DIR, CloseFolder> listing(::fdopendir(own.get()));
-  if (listing == nullptr) throw base::system_error("cannot list", name);
-  (void)own.release();
-  std::vector<std::string> found;
-  while (true) {
-    errno = 0;
-    const dirent* item = ::readdir(listing.get());
-    if (item == nullptr && errno != 0) throw base::system_error("cannot list", name);
-    if (item == nullptr) break;
-    const std::string_view item_name = item->d_name;
-    if (item_name == "." || item_name == "..") continue;
-    if (found.size() == most)
-      throw Error("cannot list " + base::in_quotes(name) + ": it has more than " + std::to_string(most) + " entries");
-    found.emplace_back(item_name);
-  }
-  // By unsigned bytes (char_traits<char>::lt), as the records come.
-  std::sort(found.begin(), found.end());
-  return found;
+  return base::folder_names(std::move(own), name, most);
 }
 
 }  // namespace caisson::changes

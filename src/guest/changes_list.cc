@@ -2,17 +2,18 @@
 
 #include "guest/changes_list.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "guest/folder_listing.h"
 #include "link/change_format.h"
 
 namespace caisson::guest {
@@ -159,7 +160,7 @@ void list_changes(const base::Fd& upper, int out, const ChangesOptions& options)
 
 bool has_entries(const base::Fd& folder) {
   base::Fd own(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const FolderListing listing(own ? ::fdopendir(own.get()) : nullptr);
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(own ? ::fdopendir(own.get()) : nullptr, ::closedir);
   if (listing == nullptr) return true;
   (void)own.release();
   while (const dirent* item = ::readdir(listing.get())) {

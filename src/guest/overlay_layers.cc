@@ -10,7 +10,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "guest/folder_listing.h"
+#include "base/folder_names.h"
 #include "link/change_format.h"
 
 namespace caisson::guest {
@@ -57,20 +57,7 @@ std::vector<std::string> names_in(const base::Fd& folder, const std::string& pat
   base::Fd own(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!own && errno == ENOENT) return {};  // removed since it was opened
   if (!own) throw base::system_error("cannot list", path);
-  const FolderListing listing(::fdopendir(own.get()));
-  if (listing == nullptr) throw base::system_error("cannot list", path);
-  (void)own.release();
-  std::vector<std::string> names;
-  while (true) {
-    errno = 0;
-    const dirent* item = ::readdir(listing.get());
-    if (item == nullptr && errno != 0) throw base::system_error("cannot list", path);
-    if (item == nullptr) break;
-    const std::string_view name = item->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+  return base::folder_names(std::move(own), path);
 }
 
 base::Fd open_folder(const base::Fd& parent, const std::string& name) {
