@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "base/read_parts.h"
 #include "base/text.h"
 #include "changes/view_folder.h"
 
@@ -261,14 +262,7 @@ void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const
   diff.descriptors.insert(diff.descriptors.end(), {{output.second.get(), 1}, {said.get(), 2}});
   base::Child differ = base::spawn(diff);
   output.second.reset();
-  std::string buffer(kGitPartBytes, '\0');
-  while (true) {
-    const ssize_t got = ::read(output.first.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw base::system_error("cannot read", "what git shows");
-    if (got == 0) break;
-    if (!part(std::string_view(buffer).substr(0, static_cast<size_t>(got)))) return;
-  }
+  if (!base::read_parts(output.first.get(), kGitPartBytes, "what git shows", part)) return;
   check(differ.wait(), "diff", content_of(said));
 }
 

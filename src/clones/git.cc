@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/read_parts.h"
 #include "base/text.h"
 
 namespace caisson::clones {
@@ -140,14 +141,7 @@ void stream_git(const GitCall& call, const std::string& doing, const std::functi
   options.descriptors = {{pipe.second.get(), 1}, {said.get(), 2}};
   base::Child child = base::spawn(options);
   pipe.second.reset();
-  std::string buffer(kStreamPartBytes, '\0');
-  while (true) {
-    const ssize_t got = ::read(pipe.first.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw base::system_error("cannot read", "what git says");
-    if (got == 0) break;
-    if (!part(std::string_view(buffer).substr(0, static_cast<size_t>(got)))) return;
-  }
+  if (!base::read_parts(pipe.first.get(), kStreamPartBytes, "what git says", part)) return;
   const base::ExitStatus status = child.wait();
   check_git(status, doing, last_words(said));
 }
