@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "guest/announced_content.h"
 #include "link/change_format.h"
 
 namespace caisson::guest {
@@ -95,23 +96,8 @@ class Lister {
     record.real_size = static_cast<uint64_t>(info.st_size);
     record.size = content_ ? record.real_size : 0;
     add(record);
-    if (content_) send(opened, record);
-  }
-
-  // As many bytes as were announced: one that shrinks meanwhile is filled up with zeros.
-  void send(const base::Fd& file, const ChangeRecord& record) {
-    uint64_t left = record.size;
-    while (left > 0) {
-      const ssize_t got = ::read(file.get(), buffer_.data(), std::min<uint64_t>(left, buffer_.size()));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw base::system_error("cannot read", record.path);
-      if (got == 0) break;
-      write({buffer_.data(), static_cast<size_t>(got)});
-      left -= static_cast<uint64_t>(got);
-    }
-    if (left > 0) std::fill(buffer_.begin(), buffer_.end(), '\0');
-    for (; left > 0; left -= std::min<uint64_t>(left, buffer_.size()))
-      write({buffer_.data(), std::min<uint64_t>(left, buffer_.size())});
+    if (!content_) return;
+    read_announced(opened, record.size, record.path, buffer_, [this](std::string_view bytes) { write(bytes); });
   }
 
   void symlink(const base::Fd& parent, const std::string& name, ChangeRecord record) {

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "guest/announced_content.h"
 #include "guest/tar.h"
 
 namespace caisson::guest {
@@ -98,18 +99,7 @@ class Packer {
         base::open_file(name, O_RDONLY | O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW), 0, parent);
     entry.size = static_cast<uint64_t>(info.st_size);
     header(entry);
-    uint64_t left = entry.size;
-    while (left > 0) {
-      const size_t want = std::min<uint64_t>(left, buffer_.size());
-      const ssize_t got = ::read(from.get(), buffer_.data(), want);
-      if (got < 0) throw base::system_error("cannot read", entry.path);
-      if (got == 0) break;
-      write({buffer_.data(), static_cast<size_t>(got)});
-      left -= static_cast<uint64_t>(got);
-    }
-    if (left > 0) std::fill(buffer_.begin(), buffer_.end(), '\0');
-    for (; left > 0; left -= std::min<uint64_t>(left, buffer_.size()))
-      write({buffer_.data(), std::min<uint64_t>(left, buffer_.size())});
+    read_announced(from, entry.size, entry.path, buffer_, [this](std::string_view bytes) { write(bytes); });
     write(std::string(tar_padding(entry.size), '\0'));
   }
 
