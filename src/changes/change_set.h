@@ -64,6 +64,8 @@ ChangeSet compare(const CompareOptions& options);
 // Those that are one of `paths` or below one; all where there is none. Folders that are new and hold one of them stay.
 ChangeSet below(ChangeSet set, const std::vector<std::string>& paths);
 
+// Whether there can be any of the next.
+bool has_renamed(const Received& received);
 // Folders that the sandbox has renamed and that have come to the same place on the host, with nothing of `set` left in
 // them or at their old place, where nothing is now. In the sandbox they lie over what was there.
 std::vector<std::string> arrived(const HostRoot& root, const Received& received, const ChangeSet& set);

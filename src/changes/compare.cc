@@ -313,6 +313,10 @@ bool is_selected(std::string_view path, const std::vector<std::string>& paths) {
                      [&](const std::string& wanted) { return path == wanted || is_below(path, wanted); });
 }
 
+bool is_renamed(const link::ChangeRecord& record) {
+  return record.kind == ChangeKind::kFolder && !record.target.empty();
+}
+
 }  // namespace
 
 ChangeSet compare(const CompareOptions& options) {
@@ -336,6 +340,11 @@ ChangeSet below(ChangeSet set, const std::vector<std::string>& paths) {
   return set;
 }
 
+bool has_renamed(const Received& received) {
+  return std::any_of(received.records().begin(), received.records().end(),
+                     [](const ReceivedRecord& each) { return is_renamed(each.record); });
+}
+
 std::vector<std::string> arrived(const HostRoot& root, const Received& received, const ChangeSet& set) {
   // The changes are in the order of a walk: what is below a folder is behind it, and before all else.
   auto is_touched = [&set](const std::string& path) {
@@ -347,7 +356,7 @@ std::vector<std::string> arrived(const HostRoot& root, const Received& received,
   std::vector<std::string> paths;
   for (const ReceivedRecord& each : received.records()) {
     const link::ChangeRecord& record = each.record;
-    if (record.kind != ChangeKind::kFolder || record.target.empty()) continue;
+    if (!is_renamed(record)) continue;
     if (is_touched(record.path) || is_touched(record.target) || root.look(record.target).exists()) continue;
     paths.push_back(record.path);
   }

@@ -121,6 +121,15 @@ TEST_F(CompareTest, FoldersThatHaveArrived) {
   EXPECT_THAT(arrived(root(), *received_, set), ElementsAre("a", "c"));
 }
 
+TEST_F(CompareTest, OnlyARenamedFolderIsOne) {
+  Stream plain;
+  plain.add("d", folder_node()).add("link", link_node("a")).opaque("o").removed("x");
+  EXPECT_FALSE(has_renamed(plain.received(temp_.path())));
+  Stream stream;
+  stream.add("d", folder_node()).renamed("new", "old");
+  EXPECT_TRUE(has_renamed(stream.received(temp_.path())));
+}
+
 TEST_F(CompareTest, AFolderInARenamedOneIsFound) {
   host({{"old", folder_node()}, {"old/s", folder_node()}, {"old/s/c", file_node("c")}});
   Stream stream;

@@ -147,6 +147,7 @@ void apply_one(ChangesTarget& target, const ChosenWorkspace& chosen, const Apply
                                         .log = keeper::baseline_path(target.sandbox().folder, chosen.workspace.id)});
   ::signal(SIGINT, SIG_DFL);
   warn(fmt::format("applied to {}: {}", host, words.empty() ? "modes of folders" : words));
+  if (!changes::has_renamed(compared.received)) return;
   compared = keeper::compare_changes(target.sandbox().folder, target.sandbox().spec, chosen.workspace,
                                      std::move(compared.received));
   const std::vector<std::string> paths = changes::arrived(compared.root, compared.received, compared.set);
