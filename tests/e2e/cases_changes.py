@@ -7,19 +7,10 @@ import shlex
 import signal
 import subprocess
 
-from harness import case, equal, true, wait_until
+from harness import case, equal, true, wait_until, write
 
 TINY = ("run", "--image", "tiny")
 NOTE = re.compile(r"caisson: (.*): `caisson diff (\S+)`, `caisson apply \S+`, `caisson discard \S+`\n")
-
-
-def write(path, text="", mode=None):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    if mode is not None:
-        os.chmod(path, mode)
-    return path
 
 
 def read(path):

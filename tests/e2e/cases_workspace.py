@@ -8,18 +8,9 @@ import signal
 import subprocess
 
 import images
-from harness import Skipped, case, equal, true, wait_until
+from harness import Skipped, case, equal, true, wait_until, write
 
 TINY = ("run", "--image", "tiny")
-
-
-def write(path, text="", mode=None):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    if mode is not None:
-        os.chmod(path, mode)
-    return path
 
 
 def tree(folder):

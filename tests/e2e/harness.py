@@ -87,6 +87,16 @@ def true(condition, message):
         fail(message)
 
 
+def write(path, text="", mode=None):
+    """A file of the case's, with the folders above it; its path."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    if mode is not None:
+        os.chmod(path, mode)
+    return path
+
+
 def wait_until(condition, what, seconds=30):
     """Polls for a state of the world that gives no event to wait for; its value when it is true."""
     end = time.monotonic() + seconds
