@@ -70,15 +70,22 @@ std::string exit_frame(int code) {
   return exit_frame(result);
 }
 
+// The next of a command's input; nothing at its end.
+asio::awaitable<std::optional<std::string>> next_input(StreamPtr stream) {
+  std::array<uint8_t, link::kExecHeaderBytes> bytes{};
+  co_await stream->read_exact(bytes);
+  const link::ExecHeader header = link::decode_exec_header(bytes);
+  std::vector<uint8_t> payload(header.length);
+  if (header.length != 0) co_await stream->read_exact(payload);
+  if (header.type == ExecFrame::kStdinEnd) co_return std::nullopt;
+  co_return std::string(payload.begin(), payload.end());
+}
+
 asio::awaitable<void> cat(StreamPtr stream) {
   while (true) {
-    std::array<uint8_t, link::kExecHeaderBytes> bytes{};
-    co_await stream->read_exact(bytes);
-    const link::ExecHeader header = link::decode_exec_header(bytes);
-    std::vector<uint8_t> payload(header.length);
-    if (header.length != 0) co_await stream->read_exact(payload);
-    if (header.type == ExecFrame::kStdinEnd) break;
-    std::string echoed = frame(ExecFrame::kStdout, std::string(payload.begin(), payload.end()));
+    const std::optional<std::string> input = co_await next_input(stream);
+    if (!input) break;
+    std::string echoed = frame(ExecFrame::kStdout, *input);
     co_await write_text(stream, std::move(echoed));
   }
   co_await write_text(stream, exit_frame(0));
@@ -88,13 +95,9 @@ asio::awaitable<void> cat(StreamPtr stream) {
 asio::awaitable<void> play_git(MachinePtr machine, StreamPtr stream, link::ExecRequest request) {
   std::string input;
   while (request.keep_stdin) {
-    std::array<uint8_t, link::kExecHeaderBytes> bytes{};
-    co_await stream->read_exact(bytes);
-    const link::ExecHeader header = link::decode_exec_header(bytes);
-    std::vector<uint8_t> payload(header.length);
-    if (header.length != 0) co_await stream->read_exact(payload);
-    if (header.type == ExecFrame::kStdinEnd) break;
-    input.append(payload.begin(), payload.end());
+    const std::optional<std::string> part = co_await next_input(stream);
+    if (!part) break;
+    input += *part;
   }
   const FakeGuest::GitAnswer answer = machine->guest.git(request.argv, input);
   constexpr size_t kPart = 32U << 10;
