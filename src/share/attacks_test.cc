@@ -24,6 +24,11 @@ class AttacksTest : public ShareTest {
   std::string attribute_errno(uint64_t node) {
     return std::to_string(client->call(FUSE_GETATTR, node, bytes_of(fuse_getattr_in{})).errnum);
   }
+  // Of the top folder's changes until now.
+  void all_events_are_handled() {
+    write("last", "");
+    while (name_of(notified(FUSE_NOTIFY_INVAL_ENTRY)) != "last") continue;
+  }
   base::TempFolder outside_;
 };
 
@@ -158,7 +163,35 @@ TEST_F(AttacksTest, WhatWasMaskedStaysSoUnderANewName) {
   // Another file that has its number is another file.
   std::filesystem::remove(folder / "renamed");
   write("renamed", "new");
+  all_events_are_handled();
   EXPECT_EQ(content(look_up("renamed").nodeid), "new");
+}
+
+TEST_F(AttacksTest, WhatIsMadeWhereAMaskedFileWasMovedToIsShown) {
+  start({.masks = {".env"}});
+  errno_of_look_up("0");
+  // The events are read while the names change, so that some are late.
+  for (int i = 0; i < 300; ++i) {
+    write(".env", "secret");
+    std::filesystem::rename(folder / ".env", folder / std::to_string(i));
+    std::filesystem::remove(folder / std::to_string(i));
+    write(std::to_string(i), "new");
+  }
+  all_events_are_handled();
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(content(look_up(std::to_string(i)).nodeid), "new");
+}
+
+TEST_F(AttacksTest, AMaskedFileIsFollowedOverSeveralNames) {
+  start({.masks = {".env"}});
+  errno_of_look_up("0");
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = std::to_string(i);
+    write(".env", "secret");
+    std::filesystem::rename(folder / ".env", folder / ("over" + name));
+    std::filesystem::rename(folder / ("over" + name), folder / name);
+  }
+  all_events_are_handled();
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(errno_of_look_up(std::to_string(i)), ENOENT);
 }
 
 TEST_F(AttacksTest, AMaskedFileIsNotReachedByANodeThatWasTold) {

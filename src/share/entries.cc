@@ -160,7 +160,7 @@ int look(Share& share, const OpenNode& folder, const std::string& name, Looked& 
     looked.mask.masked = looked.mask.token_holder && token_in(looked.descriptor);
   }
   if (looked.mask.masked) {
-    share.hidden.met(folder.descriptor, name);
+    (void)share.hidden.met(folder.descriptor, name);
     return ENOENT;
   }
   if (::fstat(looked.descriptor.get(), &looked.status) != 0) return errno;

@@ -59,7 +59,7 @@ class Listing {
       const auto step = share_.masks.step(mask_state_, entry.name, folder_.node.id() == kRootId);
       Looked looked;
       if (step.masked) {
-        share_.hidden.met(folder_.descriptor, entry.name);
+        (void)share_.hidden.met(folder_.descriptor, entry.name);
         return false;
       }
       const bool doubtful = step.token_holder || share_.hidden.may_hide({folder_.node.file().device, entry.inode});

@@ -77,30 +77,43 @@ bool open_level(std::vector<Level>& levels, int parent, const std::string& name,
 
 HiddenFiles::HiddenFiles(const Masks& masks, int root, size_t held) : masks_(masks), root_(root), held_limit_(held) {}
 
-void HiddenFiles::remember(const FileId& file, Known known) {
+bool HiddenFiles::remember(const FileId& file, Known known) {
   const std::lock_guard lock(mutex_);
-  if (known_.size() >= kMaxKnown && !known_.contains(file)) return;
+  if (known_.size() >= kMaxKnown && !known_.contains(file)) return false;
   auto [at, fresh] = known_.try_emplace(file);
-  if (!fresh && at->second.held) return;
+  if (!fresh && at->second.held) return false;
   if (known.held && held_ >= held_limit_) known.held.reset();
   if (known.held) ++held_;
   at->second = std::move(known);
+  return true;
 }
 
-void HiddenFiles::met(int folder, const std::string& name) {
+std::optional<FileId> HiddenFiles::met(int folder, const std::string& name) {
   const auto looked = facts_of(folder, name);
   // Of other kinds of files there are no second names that matter: a folder has none, and a link is only its target.
-  if (!looked || looked->type != S_IFREG) return;
+  if (!looked || looked->type != S_IFREG) return std::nullopt;
   {
     const std::lock_guard lock(mutex_);
     const auto at = known_.find(looked->file);
-    if (at != known_.end() && at->second.born_ns == looked->born_ns) return;
+    if (at != known_.end() && at->second.born_ns == looked->born_ns) return std::nullopt;
   }
   int errnum = 0;
   base::Fd held = open_beneath(folder, name, O_PATH | O_NOFOLLOW, errnum);
   struct stat status {};
   if (held && (::fstat(held.get(), &status) != 0 || id_of(status) != looked->file)) held.reset();
-  remember(looked->file, {.born_ns = looked->born_ns, .held = std::move(held)});
+  if (!remember(looked->file, {.born_ns = looked->born_ns, .held = std::move(held)})) return std::nullopt;
+  return looked->file;
+}
+
+void HiddenFiles::take_back(int folder, const std::string& name, const FileId& guess) {
+  const auto looked = facts_of(folder, name);
+  // With a second link it may be a masked file all the same.
+  if (!looked || looked->file != guess || looked->links != 1) return;
+  const std::lock_guard lock(mutex_);
+  const auto at = known_.find(guess);
+  if (at == known_.end() || at->second.born_ns != looked->born_ns) return;
+  if (at->second.held) --held_;
+  known_.erase(at);
 }
 
 bool HiddenFiles::hides(int file, const struct stat& status, const std::string& name) {
@@ -145,7 +158,7 @@ size_t HiddenFiles::size() {
 void HiddenFiles::walked_over(int folder, const std::string& name) {
   const auto looked = facts_of(folder, name);
   if (!looked || looked->type != S_IFREG || looked->links < 2) return;
-  met(folder, name);
+  (void)met(folder, name);
   if (size() >= kMaxKnown) complete_ = false;
 }
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "base/fd.h"
@@ -25,8 +26,10 @@ class HiddenFiles {
   // `root` is borrowed. `held` files are held by descriptors at most.
   HiddenFiles(const Masks& masks, int root, size_t held);
 
-  // A masked name was met, in an open folder.
-  void met(int folder, const std::string& name);
+  // A masked name was met, in an open folder. What it leads to, if that was not known yet.
+  std::optional<FileId> met(int folder, const std::string& name);
+  // The name was given to another file: if it leads to `guess`, which met() learnt from it, that was no masked file.
+  void take_back(int folder, const std::string& name, const FileId& guess);
   // Whether the regular file is known to be masked by any name. `file` is its O_PATH descriptor, or with `name` that of
   // the folder it is in.
   bool hides(int file, const struct stat& status, const std::string& name = {});
@@ -46,7 +49,7 @@ class HiddenFiles {
       return static_cast<size_t>((file.inode ^ (file.device << 40)) * 0x9E3779B97F4A7C15ULL);
     }
   };
-  void remember(const FileId& file, Known known);
+  bool remember(const FileId& file, Known known);
   bool is_cleared(const struct stat& status);
   void walk();
   void walked_over(int folder, const std::string& name);

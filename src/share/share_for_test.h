@@ -170,6 +170,26 @@ class ShareTest : public testing::Test {
     EXPECT_EQ(opened.errnum, 0);
     return opened.errnum == 0 ? read(node, opened.fields<fuse_open_out>().fh).body : "";
   }
+  // The next notification of that kind.
+  Message notified(fuse_notify_code code) {
+    while (true) {
+      for (auto at = client->notifications.begin(); at != client->notifications.end(); ++at) {
+        if (at->errnum != -static_cast<int>(code)) continue;
+        Message found = *at;
+        client->notifications.erase(at);
+        return found;
+      }
+      const auto message = client->receive();
+      if (!message) {
+        ADD_FAILURE() << "the stream ended";
+        return {};
+      }
+      client->notifications.push_back(*message);
+    }
+  }
+  std::string name_of(const Message& entry) {
+    return entry.body.substr(sizeof(fuse_notify_inval_entry_out), entry.fields<fuse_notify_inval_entry_out>().namelen);
+  }
   std::vector<std::string> names_in(uint64_t node, bool with_attributes = false);
 
   base::TempFolder folder;

@@ -20,6 +20,7 @@ constexpr uint32_t kContent = IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE;
 constexpr uint32_t kNames = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 constexpr size_t kMaxExpected = 65536;
 constexpr size_t kAskedAtOnce = 1024;
+constexpr size_t kMaxMovedMasked = 4096;
 
 std::string key_of(uint64_t folder, const std::string& name, uint32_t event) {
   std::string key(reinterpret_cast<const char*>(&folder), sizeof folder);
@@ -183,14 +184,8 @@ void Watches::handle_name(const NodeRef& folder, const inotify_event& event, con
   const Opened opened = parts_.nodes.descriptor(folder);
   const auto state = parts_.nodes.with(folder, [](const Node& known) { return known.mask_state; });
   const Masks::Step step = parts_.masks.step(state, name, folder.id() == kRootId);
-  if (step.masked) {
-    // Its name is not told, and what it leads to is remembered, also when it is moved to another name.
-    if (opened.descriptor >= 0) parts_.hidden.met(opened.descriptor, name);
-    if ((event.mask & IN_MOVED_FROM) != 0) masked_cookie_ = event.cookie;
-    return;
-  }
-  if ((event.mask & IN_MOVED_TO) != 0 && event.cookie == masked_cookie_ && opened.descriptor >= 0)
-    parts_.hidden.met(opened.descriptor, name);
+  if (opened.descriptor >= 0) follow_masked(folder.id(), opened.descriptor, event, name, step.masked);
+  if (step.masked) return;  // its name is not told
   const uint32_t kind = event.mask & kNames;
   if (kind != 0) {
     if (!take_expected(folder.id(), name, kind)) forget_entry(folder.id(), name);
@@ -199,6 +194,26 @@ void Watches::handle_name(const NodeRef& folder, const inotify_event& event, con
   // Whether a .npmrc is shown depends on what it holds.
   if (step.token_holder) forget_entry(folder.id(), name);
   if (opened.descriptor >= 0) content_changed(folder, opened.descriptor, name, (event.mask & kContent) == IN_ATTRIB);
+}
+
+// What a masked name leads to is remembered, also when it is moved to another name, and from there to a third one.
+void Watches::follow_masked(uint64_t folder, int descriptor, const inotify_event& event, const std::string& name,
+                            bool masked) {
+  if (masked) (void)parts_.hidden.met(descriptor, name);
+  const uint32_t kind = event.mask & kNames;
+  // What is made under the name of a deleted file comes with an event of its own.
+  if (kind == 0 || kind == IN_DELETE) return;
+  const auto moved = moved_masked_.find({folder, name});
+  const bool known = moved != moved_masked_.end();
+  if (kind == IN_MOVED_FROM && (masked || known)) masked_cookie_ = event.cookie;
+  if (kind == IN_MOVED_TO && event.cookie == masked_cookie_) {
+    const auto found = parts_.hidden.met(descriptor, name);
+    if (!masked && (known || moved_masked_.size() < kMaxMovedMasked)) moved_masked_[{folder, name}] = found;
+    return;
+  }
+  if (!known) return;
+  if (kind != IN_MOVED_FROM && moved->second) parts_.hidden.take_back(descriptor, name, *moved->second);
+  moved_masked_.erase(moved);
 }
 
 void Watches::content_changed(const NodeRef& folder, int descriptor, const std::string& name, bool attributes_only) {

@@ -14,10 +14,13 @@
 #include <sys/inotify.h>
 
 #include <atomic>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -66,6 +69,7 @@ class Watches {
   void read_events();
   void handle(const inotify_event& event, const std::string& name);
   void handle_name(const NodeRef& folder, const inotify_event& event, const std::string& name);
+  void follow_masked(uint64_t folder, int descriptor, const inotify_event& event, const std::string& name, bool masked);
   void content_changed(const NodeRef& folder, int descriptor, const std::string& name, bool attributes_only);
   void everything_changed();
   bool take_expected(uint64_t folder, const std::string& name, uint32_t event);
@@ -83,7 +87,10 @@ class Watches {
   std::unordered_map<std::string, uint32_t> expected_;
   std::vector<Answer> answers_;
   std::unordered_set<std::string> told_;  // of the events that were read together: once is enough
-  uint32_t masked_cookie_ = 0;            // of a rename away from a masked name
+  uint32_t masked_cookie_ = 0;            // of the last rename of a masked file
+  // Where renames took masked files, by folder and name; with what was found there, if only the name says that it is
+  // masked: by the time an event is read, another file may have the name.
+  std::map<std::pair<uint64_t, std::string>, std::optional<FileId>> moved_masked_;
   std::atomic<bool> crowded_ = false;
   std::atomic<bool> stopping_ = false;
 };

@@ -11,29 +11,7 @@ namespace {
 
 constexpr uint64_t kHour = 3600;
 
-class WatchesTest : public ShareTest {
- protected:
-  // The next notification of that kind.
-  Message notified(fuse_notify_code code) {
-    while (true) {
-      for (auto at = client->notifications.begin(); at != client->notifications.end(); ++at) {
-        if (at->errnum != -static_cast<int>(code)) continue;
-        Message found = *at;
-        client->notifications.erase(at);
-        return found;
-      }
-      const auto message = client->receive();
-      if (!message) {
-        ADD_FAILURE() << "the stream ended";
-        return {};
-      }
-      client->notifications.push_back(*message);
-    }
-  }
-  std::string name_of(const Message& entry) {
-    return entry.body.substr(sizeof(fuse_notify_inval_entry_out), entry.fields<fuse_notify_inval_entry_out>().namelen);
-  }
-};
+class WatchesTest : public ShareTest {};
 
 TEST_F(WatchesTest, WhatIsWatchedIsKeptForLong) {
   write("a/file", "");
