@@ -2,6 +2,8 @@
 
 #include "changes/class_rules.h"
 
+#include <array>
+
 namespace caisson::changes {
 namespace {
 
@@ -226,30 +228,59 @@ bool matches_name(std::string_view pattern, std::string_view name) {
          name.ends_with(pattern.substr(star + 1));
 }
 
+// Whether the names from the one at `at` on are the pattern's.
+bool matches_from(std::string_view pattern, const std::vector<std::string>& names, size_t at) {
+  const bool with_below = pattern.ends_with('/');
+  if (with_below) pattern.remove_suffix(1);
+  while (at < names.size()) {
+    const size_t slash = pattern.find('/');
+    if (!matches_name(pattern.substr(0, slash), names[at])) return false;
+    ++at;
+    if (slash == std::string_view::npos) return with_below || at == names.size();
+    pattern.remove_prefix(slash + 1);
+  }
+  return false;
+}
+
+// Of the rules those whose first name may be a given one: a guest may have a million files, each far down.
+class RulesByFirstByte {
+ public:
+  RulesByFirstByte() {
+    for (const ClassRule& rule : kRules) {
+      for (size_t byte = 0; byte < rules_.size(); ++byte) {
+        if (rule.pattern.front() == '*' || static_cast<unsigned char>(rule.pattern.front()) == byte)
+          rules_[byte].push_back(&rule);
+      }
+    }
+  }
+  const std::vector<const ClassRule*>& of(std::string_view name) const {
+    return rules_[name.empty() ? 0 : static_cast<unsigned char>(name.front())];
+  }
+
+ private:
+  std::array<std::vector<const ClassRule*>, 256> rules_;
+};
+
 }  // namespace
 
 std::span<const ClassRule> class_rules() {
   return kRules;
 }
 
-bool matches_rule(std::string_view pattern, const std::vector<std::string>& names) {
-  const bool with_below = pattern.ends_with('/');
-  if (with_below) pattern.remove_suffix(1);
+ClassSet matching_rules(const std::vector<std::string>& names) {
+  static const RulesByFirstByte kByFirstByte;
+  ClassSet set = 0;
   for (size_t first = 0; first < names.size(); ++first) {
-    // Most names are told from most patterns by this.
-    if (pattern.front() != '*' && !names[first].starts_with(pattern.front())) continue;
-    std::string_view rest = pattern;
-    size_t at = first;
-    while (at < names.size()) {
-      const size_t slash = rest.find('/');
-      if (!matches_name(rest.substr(0, slash), names[at])) break;
-      ++at;
-      if (slash == std::string_view::npos) {
-        if (with_below || at == names.size()) return true;
-        break;
-      }
-      rest.remove_prefix(slash + 1);
+    for (const ClassRule* rule : kByFirstByte.of(names[first])) {
+      if (matches_from(rule->pattern, names, first)) set |= bit_of(rule->of);
     }
+  }
+  return set;
+}
+
+bool matches_rule(std::string_view pattern, const std::vector<std::string>& names) {
+  for (size_t first = 0; first < names.size(); ++first) {
+    if (matches_from(pattern, names, first)) return true;
   }
   return false;
 }

@@ -22,7 +22,9 @@ struct ClassRule {
 };
 std::span<const ClassRule> class_rules();
 
-// Whether a path, split into its names in lower case, is one of those.
+// The classes of all rules that a path, split into its names in lower case, is one of.
+ClassSet matching_rules(const std::vector<std::string>& names);
+// Whether it is one of that rule's.
 bool matches_rule(std::string_view pattern, const std::vector<std::string>& names);
 
 }  // namespace caisson::changes

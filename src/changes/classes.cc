@@ -42,10 +42,7 @@ const std::array<ClassText, 7>& class_texts() {
 ClassSet classes_of_path(std::string_view path) {
   const std::string lower = base::ascii_lower(path);
   const std::vector<std::string> names = base::split(lower, '/');
-  ClassSet set = 0;
-  for (const ClassRule& rule : class_rules()) {
-    if (matches_rule(rule.pattern, names)) set |= bit_of(rule.of);
-  }
+  ClassSet set = matching_rules(names);
   bool in_git = false;
   size_t behind = 0;
   for (const std::string& name : names) {
@@ -77,6 +74,8 @@ bool leads_out(std::string_view path, std::string_view target) {
 }
 
 ClassSet classify(const Change& change) {
+  // A folder alone runs nothing: what is in it has its own classes.
+  if (change.after == FileType::kFolder) return 0;
   ClassSet set = classes_of_path(change.path);
   // A `.git` that is a file or a link names the repository to work on; removing one removes nothing that could be run.
   // Links in such a folder git follows, and makes none.
@@ -90,8 +89,6 @@ ClassSet classify(const Change& change) {
   const bool was_executable = change.before.type == FileType::kFile && (change.before.mode & 0111U) != 0;
   if (change.after == FileType::kFile && (change.mode & 0111U) != 0 && !was_executable)
     set |= bit_of(Class::kExecutable);
-  // A folder alone runs nothing: what is in it has its own classes.
-  if (change.after == FileType::kFolder) set = 0;
   return set;
 }
 

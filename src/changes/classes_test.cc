@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "changes/change_set_for_test.h"
 #include "changes/class_rules.h"
 #include "changes/git_folders.h"
@@ -81,6 +82,20 @@ TEST(Classes, PatternsAreOfNames) {
   EXPECT_TRUE(matches("a*b", {"ab"}));
   EXPECT_FALSE(matches("a*a", {"a"}));
   EXPECT_TRUE(matches("*.x", {"a", "b.x"}));
+}
+
+TEST(Classes, AllRulesAreLookedAt) {
+  for (const ClassRule& rule : class_rules()) {
+    std::string path(rule.pattern);
+    if (const size_t star = path.find('*'); star != std::string::npos) path.replace(star, 1, "any");
+    const std::vector<std::string> names = base::split("a/" + path + (path.ends_with('/') ? "b" : ""), '/');
+    ClassSet each = 0;
+    for (const ClassRule& other : class_rules()) {
+      if (matches_rule(other.pattern, names)) each |= bit_of(other.of);
+    }
+    EXPECT_NE(each & bit_of(rule.of), 0U) << path;
+    EXPECT_EQ(matching_rules(names), each) << path;
+  }
 }
 
 TEST(Classes, RulesAreWrittenAsPathsAreCompared) {
