@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/install.h"
+#include "bench/changes_measurements.h"
 #include "bench/docker.h"
 #include "bench/gate_measurements.h"
 #include "bench/host_processes.h"
@@ -37,6 +38,7 @@ constexpr const char* kDetails =
     "  caisson-bench --quick --image tiny            does it work at all?\n"
     "  caisson-bench --gate                          what the network's gate costs\n"
     "  caisson-bench --share                         what a shared folder costs, without a sandbox; as root\n"
+    "  caisson-bench --changes                       how long diff and apply take\n"
     "\n"
     "The exit code is 0 when everything could be measured (Docker apart, where there is none), else 1, 130 after "
     "Ctrl-C.";
@@ -45,8 +47,10 @@ struct Options {
   Settings settings;
   GateSettings gate_settings;
   ShareSettings share_settings;
+  ChangesSettings changes_settings;
   bool gate = false;
   bool share = false;
+  bool changes = false;
   bool quick = false;
   bool markdown = false;
   bool without_docker = false;
@@ -138,6 +142,23 @@ Report make_share_report(const Runner& runner, const ShareSettings& settings) {
   return report;
 }
 
+Report make_changes_report(const Runner& runner, const Options& options) {
+  Report report{.machine = describe_machine(), .results = {}, .verdicts = {}};
+  const Caisson caisson = caisson_of(runner, options);
+  say("preparing (the first time makes the image and the template, which takes minutes)");
+  std::string accelerator;
+  for (auto& fact : prepare(caisson, accelerator)) report.machine.push_back(std::move(fact));
+  say("changes");
+  report.results = measure_changes(caisson, options.changes_settings);
+  return report;
+}
+
+Part part_of(const Options& options) {
+  if (options.gate) return Part::kGate;
+  if (options.share) return Part::kShare;
+  return options.changes ? Part::kChanges : Part::kCommands;
+}
+
 // However it ends, nothing is left of what was started.
 Report clean_up_after(Runner& runner, const std::function<Report()>& make) {
   try {
@@ -153,7 +174,7 @@ Report clean_up_after(Runner& runner, const std::function<Report()>& make) {
 
 int run(const Options& options) {
   // Told before minutes of measuring, not after.
-  const Part part = options.gate ? Part::kGate : options.share ? Part::kShare : Part::kCommands;
+  const Part part = part_of(options);
   const std::string page = options.page.empty() ? "" : with_tables(base::read_file(options.page), "", part);
   Results gate;
   if (options.gate) gate = measure_gate(options.gate_settings);
@@ -161,6 +182,7 @@ int run(const Options& options) {
   Runner runner;
   const Report report = clean_up_after(runner, [&] {
     if (options.share) return make_share_report(runner, options.share_settings);
+    if (options.changes) return make_changes_report(runner, options);
     return options.gate ? make_gate_report(runner, options, std::move(gate)) : make_report(runner, options);
   });
   const std::string tables = as_markdown(report);
@@ -185,6 +207,7 @@ void declare(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_flag("--gate", options.gate, "measure the network's gate instead");
   app.add_flag("--share", options.share, "measure shared folders instead; needs root");
+  app.add_flag("--changes", options.changes, "measure diff and apply instead");
   app.add_flag("--quick", options.quick, "2 runs of everything, 2 sandboxes, 1 second");
   app.add_option("--image", options.image, "image of the sandboxes (default: the base image)");
   app.add_option("--caisson", options.program, "the caisson to measure (default: the one beside this program)");
@@ -207,6 +230,7 @@ int main(int argc, char** argv) {
   if (options.quick) options.gate_settings = {.connections = 32, .bytes = 16'000'000};
   if (options.quick)
     options.share_settings = {.rounds = 2, .status_files = {1000}, .walk_files = 5000, .file_bytes = 64 << 20};
+  if (options.quick) options.changes_settings = {.rounds = 1, .files = {1, 100}};
   options.gate_settings.rounds = options.settings.runs;
   try {
     return run(options);

@@ -129,9 +129,10 @@ base::Json as_json(const Report& report) {
 }
 
 std::string with_tables(const std::string& page, const std::string& tables, Part part) {
-  const std::string marker = part == Part::kGate    ? "<!-- caisson-bench gate: "
-                             : part == Part::kShare ? "<!-- caisson-bench share: "
-                                                    : "<!-- caisson-bench: ";
+  const std::string marker = part == Part::kGate      ? "<!-- caisson-bench gate: "
+                             : part == Part::kShare   ? "<!-- caisson-bench share: "
+                             : part == Part::kChanges ? "<!-- caisson-bench changes: "
+                                                      : "<!-- caisson-bench: ";
   const std::string begin_marker = marker + "begin -->";
   const std::string end_marker = marker + "end -->";
   const size_t begin = page.find(begin_marker);

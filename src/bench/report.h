@@ -25,7 +25,7 @@ base::Json as_json(const Report& report);
 
 // `page` with what is between two marker lines replaced by `tables`; an Error when they are not there. There is a pair
 // for each part of the benchmark: "<!-- caisson-bench: begin -->", "<!-- caisson-bench gate: begin -->".
-enum class Part { kCommands, kGate, kShare };
+enum class Part { kCommands, kGate, kShare, kChanges };
 std::string with_tables(const std::string& page, const std::string& tables, Part part);
 
 }  // namespace caisson::bench

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/json_reader.h"
@@ -40,11 +41,16 @@ EmptyFolder::EmptyFolder() : path_("/tmp/caisson-bench-XXXXXX") {
 }
 
 EmptyFolder::~EmptyFolder() {
-  ::rmdir(path_.c_str());
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
 }
 
 Argv Caisson::run(const Argv& command, const Argv& more) const {
-  Argv all{"-w", workspace_.path()};
+  return run_in(workspace_.path(), command, more);
+}
+
+Argv Caisson::run_in(const std::string& workspace, const Argv& command, const Argv& more) const {
+  Argv all{"-w", workspace};
   append(all, more);
   return run_with(command, all);
 }
@@ -73,7 +79,13 @@ Argv Caisson::exec(const std::string& name, const Argv& command) const {
 }
 
 Argv Caisson::stop(const std::string& name) const {
-  return {program_, "stop", name};
+  return command({"stop", name});
+}
+
+Argv Caisson::command(const Argv& words) const {
+  Argv argv{program_};
+  append(argv, words);
+  return argv;
 }
 
 Inspection Caisson::inspect(const std::string& name) const {

@@ -23,7 +23,7 @@ struct Inspection {
 // From the list that `caisson inspect NAME` prints; throws base::Error.
 Inspection parse_inspection(std::string_view text);
 
-// A folder with nothing in it, for as long as this lives.
+// A folder that begins empty, and goes with all that is in it then.
 class EmptyFolder {
  public:
   EmptyFolder();
@@ -44,12 +44,16 @@ class Caisson {
   // With an empty folder as its workspace, in the mode that a user gets unasked: the folder that one happens to stand
   // in is not what is measured.
   Argv run(const Argv& command, const Argv& more = {}) const;
+  // With that folder as its workspace.
+  Argv run_in(const std::string& workspace, const Argv& command, const Argv& more) const;
   // With no workspace.
   Argv run_bare(const Argv& command) const;
   // One that stays, with a command that does nothing: without a command it would be the image's, which may end.
   Argv run_idle(const std::string& name) const;
   Argv exec(const std::string& name, const Argv& command) const;
   Argv stop(const std::string& name) const;
+  // Any other command.
+  Argv command(const Argv& words) const;
 
   Inspection inspect(const std::string& name) const;
   std::string version() const;
