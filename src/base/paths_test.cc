@@ -29,7 +29,7 @@ class Paths : public ::testing::Test {
   ScopedEnvironment no_config_{"XDG_CONFIG_HOME", nullptr};
 };
 
-unsigned mode_of(const std::string& path) {
+unsigned mode_of_folder(const std::string& path) {
   struct stat info {};
   EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
   return info.st_mode & 07777;
@@ -56,7 +56,7 @@ TEST_F(Paths, AreBelowHomeByDefaultAndPrivate) {
   EXPECT_EQ(data_folder(), home_ / ".local/share/caisson");
   EXPECT_EQ(cache_folder(), home_ / ".cache/caisson");
   EXPECT_EQ(config_folder(), home_ / ".config/caisson");
-  EXPECT_EQ(mode_of(data_folder()), 0700U);
+  EXPECT_EQ(mode_of_folder(data_folder()), 0700U);
 }
 
 TEST_F(Paths, FollowTheXdgVariables) {
@@ -92,7 +92,7 @@ TEST_F(Paths, AFileWithTheFoldersNameIsAnError) {
 TEST_F(Paths, TheRuntimeFolderIsInXdgRuntimeDir) {
   ScopedEnvironment runtime("XDG_RUNTIME_DIR", home_.path().c_str());
   EXPECT_EQ(runtime_folder(), home_ / "caisson");
-  EXPECT_EQ(mode_of(runtime_folder()), 0700U);
+  EXPECT_EQ(mode_of_folder(runtime_folder()), 0700U);
 }
 
 TEST_F(Paths, ARuntimeFolderOthersCanEnterIsRefused) {

@@ -76,7 +76,7 @@ Read read(std::string_view bytes, size_t step = SIZE_MAX) {
   return read;
 }
 
-std::string error_of(const std::vector<ChangeRecord>& records) {
+std::string decoding_error(const std::vector<ChangeRecord>& records) {
   return read(bytes_of(records)).error;
 }
 
@@ -106,49 +106,51 @@ TEST(ChangeFormat, WhatIsWrittenIsReadAsItself) {
 }
 
 TEST(ChangeFormat, PathsThatLeadOutAreRefused) {
-  EXPECT_THAT(error_of({file("..")}), HasSubstr("'..' has '..' in it"));
-  EXPECT_THAT(error_of({folder("a"), file("a/../b")}), HasSubstr("has '..' in it"));
-  EXPECT_THAT(error_of({file("/etc/passwd")}), HasSubstr("is absolute"));
-  EXPECT_THAT(error_of({file("a//b")}), HasSubstr("empty name"));
-  EXPECT_THAT(error_of({file("a/")}), HasSubstr("empty name"));
-  EXPECT_THAT(error_of({file("./a")}), HasSubstr("has '.' in it"));
-  EXPECT_THAT(error_of({file(std::string("a\0b", 3))}), HasSubstr("NUL"));
-  EXPECT_THAT(error_of({file(std::string(256, 'n'))}), HasSubstr("255 bytes"));
+  EXPECT_THAT(decoding_error({file("..")}), HasSubstr("'..' has '..' in it"));
+  EXPECT_THAT(decoding_error({folder("a"), file("a/../b")}), HasSubstr("has '..' in it"));
+  EXPECT_THAT(decoding_error({file("/etc/passwd")}), HasSubstr("is absolute"));
+  EXPECT_THAT(decoding_error({file("a//b")}), HasSubstr("empty name"));
+  EXPECT_THAT(decoding_error({file("a/")}), HasSubstr("empty name"));
+  EXPECT_THAT(decoding_error({file("./a")}), HasSubstr("has '.' in it"));
+  EXPECT_THAT(decoding_error({file(std::string("a\0b", 3))}), HasSubstr("NUL"));
+  EXPECT_THAT(decoding_error({file(std::string(256, 'n'))}), HasSubstr("255 bytes"));
   ChangeRecord renamed = folder("a");
   renamed.target = "../b";
-  EXPECT_THAT(error_of({renamed}), HasSubstr("renamed from a folder whose path has '..' in it"));
+  EXPECT_THAT(decoding_error({renamed}), HasSubstr("renamed from a folder whose path has '..' in it"));
 }
 
 TEST(ChangeFormat, WhatIsBelowALinkOrAFileIsRefused) {
-  EXPECT_THAT(error_of({symlink("a", "/etc"), file("a/passwd")}), HasSubstr("not in a folder that was named before"));
-  EXPECT_THAT(error_of({file("a"), file("a/b")}), HasSubstr("not in a folder that was named before"));
-  EXPECT_THAT(error_of({file("a/b")}), HasSubstr("not in a folder that was named before"));
-  EXPECT_THAT(error_of({folder("a"), file("b"), file("a/c")}), HasSubstr("not in a folder that was named before"));
+  EXPECT_THAT(decoding_error({symlink("a", "/etc"), file("a/passwd")}),
+              HasSubstr("not in a folder that was named before"));
+  EXPECT_THAT(decoding_error({file("a"), file("a/b")}), HasSubstr("not in a folder that was named before"));
+  EXPECT_THAT(decoding_error({file("a/b")}), HasSubstr("not in a folder that was named before"));
+  EXPECT_THAT(decoding_error({folder("a"), file("b"), file("a/c")}),
+              HasSubstr("not in a folder that was named before"));
 }
 
 TEST(ChangeFormat, NothingComesTwiceOrOutOfOrder) {
-  EXPECT_THAT(error_of({file("a"), file("a")}), HasSubstr("comes twice"));
-  EXPECT_THAT(error_of({file("b"), file("a")}), HasSubstr("out of its order"));
-  EXPECT_THAT(error_of({folder("a"), file("a")}), HasSubstr("comes twice"));
-  EXPECT_THAT(error_of({file("a-"), folder("a")}), HasSubstr("out of its order"));
+  EXPECT_THAT(decoding_error({file("a"), file("a")}), HasSubstr("comes twice"));
+  EXPECT_THAT(decoding_error({file("b"), file("a")}), HasSubstr("out of its order"));
+  EXPECT_THAT(decoding_error({folder("a"), file("a")}), HasSubstr("comes twice"));
+  EXPECT_THAT(decoding_error({file("a-"), folder("a")}), HasSubstr("out of its order"));
   EXPECT_THAT(read(bytes_of({ChangeRecord{}, file("a")})).error, HasSubstr("follows its end"));
 }
 
 TEST(ChangeFormat, FieldsOfOtherKindsAreRefused) {
   ChangeRecord setuid = file("a");
   setuid.mode = 04755;
-  EXPECT_THAT(error_of({setuid}), HasSubstr("mode bits"));
+  EXPECT_THAT(decoding_error({setuid}), HasSubstr("mode bits"));
   ChangeRecord opaque = file("a");
   opaque.opaque = true;
-  EXPECT_THAT(error_of({opaque}), HasSubstr("opaque and no folder"));
+  EXPECT_THAT(decoding_error({opaque}), HasSubstr("opaque and no folder"));
   ChangeRecord removed = symlink("a", "b");
   removed.kind = ChangeKind::kRemoved;
-  EXPECT_THAT(error_of({removed}), HasSubstr("has a target and is no link"));
-  EXPECT_THAT(error_of({symlink("a", "")}), HasSubstr("link to nothing"));
+  EXPECT_THAT(decoding_error({removed}), HasSubstr("has a target and is no link"));
+  EXPECT_THAT(decoding_error({symlink("a", "")}), HasSubstr("link to nothing"));
   ChangeRecord both = folder("a");
   both.opaque = true;
   both.target = "b";
-  EXPECT_THAT(error_of({both}), HasSubstr("opaque and renamed"));
+  EXPECT_THAT(decoding_error({both}), HasSubstr("opaque and renamed"));
   std::string kind = bytes_of({file("a")});
   kind[0] = 9;
   EXPECT_THAT(read(kind).error, HasSubstr("unknown kind"));
@@ -158,8 +160,8 @@ TEST(ChangeFormat, FieldsOfOtherKindsAreRefused) {
 }
 
 TEST(ChangeFormat, AnnouncedContentIsBounded) {
-  EXPECT_THAT(error_of({file("a", 1ULL << 40)}), HasSubstr("announces content beyond the bound"));
-  EXPECT_THAT(error_of({file("a", UINT64_MAX)}), HasSubstr("announces content beyond the bound"));
+  EXPECT_THAT(decoding_error({file("a", 1ULL << 40)}), HasSubstr("announces content beyond the bound"));
+  EXPECT_THAT(decoding_error({file("a", UINT64_MAX)}), HasSubstr("announces content beyond the bound"));
   // Its content has not come: so this is about the sum alone.
   std::string error;
   uint64_t records = 0;
@@ -192,6 +194,13 @@ TEST(ChangeFormat, APathSortsBeforeWhatContinuesItsName) {
   EXPECT_TRUE(comes_before("a/b", "a-"));
   EXPECT_TRUE(comes_before("a/b", "a\x01"));
   EXPECT_TRUE(comes_before("a", "\xff"));
+  for (const size_t length : {63, 64, 65, 128}) {
+    const std::string same(length, 'x');
+    EXPECT_TRUE(comes_before(same + "/b", same + "-")) << length;
+    EXPECT_FALSE(comes_before(same + "-", same + "/b")) << length;
+    EXPECT_TRUE(comes_before(same, same + "/")) << length;
+    EXPECT_FALSE(comes_before(same, same)) << length;
+  }
   EXPECT_FALSE(comes_before("a", "a"));
 }
 

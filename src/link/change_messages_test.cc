@@ -6,20 +6,12 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "link/complaint_for_test.h"
 
 namespace caisson::link {
 namespace {
 
 using base::Json;
-
-std::string complaint(const Json& json) {
-  try {
-    from_json<DiscardRequest>(json);
-  } catch (const base::Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 TEST(ChangeMessages, AreReadAsTheyAreWritten) {
   const auto changes = from_json<ChangesRequest>(to_json(ChangesRequest{.id = 3, .content = true}));
@@ -31,13 +23,14 @@ TEST(ChangeMessages, AreReadAsTheyAreWritten) {
 
 TEST(ChangeMessages, WhatIsNoPathIsRefused) {
   const auto with = [](const char* path) { return Json{{"service", "discard"}, {"id", 1}, {"paths", {path}}}; };
-  EXPECT_EQ(complaint(with("61")), "");
+  EXPECT_EQ(complaint<DiscardRequest>(with("61")), "");
   for (const char* digits : {"6", "6g", "4A", "", "2e2e", "2f61", "612f2e2e2f62", "6100"})
-    EXPECT_THAT(complaint(with(digits)), testing::HasSubstr("paths")) << digits;
+    EXPECT_THAT(complaint<DiscardRequest>(with(digits)), testing::HasSubstr("paths")) << digits;
 }
 
 TEST(ChangeMessages, AWorkspaceIsNamed) {
-  EXPECT_THAT(complaint({{"service", "discard"}, {"id", 0}, {"paths", Json::array()}}), testing::HasSubstr("id"));
+  EXPECT_THAT(complaint<DiscardRequest>({{"service", "discard"}, {"id", 0}, {"paths", Json::array()}}),
+              testing::HasSubstr("id"));
   EXPECT_THROW(from_json<ChangesRequest>({{"service", "changes"}, {"id", 33}, {"content", true}}), base::Error);
 }
 

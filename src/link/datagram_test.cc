@@ -10,15 +10,15 @@ namespace caisson::link {
 namespace {
 
 // What is read of these bytes, in these pieces, until the stream's end or what is wrong.
-struct Read {
+struct ReadDatagrams {
   std::vector<std::string> datagrams;
   std::string problem;
 };
 
 class Datagrams : public testing::Test {
  protected:
-  Read read(const std::vector<std::string>& pieces) {
-    Read got;
+  ReadDatagrams read(const std::vector<std::string>& pieces) {
+    ReadDatagrams got;
     loop.run({[&]() -> Task {
                 const StreamPtr stream = co_await pair.a.session.open();
                 for (const std::string& piece : pieces) {
@@ -50,26 +50,26 @@ class Datagrams : public testing::Test {
 };
 
 TEST_F(Datagrams, StandBehindTheirLength) {
-  const Read got = read({std::string("\0\2ab\0\0\0\1c", 9)});
+  const ReadDatagrams got = read({std::string("\0\2ab\0\0\0\1c", 9)});
   EXPECT_EQ(got.datagrams, (std::vector<std::string>{"ab", "", "c"}));
   EXPECT_EQ(got.problem, "");
 }
 
 TEST_F(Datagrams, MayComeInAnyPieces) {
-  const Read got = read({std::string("\0", 1), "\2", "a", std::string("b\0", 2), "\1", "c"});
+  const ReadDatagrams got = read({std::string("\0", 1), "\2", "a", std::string("b\0", 2), "\1", "c"});
   EXPECT_EQ(got.datagrams, (std::vector<std::string>{"ab", "c"}));
   EXPECT_EQ(got.problem, "");
 }
 
 TEST_F(Datagrams, TheLongestIsAllThatALengthCanSay) {
   const std::string longest(kMaxDatagramBytes, 'x');
-  const Read got = read({"\xff\xff" + longest});
+  const ReadDatagrams got = read({"\xff\xff" + longest});
   EXPECT_EQ(got.datagrams, (std::vector<std::string>{longest}));
 }
 
 TEST_F(Datagrams, AnEndInsideOfOneIsAFailure) {
   for (const std::string& cut : {std::string("\0", 1), std::string("\0\2a", 3), std::string("\0\1a\0\1", 5)}) {
-    const Read got = read({cut});
+    const ReadDatagrams got = read({cut});
     EXPECT_NE(got.problem, "") << cut.size();
   }
 }

@@ -13,7 +13,7 @@ namespace caisson::link {
 namespace {
 
 // What the codec says to `header`, or "".
-std::string complaint(const FrameHeader& header) {
+std::string frame_complaint(const FrameHeader& header) {
   try {
     decode_frame(header);
   } catch (const base::Error& error) {
@@ -46,13 +46,13 @@ TEST(Frame, IsReadAsItWasWritten) {
 }
 
 TEST(Frame, RefusesWhatTheSpecDoesNotKnow) {
-  EXPECT_EQ(complaint({1, 0, 0, 0, 0, 0, 0, 1}), "a frame of yamux version 1 instead of version 0");
-  EXPECT_EQ(complaint({0, 4, 0, 0, 0, 0, 0, 1}), "a frame of the unknown type 4");
-  EXPECT_EQ(complaint({0, 0, 0, 16, 0, 0, 0, 1}), "a frame with the unknown flags 16");
-  EXPECT_EQ(complaint({0, 0, 0, 0, 0, 0, 0, 0}), "a frame of type 0 for stream 0");
-  EXPECT_EQ(complaint({0, 1, 0, 0, 0, 0, 0, 0}), "a frame of type 1 for stream 0");
-  EXPECT_EQ(complaint({0, 2, 0, 1, 0, 0, 0, 3}), "a frame of type 2 for stream 3");
-  EXPECT_EQ(complaint({0, 3, 0, 0, 0, 0, 0, 3}), "a frame of type 3 for stream 3");
+  EXPECT_EQ(frame_complaint({1, 0, 0, 0, 0, 0, 0, 1}), "a frame of yamux version 1 instead of version 0");
+  EXPECT_EQ(frame_complaint({0, 4, 0, 0, 0, 0, 0, 1}), "a frame of the unknown type 4");
+  EXPECT_EQ(frame_complaint({0, 0, 0, 16, 0, 0, 0, 1}), "a frame with the unknown flags 16");
+  EXPECT_EQ(frame_complaint({0, 0, 0, 0, 0, 0, 0, 0}), "a frame of type 0 for stream 0");
+  EXPECT_EQ(frame_complaint({0, 1, 0, 0, 0, 0, 0, 0}), "a frame of type 1 for stream 0");
+  EXPECT_EQ(frame_complaint({0, 2, 0, 1, 0, 0, 0, 3}), "a frame of type 2 for stream 3");
+  EXPECT_EQ(frame_complaint({0, 3, 0, 0, 0, 0, 0, 3}), "a frame of type 3 for stream 3");
 }
 
 }  // namespace

@@ -4,38 +4,17 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-
-#include "base/error.h"
+#include "link/complaint_for_test.h"
 
 namespace caisson::link {
 namespace {
 
 using base::Json;
 
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const base::Error& error) {
-    return error.problem();
-  }
-  return "";
-}
-
-template <typename Message>
-std::string complaint(const Json& json) {
-  return error_of([&] { from_json<Message>(json); });
-}
-
 // What `message` becomes when it is written, read and written again.
 template <typename Message>
 Json twice(const Message& message) {
   return to_json(from_json<Message>(to_json(message)));
-}
-
-Json with(Json json, const char* key, Json value) {
-  json[key] = std::move(value);
-  return json;
 }
 
 Json without(Json json, const char* key) {
@@ -252,7 +231,7 @@ TEST(Services, HelloAndStatsAreStrict) {
 
 TEST(Services, AnswersSayYesOrWhyNot) {
   EXPECT_EQ(checked_answer(with(ok_answer(), "docker", "ready"), "cannot x"), (Json{{"docker", "ready"}}));
-  const auto refused = [](const Json& answer) { return error_of([&] { checked_answer(answer, "cannot x"); }); };
+  const auto refused = [](const Json& answer) { return problem_of([&] { checked_answer(answer, "cannot x"); }); };
   EXPECT_EQ(refused(error_answer("no\x1b[2J")), "cannot x: no\\x1b[2J");
   EXPECT_EQ(refused(with(error_answer("no"), "more", 1)), "answer on the link: the key 'more' is not known");
   EXPECT_EQ(refused({{"ok", false}}), "answer on the link: the key 'error' is missing");
@@ -270,7 +249,7 @@ TEST(Services, LongErrorsAreCutBetweenCharacters) {
 
 TEST(Services, TheFirstMessageNamesTheService) {
   EXPECT_EQ(service_of({{"service", "exec"}, {"argv", {"true"}}}), "exec");
-  EXPECT_EQ(error_of([] { service_of({{"x", 1}}); }), "first message of a stream: the key 'service' is missing");
+  EXPECT_EQ(problem_of([] { service_of({{"x", 1}}); }), "first message of a stream: the key 'service' is missing");
 }
 
 }  // namespace

@@ -4,28 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "link/complaint_for_test.h"
 #include "link/services.h"
 
 namespace caisson::link {
 namespace {
 
 using base::Json;
-
-template <typename Message>
-std::string complaint(const Json& json) {
-  try {
-    from_json<Message>(json);
-    return "";
-  } catch (const base::Error& error) {
-    return error.problem();
-  }
-}
-
-Json with(Json json, const char* key, Json value) {
-  json[key] = std::move(value);
-  return json;
-}
 
 Mount mount_of(Mount::Mode mode, bool file) {
   Mount mount;
