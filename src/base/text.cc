@@ -40,13 +40,30 @@ bool is_c1_control(std::string_view sequence) {
   return sequence.size() == 2 && static_cast<uint8_t>(sequence[0]) == 0xC2 && static_cast<uint8_t>(sequence[1]) < 0xA0;
 }
 
-// Marks that turn the direction of what follows (U+202A to U+202E, U+2066 to U+2069) make a text read as another one,
-// and U+2028 and U+2029 are line ends.
-bool is_disguise(std::string_view sequence) {
-  if (sequence.size() != 3 || static_cast<uint8_t>(sequence[0]) != 0xE2) return false;
-  const auto second = static_cast<uint8_t>(sequence[1]);
-  const auto third = static_cast<uint8_t>(sequence[2]);
-  return (second == 0x80 && third >= 0xA8 && third <= 0xAE) || (second == 0x81 && third >= 0xA6 && third <= 0xA9);
+// Of a well-formed sequence.
+uint32_t code_point(std::string_view sequence) {
+  constexpr uint8_t kLeadBits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+  uint32_t value = static_cast<uint8_t>(sequence[0]) & kLeadBits[sequence.size()];
+  for (const char byte : sequence.substr(1)) value = value << 6 | (static_cast<uint8_t>(byte) & 0x3FU);
+  return value;
+}
+
+// What makes a text read as another one: marks that turn its direction, line ends that are none to a program, and what
+// takes no room. Words and emoji need U+200C, U+200D, U+FE0E and U+FE0F: those stay.
+bool is_disguise(uint32_t code) {
+  struct Range {
+    uint32_t first;
+    uint32_t last;
+  };
+  static constexpr Range kRanges[] = {
+      {0x00AD, 0x00AD}, {0x034F, 0x034F}, {0x061C, 0x061C}, {0x115F, 0x1160},   {0x17B4, 0x17B5},   {0x180B, 0x180F},
+      {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},   {0x3164, 0x3164},   {0xFE00, 0xFE0D},
+      {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
+  if (code < kRanges[0].first) return false;
+  for (const Range& range : kRanges) {
+    if (code >= range.first && code <= range.last) return true;
+  }
+  return false;
 }
 
 // -1 for what is no digit.
@@ -68,7 +85,8 @@ std::string escaped(std::string_view text) {
     const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
     if (byte == '\n') {
       out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7F || length == 0 || is_c1_control(sequence) || is_disguise(sequence)) {
+    } else if (byte < 0x20 || byte == 0x7F || length == 0 || is_c1_control(sequence) ||
+               is_disguise(code_point(sequence))) {
       for (char c : sequence) append_hex_escape(out, static_cast<uint8_t>(c));
     } else {
       out += sequence;

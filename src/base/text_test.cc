@@ -28,7 +28,11 @@ TEST(Escaped, DefusesEverythingThatSteersATerminal) {
   EXPECT_EQ(escaped("\r\t\b\a\0\x7f"s), "\\x0d\\x09\\x08\\x07\\x00\\x7f");
   EXPECT_EQ(escaped("\u009b31m"), "\\xc2\\x9b31m");  // CSI as a C1 control
   EXPECT_EQ(escaped("a\u202eb\u2066c\u2028d"), "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6c\\xe2\\x80\\xa8d");
-  EXPECT_EQ(escaped("\u2027\u2030\u206a"), "\u2027\u2030\u206a");
+  EXPECT_EQ(escaped("a\u200bb\ufeffc\u061cd\u3164e\U000E0041f"),
+            "a\\xe2\\x80\\x8bb\\xef\\xbb\\xbfc\\xd8\\x9cd\\xe3\\x85\\xa4e\\xf3\\xa0\\x81\\x81f");
+  for (const char* text : {"\u2027\u2030", "\u0645\u06cc\u200c\u0631", "\U0001F468\u200d\U0001F469", "\u2764\ufe0f",
+                           "\u00ac\u00ae", "\ufffd", "\U000DFFFF", "\U000E1000"})
+    EXPECT_EQ(escaped(text), text);
   EXPECT_EQ(escaped("\u00a0"), "\u00a0");  // the first code point after the C1 controls
 }
 
