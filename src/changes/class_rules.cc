@@ -10,6 +10,17 @@ namespace {
 constexpr ClassRule kRules[] = {
     // git's own are in git_folders.cc.
     {Class::kGit, ".gitmodules"},
+    // Others' own folders, with configuration that they obey.
+    {Class::kGit, ".hg/"},
+    {Class::kGit, ".hgsub*"},
+    {Class::kGit, ".jj/"},
+    {Class::kGit, ".sl/"},
+    {Class::kGit, ".svn/"},
+    {Class::kGit, ".bzr/"},
+    {Class::kGit, "_darcs/"},
+    {Class::kGit, ".pijul/"},
+    {Class::kGit, ".fslckout"},
+    {Class::kGit, "_fossil_"},
     {Class::kGit, ".lfsconfig"},
     {Class::kGit, ".githooks/"},
     {Class::kGit, ".husky/"},
@@ -49,6 +60,15 @@ constexpr ClassRule kRules[] = {
     {Class::kCi, ".appveyor.*"},
     {Class::kCi, "appveyor.*"},
     {Class::kCi, "jenkinsfile*"},
+    {Class::kCi, ".build.y*"},
+    {Class::kCi, ".builds/"},
+    {Class::kCi, ".readthedocs.y*"},
+    {Class::kCi, "readthedocs.y*"},
+    {Class::kCi, "buildspec*"},
+    {Class::kCi, "cloudbuild*"},
+    {Class::kCi, ".semaphore/"},
+    {Class::kCi, "wercker.yml"},
+    {Class::kCi, "codefresh.yml"},
 
     // Editors, and the language servers and build importers that they start when a folder is opened.
     {Class::kEditor, ".vscode/"},
@@ -147,6 +167,8 @@ constexpr ClassRule kRules[] = {
     // Shells, and what changes the environment when a folder is entered.
     {Class::kAgent, ".envrc*"},
     {Class::kAgent, ".direnv/"},
+    {Class::kAgent, ".autoenv*"},
+    {Class::kAgent, ".env.leave"},
     {Class::kAgent, "mise*.toml"},
     {Class::kAgent, ".mise*.toml"},
     {Class::kAgent, ".mise/"},
@@ -207,6 +229,7 @@ constexpr ClassRule kRules[] = {
     {Class::kAgent, ".pythonstartup*"},
     {Class::kAgent, "sitecustomize.py"},
     {Class::kAgent, "usercustomize.py"},
+    {Class::kAgent, "*.pth"},
     {Class::kAgent, "sitecustomize/"},
     {Class::kAgent, "usercustomize/"},
     {Class::kAgent, ".irbrc"},

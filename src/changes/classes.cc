@@ -28,7 +28,7 @@ ClassSet classes_of_link(std::string_view path) {
 
 const std::array<ClassText, 7>& class_texts() {
   static constexpr std::array<ClassText, 7> kTexts{{
-      {Class::kGit, "git", "hooks, configuration and whatever else git runs programs from"},
+      {Class::kGit, "git", "hooks, configuration and whatever else version control runs programs from"},
       {Class::kCi, "ci", "what the continuous integration runs"},
       {Class::kEditor, "editor", "tasks and settings that an editor takes from the folder"},
       {Class::kAgent, "agent", "configuration of agents, shells and other tools that run what it names"},
