@@ -4,6 +4,7 @@
 
 #include "changes/classes.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/text.h"
@@ -19,8 +20,11 @@ namespace {
 TEST(Classes, OfToolsThatRunWhatTheFolderSays) {
   const auto is = [](std::string_view path, Class of) { return (classes_of_path(path) & bit_of(of)) != 0; };
   for (const char* path :
-       {".lfsconfig", ".pre-commit-config.yaml", "lefthook-local.yml", ".lefthook/pre-commit/x", ".husky/pre-commit"})
+       {".lfsconfig", ".pre-commit-config.yaml", "lefthook-local.yml", ".lefthook/pre-commit/x", ".husky/pre-commit",
+        ".hg/hgrc", "sub/.hg/requires", ".jj/repo/config.toml", ".sl/config", "_darcs/prefs/defaults"})
     EXPECT_TRUE(is(path, Class::kGit)) << path;
+  for (const char* path : {".build.yml", ".builds/x.yml", ".readthedocs.yaml", "buildspec.yml", "cloudbuild.yaml"})
+    EXPECT_TRUE(is(path, Class::kCi)) << path;
   for (const char* path : {".helix/languages.toml", ".exrc", ".nvim.lua", "sub/.vimrc", ".devcontainer/x/Dockerfile",
                            ".idea/workspace.xml", "x.sublime-project", ".luarc.json", ".bsp/x.json"})
     EXPECT_TRUE(is(path, Class::kEditor)) << path;
@@ -37,6 +41,8 @@ TEST(Classes, OfToolsThatRunWhatTheFolderSays) {
                            ".continue/config.yaml",
                            ".envrc.local",
                            ".direnv/flake.rc",
+                           ".autoenv.zsh",
+                           ".venv/lib/python3/site-packages/x.pth",
                            "mise.toml",
                            "mise.local.toml",
                            ".mise/config.toml",
@@ -182,7 +188,7 @@ TEST(GitIndex, OneOfAWorkingTreeHasNoFlaw) {
   EXPECT_EQ(flaw_of_index(index_of({})), "");
   EXPECT_EQ(flaw_of_index(index_of({"a", "src/.gitignore", "x/" + std::string(60, 'y')})), "");
   EXPECT_EQ(flaw_of_index(index_of({"a/" + std::string(255, 'b') + "/c"})), "");
-  EXPECT_EQ(flaw_of_index(index_of({"a"}, 2, "TREE" + number(3) + "abc" + "FSMN" + number(0))), "");
+  EXPECT_EQ(flaw_of_index(index_of({"a"}, 2, "TREE" + number(3) + "abc" + "REUC" + number(0))), "");
 }
 
 TEST(GitIndex, NamesThatAreNoneOfAWorkingTree) {
@@ -190,6 +196,20 @@ TEST(GitIndex, NamesThatAreNoneOfAWorkingTree) {
                            "./a", "", "git~1/x", ".git ./x", ".git::$INDEX_ALLOCATION/x"}) {
     EXPECT_NE(flaw_of_index(index_of({"a", path})), "") << path;
   }
+}
+
+TEST(GitIndex, FilesThatGitDoesNotLookAt) {
+  const auto with_flags = [](uint32_t flags, const std::string& extended) {
+    std::string entry = std::string(24 + 4 + 12 + 20, '\0') + number(flags | 1, 2) + extended + "a";
+    entry.append(8 - entry.size() % 8, '\0');
+    return "DIRC" + number(3) + number(1) + entry + std::string(20, 'c');
+  };
+  EXPECT_EQ(flaw_of_index(with_flags(0, "")), "");
+  EXPECT_EQ(flaw_of_index(with_flags(0x4000, number(0x2000, 2))), "") << "intent to add";
+  EXPECT_THAT(flaw_of_index(with_flags(0x8000, "")), testing::HasSubstr("does not look at")) << "assume unchanged";
+  EXPECT_THAT(flaw_of_index(with_flags(0x4000, number(0x4000, 2))), testing::HasSubstr("does not look at")) << "skip";
+  for (const char* extension : {"FSMN", "UNTR"})
+    EXPECT_NE(flaw_of_index(index_of({"a"}, 2, extension + number(0))), "") << extension;
 }
 
 TEST(GitIndex, CompressedNames) {

@@ -15,7 +15,9 @@ namespace {
 
 constexpr size_t kObjectNameBytes = 20;
 constexpr size_t kStatBytes = 40;
+constexpr uint16_t kAssumeValidFlag = 0x8000;
 constexpr uint16_t kExtendedFlag = 0x4000;
+constexpr uint16_t kSkipWorktreeFlag = 0x4000;  // of the extended ones
 constexpr uint16_t kNameLength = 0x0fff;
 constexpr uint32_t kPrefixCompressed = 4;  // the version
 
@@ -85,7 +87,10 @@ std::string read_entry(IndexBytes& bytes, uint32_t version, std::string& last) {
   const auto stat = bytes.take(kStatBytes + kObjectNameBytes);
   const auto flags = bytes.number(2);
   if (!stat || !flags) return kCutOff;
-  if ((*flags & kExtendedFlag) != 0 && !bytes.take(2)) return kCutOff;
+  const auto extended = (*flags & kExtendedFlag) != 0 ? bytes.number(2) : std::optional<uint32_t>(0);
+  if (!extended) return kCutOff;
+  if ((*flags & kAssumeValidFlag) != 0 || (*extended & kSkipWorktreeFlag) != 0)
+    return "has an entry whose file git does not look at";
   size_t kept = 0;
   if (version == kPrefixCompressed) {
     const auto stripped = bytes.varint();
@@ -111,9 +116,10 @@ std::string read_entry(IndexBytes& bytes, uint32_t version, std::string& last) {
   return {};
 }
 
-// Up to the checksum, which git does not look at either.
+// Up to the checksum, which git does not look at either. What says which files need not be looked at (FSMN, UNTR) is
+// not among those that are known.
 std::string read_extensions(IndexBytes& bytes) {
-  static constexpr std::string_view kKnown[] = {"TREE", "REUC", "UNTR", "FSMN", "sdir"};
+  static constexpr std::string_view kKnown[] = {"TREE", "REUC", "sdir"};
   while (bytes.left() > kObjectNameBytes) {
     const auto name = bytes.take(4);
     const auto size = bytes.number(4);

@@ -2,7 +2,8 @@
 
 // The index of a repository (gitformat-index(5)), as a guest has written it. `git checkout -- .` and `git restore .`
 // write each of its entries to the path that it names, and git does not ask what that path is when it reads it from
-// there: ".git/hooks/post-checkout" and "../x" are taken as they are.
+// there: ".git/hooks/post-checkout" and "../x" are taken as they are. It also says which files git need not look at, so
+// that a change in them is in no `git status` and no `git diff`.
 #pragma once
 
 #include <string>
@@ -10,8 +11,9 @@
 
 namespace caisson::changes {
 
-// Why an index is not taken for one that names nothing but files in a working tree; "" where it is. Object names have
-// 20 bytes. Whatever could be read in more than one way (a split index, offsets into itself) is a reason.
+// Why an index is not taken for one that names nothing but files in a working tree, all of which git looks at; "" where
+// it is. Object names have 20 bytes. Whatever could be read in more than one way (a split index, offsets into itself)
+// is a reason.
 std::string flaw_of_index(std::string_view bytes);
 
 }  // namespace caisson::changes
