@@ -161,6 +161,15 @@ Received Received::open(const std::string& path, const std::string& folder) {
   return received;
 }
 
+void Received::require_content() const {
+  for (const ReceivedRecord& one : records_) {
+    if (one.record.size != one.record.real_size)
+      throw base::Error("the sandbox's list of changes is refused: it holds " + std::to_string(one.record.size) +
+                        " of " + std::to_string(one.record.real_size) + " bytes of " +
+                        base::in_quotes(one.record.path));
+  }
+}
+
 void Received::content(const ReceivedRecord& record, const std::function<bool(std::span<const char>)>& part) const {
   std::vector<char> buffer(std::min<uint64_t>(kRecordPartBytes, std::max<uint64_t>(record.record.size, 1)));
   uint64_t done = 0;

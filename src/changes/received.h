@@ -42,6 +42,8 @@ class Received {
   // Where there is room for what is made of it; "" of one without a change.
   const std::string& folder() const { return folder_; }
 
+  // Throws where the list says how large a file is and does not hold that: one that was asked for without content.
+  void require_content() const;
   // The bytes of a file's content, in order, part by part. `part` says whether to go on.
   void content(const ReceivedRecord& record, const std::function<bool(std::span<const char>)>& part) const;
 

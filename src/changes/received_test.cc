@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/scope.h"
 #include "changes/change_set_for_test.h"
 
@@ -66,6 +67,31 @@ TEST_F(ReceivedTest, TakesNoMoreContentThanTheSandboxHasDisk) {
   const std::string content(1'000'000, 'x');
   EXPECT_EQ(content_of(read(content, {.content = {1'000'000}})), content);
   EXPECT_THAT(refusal(content, {.content = {900'000}}), AllOf(HasSubstr("more content than"), HasSubstr("hard links")));
+}
+
+TEST_F(ReceivedTest, ContentThatIsAnnouncedAndNotThereIsNoticed) {
+  for (const uint64_t announced : {4, 5}) {
+    link::ChangeRecord record = record_of("a", file_node("text"));
+    record.real_size = announced;
+    if (announced != record.size) record.size = 0;
+    std::string bytes;
+    link::encode_change(record, bytes);
+    if (record.size != 0) bytes += "text";
+    link::encode_change({}, bytes);
+    const std::string path = temp_ / "list";
+    base::write_file_atomic(path, bytes, 0600);
+    const Received received = Received::open(path);
+    std::string refused;
+    try {
+      received.require_content();
+    } catch (const base::Error& error) {
+      refused = error.what();
+    }
+    if (announced == 4)
+      EXPECT_EQ(refused, "");
+    else
+      EXPECT_THAT(refused, HasSubstr("0 of 5 bytes of 'a'"));
+  }
 }
 
 TEST_F(ReceivedTest, HolesAreNoContent) {

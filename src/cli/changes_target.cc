@@ -214,6 +214,7 @@ keeper::ChangesState ChangesTarget::fetched(const ChosenWorkspace& chosen) {
 keeper::ComparedChanges ChangesTarget::compared(const ChosenWorkspace& chosen) {
   keeper::ComparedChanges compared =
       keeper::compare_changes(sandbox_.folder, sandbox_.spec, chosen.workspace, received(chosen));
+  compared.received.require_content();
   changes::classify_repositories(compared.set, compared.root, compared.received);
   compared.set = changes::below(std::move(compared.set), chosen.paths);
   return compared;
