@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "base/error.h"
@@ -20,18 +22,24 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The absolute folders of PATH that no sandbox writes to.
+// npm, and what may run it: it is a script.
+constexpr const char* kPrograms[] = {"npm", "node", "nodejs", "env", "sh", "bash", "dash"};
+
+// The absolute folders of PATH that no sandbox writes to, and that have none of the programs from where one does.
 std::vector<std::string> trusted_folders(const RegistrySearch& search) {
   std::vector<std::string> folders = base::split(search.variable("PATH"), ':');
-  std::erase_if(folders,
-                [&](const std::string& folder) { return !folder.starts_with('/') || search.in_workspace(folder); });
+  std::erase_if(folders, [&](const std::string& folder) {
+    return !folder.starts_with('/') || search.in_workspace(folder) ||
+           std::any_of(std::begin(kPrograms), std::end(kPrograms),
+                       [&](const char* program) { return search.in_workspace(folder + "/" + program); });
+  });
   return folders;
 }
 
-std::string find_npm_in(const std::vector<std::string>& folders, const RegistrySearch& search) {
+std::string find_npm_in(const std::vector<std::string>& folders) {
   for (const std::string& folder : folders) {
     std::string path = folder + "/npm";
-    if (::access(path.c_str(), X_OK) == 0 && !search.in_workspace(path)) return path;
+    if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return {};
 }
@@ -76,7 +84,7 @@ std::optional<std::string> npm_says_within(const RegistrySources& sources, std::
   const RegistrySearch search(sources);
   if (!sources.home.starts_with('/') || search.in_workspace(sources.home)) return std::nullopt;
   const std::vector<std::string> folders = trusted_folders(search);
-  const std::string npm = find_npm_in(folders, search);
+  const std::string npm = find_npm_in(folders);
   if (npm.empty()) return std::nullopt;
   try {
     base::FdPair pipe = base::make_pipe();

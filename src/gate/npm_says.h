@@ -14,8 +14,9 @@ namespace caisson::gate {
 inline constexpr std::chrono::milliseconds kNpmTime{5000};
 
 // What `npm config get registry` prints; nothing where npm is not installed, fails, or takes longer. Nothing of a
-// workspace has a say: npm and what it starts are looked for in the absolute folders of PATH outside them, it runs in
-// the root folder, where no project is, and is told to read no settings; where HOME is in a workspace it is not run.
+// workspace has a say: npm and what runs it are looked for in the absolute folders of PATH outside them, and not in one
+// in which such a name leads into a workspace; it runs in the root folder, where no project is, and is told to read no
+// settings; where HOME is in a workspace it is not run.
 std::optional<std::string> npm_says(const RegistrySources& sources);
 std::optional<std::string> npm_says_within(const RegistrySources& sources, std::chrono::milliseconds time);
 

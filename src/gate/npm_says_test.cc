@@ -79,6 +79,21 @@ TEST_F(NpmSays, NothingOfTheWorkspaceIsExecuted) {
   EXPECT_FALSE(fs::exists(mark));
 }
 
+TEST_F(NpmSays, NoInterpreterOfTheWorkspaceIsExecuted) {
+  const std::string mark = folder_ / "mark";
+  write_npm("workspace/tools/node", "echo x > '" + mark + "'; echo https://evil.example/\n");
+  base::write_file_atomic(folder_ / "bin/npm", "#!/usr/bin/env node\n", 0700);
+  fs::create_symlink(folder_ / "workspace/tools/node", folder_ / "bin/node");
+  sources_.environment["PATH"] = folder_ / "bin";
+  EXPECT_EQ(npm_says(sources_), std::nullopt);
+  // Another folder's is searched for as well.
+  write_npm("other/x", "");
+  fs::rename(folder_ / "bin/node", folder_ / "other/node");
+  sources_.environment["PATH"] = (folder_ / "other") + ":" + (folder_ / "bin");
+  EXPECT_EQ(npm_says(sources_), std::nullopt);
+  EXPECT_FALSE(fs::exists(mark));
+}
+
 TEST_F(NpmSays, NothingOfASecondWorkspaceIsExecuted) {
   write_npm("second/bin/npm", "echo https://evil.example/\n");
   sources_.workspaces.push_back(folder_ / "second");
