@@ -48,12 +48,18 @@ class Effects {
       preset.has_network ? widen("network.preset", text) : narrow("network.preset", text);
     }
     for (const auto& what : network.allow) add_allowed(what);
-    for (const gate::Rule& rule : network.deny)
-      narrow("network.deny", "it may not reach " + plain_quoted(to_string(rule)));
+    for (const gate::Rule& rule : network.deny) add_denied(rule);
     if (network.bytes_per_second)
       narrow("network.rate", fmt::format("{} a second over the network", base::to_string(*network.bytes_per_second)));
     if (network.total) narrow("network.total", base::to_string(*network.total) + " over the network in all");
     add_limit("network.connections", network.connections, usual_.network.connections, "connections at a time");
+  }
+
+  void add_denied(const gate::Rule& rule) {
+    if (!rule.request) return narrow("network.deny", "it may not reach " + plain_quoted(to_string(rule)));
+    // What is encrypted between a program and the host is not any more, for this machine to judge each request.
+    widen("network.deny", fmt::format("it may not reach {}: for that, this machine reads what is sent to such a host",
+                                      plain_quoted(to_string(rule))));
   }
 
   void add_allowed(const std::variant<gate::Rule, gate::GroupName>& what) {

@@ -62,6 +62,10 @@ TEST(Effects, RulesWidenWhereTheyAllow) {
                           "+ it may reach 'host.caisson.internal:22', which is this machine itself",
                           "- it may not reach 'b.example'", "- 1 MiB a second over the network",
                           "- 2 GiB over the network in all"));
+  EXPECT_THAT(
+      lines("[network]\ndeny = [\"b.example:443 GET /x\"]\n"),
+      ElementsAre("+ it may not reach 'b.example:443 GET /x': for that, this machine reads what is sent to such "
+                  "a host"));
   EXPECT_THAT(lines("[network]\nconnections = 5000\n"), ElementsAre("+ 5000 connections at a time instead of 4096"));
   EXPECT_THAT(lines("[network]\nconnections = 5\n"), ElementsAre("- 5 connections at a time instead of 4096"));
 }
