@@ -17,6 +17,11 @@ namespace caisson::changes {
 
 constexpr int64_t kNoRecord = -1;
 
+// The order of a change set's paths: each folder before what is in it, names by their bytes.
+struct InWalkOrder {
+  bool operator()(const std::string& one, const std::string& other) const { return link::comes_before(one, other); }
+};
+
 struct Change {
   std::string path;
   HostFile before;                   // what the host has there now; kNone: nothing

@@ -40,9 +40,6 @@ inline Node link_node(std::string target) {
   return {FileType::kSymlink, 0, std::move(target)};
 }
 
-struct InWalkOrder {
-  bool operator()(const std::string& a, const std::string& b) const { return link::comes_before(a, b); }
-};
 using Tree = std::map<std::string, Node, InWalkOrder>;
 
 inline void make_tree(const std::string& root, const Tree& tree) {
@@ -123,6 +120,8 @@ class Stream {
     return add(record);
   }
   Stream& removed(const std::string& path) { return add(removed_record(path)); }
+
+  const std::string& bytes() const { return bytes_; }
 
   Received received(const std::string& folder) const {
     base::FdPair pipe = base::make_pipe();

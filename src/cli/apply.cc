@@ -122,14 +122,52 @@ void settle_classes(std::vector<Change>& set, const ApplyOptions& options) {
     throw Error("these need a yes, and there is no terminal to ask on; nothing was changed", base::join(missing, " "));
 }
 
-void apply_one(ChangesTarget& target, const ChosenWorkspace& chosen, const ApplyOptions& options) {
-  if (chosen.is_clone()) return apply_clone(target, chosen, {.dry_run = options.dry_run, .force = options.theirs});
-  keeper::ComparedChanges compared = target.compared(chosen);
+// The changes of one workspace, and what was shown of them.
+struct ToApply {
+  const ChosenWorkspace& chosen;
+  keeper::ComparedChanges compared;
+  ShownChanges shown;
+  Fingerprints prints;
+};
+
+// Throws where they are not what was shown.
+ToApply look_at(ChangesTarget& target, const ChosenWorkspace& chosen) {
+  ToApply one{
+      .chosen = chosen, .compared = target.compared(chosen), .shown = read_shown(target.shown(chosen)), .prints = {}};
+  if (one.shown.is_nothing()) return one;
+  one.prints = fingerprints_of(one.compared);
+  const std::string other = in_words_not_as_shown(not_as_shown(one.shown, one.prints, one.compared.root, chosen.paths));
+  if (!other.empty())
+    throw Error("cannot apply to " + base::in_quotes(chosen.workspace.host) + ": " + other,
+                "nothing was changed; look again: `caisson diff " + target.sandbox().name + "`");
+  return one;
+}
+
+void say_not_shown(const ToApply& one, const std::string& name) {
+  const uint64_t count = count_not_shown(one.shown, one.compared.set);
+  if (count == 0) return;
+  warn(fmt::format("{} not looked at: `caisson diff {}`",
+                   count == 1 ? "1 file was" : fmt::format("{} files were", count), name));
+}
+
+// Of those that are applied.
+Fingerprints prints_of(const std::vector<Change>& set, Fingerprints& all) {
+  Fingerprints prints;
+  for (const Change& change : set) prints.insert(prints.end(), all.extract(change.path));
+  return prints;
+}
+
+// Leaves in `one.prints` what was applied.
+void apply_one(ChangesTarget& target, ToApply& one, const ApplyOptions& options) {
+  const ChosenWorkspace& chosen = one.chosen;
+  keeper::ComparedChanges& compared = one.compared;
   const std::string host = base::in_quotes(chosen.workspace.host);
   for (const std::string& path : compared.set.left_out)
     warn(base::in_quotes(path) + " is left out: it is no file, folder or link");
   settle_conflicts(compared, options);
+  say_not_shown(one, target.sandbox().name);
   settle_classes(compared.set.changes, options);
+  one.prints = prints_of(compared.set.changes, one.prints);
   const std::string words = changes::in_words(changes::count(compared.set));
   if (compared.set.changes.empty()) return warn("nothing to apply to " + host);
   if (options.dry_run) {
@@ -163,7 +201,18 @@ void apply(const ApplyOptions& options) {
       throw Error("there is no class " + base::in_quotes(name), "git, ci, editor, agent, executable, symlink, masked");
   }
   ChangesTarget target(options.target);
-  for (const ChosenWorkspace& chosen : target.workspaces()) apply_one(target, chosen, options);
+  // Nothing is applied before all is known to be what was shown.
+  std::vector<ToApply> all;
+  for (const ChosenWorkspace& chosen : target.workspaces()) {
+    if (!chosen.is_clone()) all.push_back(look_at(target, chosen));
+  }
+  for (const ChosenWorkspace& chosen : target.workspaces()) {
+    if (chosen.is_clone()) apply_clone(target, chosen, {.dry_run = options.dry_run, .force = options.theirs});
+  }
+  for (ToApply& one : all) {
+    apply_one(target, one, options);
+    if (!options.dry_run) note_applied(target.shown(one.chosen), one.prints, one.chosen.paths);
+  }
   if (!options.dry_run) target.settle();
 }
 
@@ -196,6 +245,7 @@ void discard(const DiscardOptions& options) {
   }
   for (const ChosenWorkspace& one : chosen) {
     target.discard(one);
+    note_discarded(target.shown(one), one.paths);
     const size_t left = target.compared(one).set.changes.size();
     if (left > 0)
       warn(fmt::format("{} of them are left: the sandbox has made the folder anew that they are in; discard that",
@@ -212,6 +262,8 @@ void add_apply_command(CLI::App& app) {
       {"apply", "[OPTIONS] [NAME] [PATH…]", "take a sandbox's changes over into the folders that it was given",
        "All of them in a folder, or none: what was interrupted is finished or taken back by the next command. Files\n"
        "that were changed on this machine since the sandbox read them are not overwritten, unless --theirs says so.\n"
+       "What the sandbox has changed since `caisson diff` showed it is refused until it was looked at again; how many\n"
+       "files were not looked at is said.\n"
        "What this machine would run, and what leads out of the folder, is shown apart and asked for, class by class:\n"
        "git, ci, editor, agent, executable, symlink, masked.\n"
        "\n"

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/shown_changes.h"
 #include "keeper/client.h"
 #include "keeper/kept_changes.h"
 #include "keeper/record.h"
@@ -63,6 +64,10 @@ class ChangesTarget {
 
   std::string journal(const ChosenWorkspace& chosen) const {
     return keeper::apply_journal_path(sandbox_.folder, chosen.workspace.id);
+  }
+  // What was shown of it (shown_changes.h).
+  std::string shown(const ChosenWorkspace& chosen) const {
+    return shown_changes_path(sandbox_.folder, chosen.workspace.id);
   }
 
  private:

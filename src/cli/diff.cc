@@ -3,6 +3,7 @@
 // caisson diff and caisson patch: what a sandbox has changed in its workspaces.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
@@ -57,7 +58,7 @@ void show_json(ChangesTarget& target) {
 // Asked first: a sandbox that is started says so, and a pager would cover it; and it rests while it is read.
 struct AllChanges {
   std::vector<keeper::ComparedChanges> compared;  // of overlays
-  std::vector<std::string> folders;               // of the same
+  std::vector<const ChosenWorkspace*> chosen;     // of the same
   std::vector<FetchedClone> clones;
 };
 AllChanges all_changes(ChangesTarget& target) {
@@ -67,7 +68,7 @@ AllChanges all_changes(ChangesTarget& target) {
       all.clones.push_back(fetch_clone(target, chosen));
     } else {
       all.compared.push_back(target.compared(chosen));
-      all.folders.push_back(chosen.workspace.host);
+      all.chosen.push_back(&chosen);
     }
   }
   return all;
@@ -120,11 +121,15 @@ void show(ChangesTarget& target, const DiffOptions& options) {
   if (const auto size = terminal_size(1)) view.width = size->columns;
   for (size_t i = 0; i < all.compared.size(); ++i) {
     const keeper::ComparedChanges& compared = all.compared[i];
-    if (folders > 1 && !compared.set.changes.empty()) say("in " + base::in_quotes(all.folders[i]), pager);
+    if (folders > 1 && !compared.set.changes.empty())
+      say("in " + base::in_quotes(all.chosen[i]->workspace.host), pager);
     for (const std::string& note : changes::notes_beside_git(compared.set, view)) say(note, pager);
     const bool read = page(pager, [&](const std::function<bool(std::string_view)>& part) {
       changes::view_by_git(compared.set.changes, compared.root, compared.received, view, part);
     });
+    // Where the sandbox went away, it had no changes.
+    if (!options.stat && ::access(target.sandbox().folder.c_str(), F_OK) == 0)
+      note_shown(target.shown(*all.chosen[i]), compared, all.chosen[i]->paths);
     if (!read) return;
   }
   for (const FetchedClone& clone : all.clones) {
@@ -178,7 +183,9 @@ void add_diff_command(CLI::App& app) {
             "workspace. Colours and pager are as git has them. Control bytes are escaped (\\x1b), in a pipe, too:\n"
             "what `git apply` takes is written by `caisson patch`. A stopped sandbox whose changes were not kept at "
             "its end\n"
-            "is started for it, without its command.\n"
+            "is started for it, without its command. What was shown is what `caisson apply` takes over: what the\n"
+            "sandbox changes afterwards has to be looked at again; --stat, --name-only and --json show no content and\n"
+            "do not count.\n"
             "\n"
             "Examples:\n"
             "  caisson diff                    of the sandbox of this folder\n"

@@ -6,7 +6,9 @@
 //                            versions the first two alone
 //   workspaces/ID.baseline   JSON lines, appended to by caisson-share: states of files that the sandbox has seen since
 //
-// Together they say whether a file of this machine is still what the sandbox knows: it has not changed since
+//   workspaces/ID.shown      what `caisson diff` has shown of its changes (cli/shown_changes.h)
+//
+// The first two say together whether a file of this machine is still what the sandbox knows: it has not changed since
 // `started_ns`, or it is in a state that the baseline names.
 #pragma once
 

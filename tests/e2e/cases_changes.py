@@ -212,6 +212,7 @@ def an_interrupted_diff_leaves_nothing(host):
         equal(len(left()), 1, "the folders while it runs")
         diff.send_signal(number)
         diff.wait()
+        true(not os.path.exists(f"{host.folder(name)}/workspaces/1.shown"), "it counts as a look")
         # Its git ends with it, in a moment of its own.
         wait_until(lambda: host.caisson("diff", name, "--name-only").expect(out="A\tlong\n") and not left(), "the sweep")
     equal([one for one in os.listdir(f"{host.runtime}/caisson") if one.startswith("diff")], [], "what is in the runtime folder")
@@ -229,19 +230,81 @@ def changes_of_a_running_sandbox(host):
     host.caisson("diff", name, f"{folder}/new", "--name-only").expect(out="A\tnew\n")
     host.caisson("discard", name, f"{folder}/src/main.c").expect()
     host.caisson(*shell, "cat src/main.c").expect(out="int main(void) { return 0; }\n")
+    host.caisson("diff", name).expect(err="")
     host.caisson("apply", name, f"{folder}/new").expect()
     equal((read(f"{folder}/new"), read(f"{folder}/readme")), ("2\n", "hello\n"), "what was applied")
     # What was applied is what the sandbox knows: changing it again is no conflict.
     host.caisson(*shell, "echo 3 >>new").expect()
+    host.caisson("diff", name).expect(err="")
     host.caisson("apply", name).expect()
     equal((read(f"{folder}/new"), read(f"{folder}/readme")), ("2\n3\n", "hello\n1\n"), "what was applied then")
     host.caisson("diff", name).expect(out="", err="")
     # What was renamed is in the sandbox what it is on the host then.
     host.caisson(*shell, "mv old renamed; echo 4 >renamed/made").expect()
+    host.caisson("diff", name).expect(err="")
     host.caisson("apply", name).expect(err_has="2 files added, 1 removed")
     host.caisson(*shell, "cat renamed/data renamed/made; test ! -e old").expect(out="data\n4\n")
     host.caisson("diff", name).expect(out="", err="")
     host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def what_changed_since_the_diff_is_not_applied(host):
+    """D15. Neither all nor a part of it, while it runs and from what it has kept, until it was looked at again."""
+    folder = project(host)
+    write(f"{folder}/Makefile", "all:\n")
+    before = files(folder)
+    name = host.name("two-faced")
+    host.caisson(*TINY, "-d", "--name", name, "--", "sleep", "100000").expect()
+    shell = ("exec", name, "--", "sh", "-c")
+
+    def refused(*words):
+        # Twice: being refused is no look.
+        for _ in range(2):
+            host.caisson("apply", name, *words).error(125, "2 files are not what `caisson diff` showed: 'Makefile', 'src/new'", f"`caisson diff {name}`")
+        equal(files(folder), before, "the host's folder after a refusal")
+
+    host.caisson(*shell, "echo '# good' >>Makefile; echo 1 >>readme").expect()
+    true("+# good" in host.caisson("diff", name).expect(err="").out, "the diff does not show it")
+    host.caisson(*shell, "sed -i s/good/evil/ Makefile; echo x >src/new; sync").expect()
+    for show in ("--stat", "--name-only", "--json"):
+        host.caisson("diff", name, show).expect(err="")
+    refused()
+    refused("--dry-run")
+    refused("--theirs", "--yes")
+    refused(f"{folder}/Makefile", f"{folder}/src")
+    host.caisson("stop", name).expect()
+    refused()
+    os.remove(f"{host.folder(name)}/changes/1.records")  # as after a kill: it is started and asked
+    host.caisson("apply", name).expect(125, err_has=["starting", "2 files are not what"])
+    # What is as it was shown is not held up.
+    host.caisson("apply", name, f"{folder}/readme").expect(err_lacks="not looked at")
+    equal(read(f"{folder}/readme"), "hello\n1\n", "the part that was applied")
+    true("+# evil" in host.caisson("diff", name).expect().out, "the second diff does not show it")
+    host.caisson("apply", name).expect(err_lacks="not looked at")
+    equal((read(f"{folder}/Makefile"), read(f"{folder}/src/new")), ("all:\n# evil\n", "x\n"), "what was applied")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case()
+def an_apply_says_what_was_not_looked_at(host):
+    """D15. Without a diff, and what is in no place that it was of; and a diff notes nothing that it could not show."""
+    folder = project(host)
+    _, name = changed(host, "echo 1 >>readme; echo 2 >src/a; echo 3 >src/b; i=0; while [ $i -lt 60000 ]; do echo line $i; i=$((i + 1)); done >long")
+    host.caisson("apply", name, "--dry-run").expect(err_has=f"4 files were not looked at: `caisson diff {name}`\n")
+    host.caisson("diff", name, "src").expect(err="")
+    host.caisson("apply", name, "--dry-run").expect(err_has=f"2 files were not looked at: `caisson diff {name}`\n")
+    host.caisson("apply", name, "src").expect(err_lacks="not looked at")
+    write(note := f"{host.folder(name)}/workspaces/1.shown", "damaged\n")
+    host.caisson("apply", name).error(125, "cannot read what `caisson diff` has shown", "`caisson diff` without a PATH")
+    host.caisson("diff", name, "readme").expect(125, err_has="without a PATH")
+    diff = host.start("diff", name)
+    true(diff.stdout.read(1000).startswith(b"diff --git"), "its output")
+    diff.stdout.close()  # a reader who has seen enough
+    equal(diff.wait(), 0, "diff's exit code")
+    true(read(note).startswith("caisson-shown 1\nall\nc "), f"the note: {read(note)!r}")
+    host.caisson("apply", name).expect(err_lacks="not looked at")
+    equal(read(f"{folder}/readme"), "hello\n1\n", "what was applied")
 
 
 @case()
