@@ -128,8 +128,9 @@ def grpc_calls_are_judged_one_by_one(host):
         with open(os.path.join(code, name), "w", encoding="utf-8") as file:
             file.write(text)
     port = 8443
-    server = subprocess.Popen(["node", f"{code}/server.js", str(port), *certificate(certificates, "example.com", "authority")],
-                              stdout=subprocess.PIPE, text=True, env=host.environment)
+    with net.internet():
+        server = subprocess.Popen(["node", f"{code}/server.js", str(port), *certificate(certificates, "example.com", "authority")],
+                                  stdout=subprocess.PIPE, text=True, env=host.environment)
     try:
         equal(server.stdout.readline(), "ready\n", "what the server says")
         name = host.name("grpc")

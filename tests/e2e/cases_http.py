@@ -190,7 +190,8 @@ def http2_server(host, port, *files):
     script = os.path.join(host.home, f"server{port}.js")
     with open(script, "w", encoding="utf-8") as file:
         file.write(HTTP2_SERVER)
-    server = subprocess.Popen(["node", script, str(port), *files], stdout=subprocess.PIPE, text=True)
+    with host.network.internet():
+        server = subprocess.Popen(["node", script, str(port), *files], stdout=subprocess.PIPE, text=True)
     equal(server.stdout.readline(), "ready\n", "what the server says")
     return server
 

@@ -164,7 +164,8 @@ def five_thousand_connections_at_once(host):
     count = 5000
     import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=8192)
+    with net.internet():
+        listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=8192)
     net.sockets.append(listener)
     port = listener.getsockname()[1]
     open_ones = []

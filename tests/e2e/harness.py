@@ -162,6 +162,8 @@ class Host:
     """A user's machine: HOME and all that Caisson keeps below it."""
 
     def __init__(self, the_case, binary, shared_cache):
+        if the_case.network and os.geteuid() != 0:
+            raise Skipped("a network of its own needs root")
         self.binary = binary
         self.network = testnet.TestNet() if the_case.network else None
         # Short, because unix socket paths are; outside of the source tree, because a user's HOME is.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Internet for one case: a network namespace that the case's process makes for itself, with public addresses on its
-loopback device, a name server that remembers what it was asked, and servers. Nothing of it reaches the machine's network,
-and it goes with the process.
+"""An Internet for one case, in two network namespaces that the case's process makes for itself: the machine's, in which it and
+what it starts are, with a public address of the machine's own and a name server that remembers what it was asked; and behind
+a veth pair the Internet's, with the other addresses and the servers. Nothing of it reaches the real machine's network, and it
+goes with the process, however that ends: nothing but its descriptors holds the Internet's namespace, which takes the pair along.
 
     @case(image="base", network=True)
     def something(host):
@@ -12,6 +13,8 @@ and it goes with the process.
 
 import contextlib
 import ctypes
+import ipaddress
+import itertools
 import os
 import shutil
 import socket
@@ -29,14 +32,19 @@ PUBLIC_6 = "2606:4700::1111"
 PRIVATE = "10.7.7.7"
 CARRIER = "100.64.7.7"
 METADATA = "169.254.169.254"
-ADDRESSES = (f"{PUBLIC}/32", f"{PUBLIC_2}/32", f"{PRIVATE}/32", f"{CARRIER}/32", f"{METADATA}/32", f"{PUBLIC_6}/128")
+ADDRESSES = (PUBLIC, PUBLIC_2, PRIVATE, CARRIER, METADATA, PUBLIC_6)
+# The machine's, on the interface that leads to the Internet.
+OWN = "93.184.216.40"
+OWN_6 = "2606:4700::2222"
 NAME_SERVER = "127.0.0.53"
+# Where servers that ask for no port begin: nothing else takes one below those that the kernel gives out.
+FIRST_PORT = 20000
 
 A, AAAA = 1, 28
 
 
 class TestNet:
-    """Made in the thread that starts everything else: threads and processes that it starts later are inside."""
+    """Made in the thread that starts everything else: threads and processes that it starts later are in the machine's namespace."""
 
     __test__ = False
 
@@ -44,15 +52,51 @@ class TestNet:
         self.names = {}  # name: [addresses], or a function that gives them at each query
         self.queries = []  # (name, type) as they came
         self.sockets = []
+        self.ports = itertools.count(FIRST_PORT)
         self.closed = False
         self.folder = tempfile.mkdtemp(prefix="caisson-net.", dir="/tmp")
-        _unshare()
-        for command in (["ip", "link", "set", "lo", "up"], *(["ip", "addr", "add", one, "dev", "lo"] for one in ADDRESSES)):
-            subprocess.run(command, check=True)
+        _unshare(CLONE_NEWNS | CLONE_NEWNET)
+        _mount("none", "/", MS_REC | MS_PRIVATE)
+        self.machine = _namespace()
+        self._make_internet()
         self._replace("/etc/resolv.conf", f"nameserver {NAME_SERVER}\noptions timeout:2 attempts:1\n")
         self._replace("/etc/hosts", "127.0.0.1 localhost\n")
         self._replace("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
         self._start_name_server()
+
+    def _make_internet(self):
+        _unshare(CLONE_NEWNET)
+        self.beyond = _namespace()
+        _ip("link set lo up")
+        _ip(f"link add machine type veth peer name internet netns /proc/{os.getpid()}/fd/{self.machine}")
+        _join("machine", ADDRESSES, (OWN, OWN_6))
+        _setns(self.machine)
+        _ip("link set lo up")
+        _join("internet", (OWN, OWN_6), ADDRESSES)
+        self._wait_for_link()
+
+    def _wait_for_link(self):
+        """A device of a pair takes a moment to begin once both are up, and loses what is sent before. TCP sends again."""
+        with self.internet(), _listener(0) as one:
+            port = one.getsockname()[1]
+            for address in (PUBLIC, PUBLIC_6):
+                with self.within(self.machine):
+                    socket.create_connection((address, port), 30).close()
+
+    @contextlib.contextmanager
+    def within(self, namespace):
+        """What this thread makes and starts meanwhile is in that namespace: self.machine or self.beyond."""
+        before = _namespace()
+        _setns(namespace)
+        try:
+            yield
+        finally:
+            _setns(before)
+            os.close(before)
+
+    def internet(self):
+        """What this thread makes and starts meanwhile (sockets, processes) is on the Internet, at all of its addresses."""
+        return self.within(self.beyond)
 
     def _replace(self, path, text):
         own = os.path.join(self.folder, os.path.basename(path))
@@ -87,25 +131,22 @@ class TestNet:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
+        for namespace in (self.beyond, self.machine):
+            os.close(namespace)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Servers
 
     def serve(self, handler, port=0, backlog=512):
-        """A TCP server on all addresses of both families; handler(connection) in a thread for each. Returns its port."""
-        listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=backlog)
-        self.sockets.append(listener)
-
-        def accept():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=_quietly, args=(handler, connection), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        return listener.getsockname()[1]
+        """A TCP server on all addresses of both families, of the Internet and of the machine; handler(connection) in a thread for each.
+        Returns its port."""
+        port = port or next(self.ports)
+        for namespace in (self.beyond, self.machine):
+            with self.within(namespace):
+                listener = _listener(port, backlog)
+            self.sockets.append(listener)
+            threading.Thread(target=_accept, args=(listener, handler), daemon=True).start()
+        return port
 
     def serve_text(self, text, port=0):
         """Sends the text to who connects, and closes."""
@@ -185,8 +226,10 @@ class TestNet:
         return self.serve(handler), seen
 
     def serve_datagrams(self, answer, address=PUBLIC, port=0):
-        """answer(bytes) -> bytes or None for each datagram. Returns (port, list of what came)."""
-        server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        """answer(bytes) -> bytes or None for each datagram. On the Internet, but for a loopback address. Returns (port, list of what
+        came)."""
+        with self.within(self.machine if ipaddress.ip_address(address).is_loopback else self.beyond):
+            server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         server.bind((address, port))
         self.sockets.append(server)
         seen = []
@@ -258,6 +301,19 @@ def _read_head(connection):
     return head
 
 
+def _listener(port, backlog=512):
+    return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=backlog)
+
+
+def _accept(listener, handler):
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=_quietly, args=(handler, connection), daemon=True).start()
+
+
 def _quietly(handler, connection):
     try:
         handler(connection)
@@ -278,6 +334,28 @@ def _mount(source, target, flags):
     _check(_libc().mount(source.encode(), target.encode(), None, flags, None), f"mount {target}")
 
 
-def _unshare():
-    _check(_libc().unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
-    _mount("none", "/", MS_REC | MS_PRIVATE)
+def _unshare(flags):
+    _check(_libc().unshare(flags), "unshare")
+
+
+def _setns(namespace):
+    _check(_libc().setns(namespace, CLONE_NEWNET), "setns")
+
+
+def _namespace():
+    """A descriptor of the network namespace that this thread is in; no program that is started gets it."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _ip(words):
+    subprocess.run(["ip", *words.split()], check=True)
+
+
+def _join(device, own, others):
+    """One end of the pair: its own addresses, and the way to the other end's."""
+    _ip(f"link set {device} up")
+    for address in own:
+        _ip(f"addr add {address} dev {device}" + (" nodad" if ":" in address else ""))
+    for address in others:
+        source = next(one for one in own if (":" in one) == (":" in address))
+        _ip(f"route add {address} dev {device} src {source}")
