@@ -72,10 +72,20 @@ class Cidr {
 // "10.0.0.0/8"; one address without its length.
 std::string to_string(const Cidr& network);
 
-enum class AddressKind { kPublic, kPrivate, kLoopback, kLinkLocal, kCarrierGrade, kMetadata, kMulticast, kReserved };
+enum class AddressKind {
+  kPublic,
+  kPrivate,
+  kLoopback,
+  kLinkLocal,
+  kCarrierGrade,
+  kMetadata,
+  kMulticast,
+  kReserved,
+  kOwn,  // the host's own, which no registry knows: own_address.h
+};
 
 // What the IANA special-purpose registries (RFC 6890, RFC 8190) say: whatever is not globally reachable is not
-// kPublic. Judged by effective(). A cloud's metadata service is kMetadata, wherever its address is from.
+// kPublic. Judged by effective(). A cloud's metadata service is kMetadata, wherever its address is from. Never kOwn.
 AddressKind classify(const IpAddress& address);
 
 // "a private address", "the cloud's metadata service", …: for messages.

@@ -128,6 +128,8 @@ std::string_view describe(AddressKind kind) {
       return "a multicast address";
     case kReserved:
       return "a reserved address";
+    case kOwn:
+      return "this host's own address";
   }
   return "an unknown kind of address";
 }

@@ -2,6 +2,8 @@
 
 #include "gate/group_addresses.h"
 
+#include <fmt/format.h>
+
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -11,12 +13,18 @@
 #include <thread>
 
 #include "base/text.h"
+#include "gate/own_address.h"
 
 namespace caisson::gate {
 namespace {
 
 bool is_own_networks(AddressKind kind) {
   return kind == AddressKind::kPrivate || kind == AddressKind::kCarrierGrade || kind == AddressKind::kReserved;
+}
+
+std::string leads_here(const std::string& name, const IpAddress& address) {
+  return fmt::format("{} leads to this host itself, at {}; if that is meant, allow it by --allow",
+                     base::in_quotes(name), to_string(address));
 }
 
 // Shared with threads that may outlive whoever waits.
@@ -60,7 +68,9 @@ GroupRules with_own_addresses(GroupRules group, const std::function<Resolved(con
       continue;
     }
     for (const IpAddress& address : found->second.addresses) {
-      if (!is_own_networks(classify(address))) continue;
+      const AddressKind kind = classify_here(address);
+      if (kind == AddressKind::kOwn) group.notes.push_back(leads_here(name, address));
+      if (!is_own_networks(kind)) continue;
       for (Rule rule : rules) {
         rule.host = HostPattern{.kind = HostPattern::Kind::kNetwork, .name = {}, .network = Cidr(address)};
         group.rules.push_back(std::move(rule));

@@ -14,8 +14,8 @@
 namespace caisson::gate {
 
 // The rules, and for each exact name among them a rule for each of its private, shared (carrier-grade) and reserved
-// addresses, at the same ports. Never for the host's loopback, link-local or metadata addresses. What the resolver does
-// not answer within `patience` is left out, with a note. Blocks.
+// addresses, at the same ports. Never for loopback, link-local or metadata addresses, nor for an address of the host's
+// own, which is noted. What the resolver does not answer within `patience` is left out, with a note. Blocks.
 // `resolve` is called on threads of their own; one that does not return in time goes on without anybody.
 GroupRules with_own_addresses(GroupRules group, const std::function<Resolved(const std::string& name)>& resolve,
                               std::chrono::milliseconds patience);

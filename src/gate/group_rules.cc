@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "gate/own_address.h"
 #include "gate/policy.h"
 #include "gate/url.h"
 
@@ -19,7 +20,7 @@ namespace {
 std::optional<std::string> objection(const HostPattern& host, WrittenBy writer) {
   const bool by_workspace = writer == WrittenBy::kWorkspace;
   if (host.network) {
-    const AddressKind kind = classify(host.network->network());
+    const AddressKind kind = classify_here(host.network->network());
     if (kind == AddressKind::kPublic) return std::nullopt;
     const bool of_the_company = kind == AddressKind::kPrivate || kind == AddressKind::kCarrierGrade;
     if (of_the_company && !by_workspace) return std::nullopt;

@@ -72,15 +72,16 @@ Reachable reachable(const Policy& policy, const Target& target, const std::vecto
   return judged;
 }
 
-bool all_public(const std::vector<IpAddress>& addresses) {
+bool all_public(const Policy& policy, const std::vector<IpAddress>& addresses) {
   return std::all_of(addresses.begin(), addresses.end(),
-                     [](const IpAddress& address) { return classify(address) == AddressKind::kPublic; });
+                     [&](const IpAddress& address) { return policy.kind_of(address) == AddressKind::kPublic; });
 }
 
 // The proxy that a connection goes through, if these are its addresses (none: the host can't resolve the name). What is
-// not public is of this machine's network, where a rule has named it.
-std::shared_ptr<const Proxy> proxy_for(const Target& target, const std::vector<IpAddress>& addresses) {
-  if (target.protocol != Protocol::kTcp || target.name == kHostName || !all_public(addresses)) return nullptr;
+// not public is of this machine or its network, where a rule has named it.
+std::shared_ptr<const Proxy> proxy_for(const Policy& policy, const Target& target,
+                                       const std::vector<IpAddress>& addresses) {
+  if (target.protocol != Protocol::kTcp || target.name == kHostName || !all_public(policy, addresses)) return nullptr;
   const Proxies proxies = Proxies::of_process();
   const Proxy* proxy = proxies.for_target(target.name ? *target.name : to_string(target.address), target.port);
   return proxy != nullptr ? std::make_shared<const Proxy>(*proxy) : nullptr;
@@ -92,7 +93,7 @@ Allowed allowed_of(const Policy& policy, const Target& target, const std::vector
   Reachable judged = reachable(policy, target, addresses);
   Allowed allowed;
   allowed.addresses = std::move(judged.allowed);
-  allowed.proxy = proxy_for(target, allowed.addresses);
+  allowed.proxy = proxy_for(policy, target, allowed.addresses);
   if (allowed.proxy && judged.refused) throw *judged.refused;
   return allowed;
 }
@@ -138,7 +139,7 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
     allowed = co_await resolve(state, target);
   } else {
     allowed.addresses.push_back(target.address);
-    allowed.proxy = proxy_for(target, allowed.addresses);
+    allowed.proxy = proxy_for(state->options.policy, target, allowed.addresses);
   }
   allowed.entry = std::move(verdict.entry);
   allowed.once = verdict.ask;

@@ -25,9 +25,8 @@ bool is_by_exact_rule_only(std::string_view name) {
 
 // Does this rule's network name the address? A special one is named by a network inside its block or by itself, so that
 // 0.0.0.0/0 ("the whole Internet") does not open what is not of the Internet.
-bool opens(const Cidr& network, const IpAddress& address) {
+bool opens(const Cidr& network, const IpAddress& address, const std::optional<Cidr>& block) {
   if (!network.contains(address)) return false;
-  const auto block = special_block(address);
   return !block || network.is_one_address() || block->contains(network);
 }
 
@@ -96,13 +95,21 @@ Policy::Matches Policy::matching(std::string_view name) const {
   return found;
 }
 
-Policy::Matches Policy::matching(const IpAddress& address) const {
+Policy::Destination Policy::destination(const IpAddress& address) const {
+  const AddressKind kind = classify_(address);
+  return {.address = address,
+          .kind = kind,
+          .block = kind == AddressKind::kOwn ? std::optional(Cidr(address)) : special_block(address)};
+}
+
+Policy::Matches Policy::matching(const Destination& destination) const {
+  const IpAddress& address = destination.address;
   Matches found;
   for (const size_t position : networks_) {
     const Entry& entry = entries_[position];
     const Cidr& network = *entry.rule.host.network;
-    const bool covers =
-        entry.allow ? opens(network, address) : network.contains(address) || network.contains(address.effective());
+    const bool covers = entry.allow ? opens(network, address, destination.block)
+                                    : network.contains(address) || network.contains(address.effective());
     if (covers) found.push_back(&entry);
   }
   return found;
@@ -112,8 +119,8 @@ Default Policy::fallback_of(std::string_view name) const {
   return is_by_exact_rule_only(name) ? Default::kDeny : fallback_;
 }
 
-Default Policy::fallback_of(const IpAddress& address) const {
-  return classify(address) == AddressKind::kPublic ? fallback_ : Default::kDeny;
+Default Policy::fallback_of(const Destination& destination) const {
+  return destination.kind == AddressKind::kPublic ? fallback_ : Default::kDeny;
 }
 
 }  // namespace caisson::gate

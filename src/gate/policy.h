@@ -2,9 +2,11 @@
 
 // What a sandbox may reach: rules, a default for what no rule speaks of, and the judgements.
 //
-// Every judgement is pure. Deny rules win over allow rules, whatever their order; the default is asked last. What is
+// Every judgement is of what is passed and of the rules, but that the kernel says which addresses are the host's own
+// (own_address.h). Deny rules win over allow rules, whatever their order; the default is asked last. What is
 // never opened by a default or a pattern, only by a rule that names it: addresses that are not public (a rule whose
-// network is inside the special block), names of a single label, and names below caisson.internal (the exact name).
+// network is inside the special block) or are the host's own (a rule for that address alone), names of a single label,
+// and names below caisson.internal (the exact name).
 // localhost is never allowed. Names may be given in any case and with a trailing dot; what is not a name is refused.
 //
 // The order in which the gate asks, for a connection by name: judge_name (the DNS query), judge_connect (before
@@ -13,15 +15,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/json_reader.h"
 #include "gate/address.h"
 #include "gate/http_path.h"
+#include "gate/own_address.h"
 #include "gate/rule.h"
 
 namespace caisson::gate {
@@ -71,6 +76,11 @@ class Policy {
   const std::vector<Entry>& entries() const { return entries_; }
   Default fallback() const { return fallback_; }
   void set_fallback(Default fallback) { fallback_ = fallback; }
+  // As the judgements take it: not kPublic is what needs a rule of its own.
+  AddressKind kind_of(const IpAddress& address) const { return classify_(address); }
+  // For tests, in the place of classify_here.
+  using Classify = std::function<AddressKind(const IpAddress&)>;
+  void set_classify(Classify classify) { classify_ = std::move(classify); }
 
   // Is there a protocol and port of this name that a connection could be allowed to?
   Verdict judge_name(std::string_view name) const;
@@ -102,18 +112,26 @@ class Policy {
   using Positions = std::vector<size_t>;  // in entries_
   using ByName = std::unordered_map<std::string, Positions>;
   using Matches = std::vector<const Entry*>;
+  // An address, and what is special about it. It is found out once for a judgement.
+  struct Destination {
+    IpAddress address;
+    AddressKind kind;
+    std::optional<Cidr> block;  // a rule opens it by a network inside of this; nothing: by any network that holds it
+  };
 
   Positions& bucket(const HostPattern& host);
   void append(const ByName& map, std::string_view key, Matches& found) const;
   // The entries that have a say about this name (normal form) or address.
   Matches matching(std::string_view name) const;
-  Matches matching(const IpAddress& address) const;
+  Matches matching(const Destination& destination) const;
   Default fallback_of(std::string_view name) const;
-  Default fallback_of(const IpAddress& address) const;
+  Default fallback_of(const Destination& destination) const;
+  Destination destination(const IpAddress& address) const;
   Verdict judge_reverse(const IpAddress& address) const;
 
   std::vector<Entry> entries_;
   Default fallback_;
+  Classify classify_ = classify_here;
   uint64_t next_id_ = 1;
   // By host.name: judging a name costs one look-up for each of its labels.
   ByName exact_;

@@ -62,9 +62,8 @@ std::string place(Protocol protocol, const IpAddress& address, uint16_t port) {
   return place(protocol, to_string(address), port);
 }
 
-// Why the address needs a rule of its own; "" for a public one.
-std::string peculiarity(const IpAddress& address) {
-  const AddressKind kind = classify(address);
+// Why an address of that kind needs a rule of its own; "" for a public one.
+std::string peculiarity(AddressKind kind) {
   if (kind == AddressKind::kPublic) return {};
   return fmt::format(" ({}, which only a rule for that address opens)", describe(kind));
 }
@@ -229,9 +228,9 @@ Verdict Policy::judge_record(std::string_view name, RecordType type) const {
 }
 
 Verdict Policy::judge_reverse(const IpAddress& address) const {
-  return without_question(
-      decide_some_port(matching(address), fallback_of(address),
-                       "the name of " + base::in_quotes(to_string(address)) + peculiarity(address)));
+  const Destination to = destination(address);
+  return without_question(decide_some_port(
+      matching(to), fallback_of(to), "the name of " + base::in_quotes(to_string(address)) + peculiarity(to.kind)));
 }
 
 Verdict Policy::judge_connect(Protocol protocol, std::string_view name, uint16_t port) const {
@@ -242,25 +241,27 @@ Verdict Policy::judge_connect(Protocol protocol, std::string_view name, uint16_t
 }
 
 Verdict Policy::judge_address(Protocol protocol, const IpAddress& address, uint16_t port) const {
-  return decide_connect(matching(address), protocol, port, fallback_of(address),
-                        place(protocol, address, port) + peculiarity(address));
+  const Destination to = destination(address);
+  return decide_connect(matching(to), protocol, port, fallback_of(to),
+                        place(protocol, address, port) + peculiarity(to.kind));
 }
 
 Verdict Policy::judge_resolved(Protocol protocol, std::string_view name, const IpAddress& address,
                                uint16_t port) const {
-  const std::string what = fmt::format("{}{}, an address of {},", place(protocol, address, port), peculiarity(address),
+  const Destination to = destination(address);
+  const std::string what = fmt::format("{}{}, an address of {},", place(protocol, address, port), peculiarity(to.kind),
                                        base::in_quotes(name.substr(0, kMaxNameBytes)));
   const Entry* allowing = nullptr;
-  for (const Entry* entry : matching(address)) {
+  for (const Entry* entry : matching(to)) {
     if (!speaks_of(*entry, protocol, port)) continue;
     if (!entry->allow) return by_rule(*entry, what);
     if (allowing == nullptr && !entry->rule.request) allowing = entry;
   }
   if (allowing != nullptr) return by_rule(*allowing, what);
-  if (classify(address) == AddressKind::kPublic) return {.allowed = true, .reason = what + " is public"};
+  if (to.kind == AddressKind::kPublic) return {.allowed = true, .reason = what + " is public"};
   return denied(fmt::format("{} has the address {}{}, and no rule allows that",
                             base::in_quotes(name.substr(0, kMaxNameBytes)), place(protocol, address, port),
-                            peculiarity(address)));
+                            peculiarity(to.kind)));
 }
 
 bool Policy::needs_http(std::string_view name, uint16_t port) const {
@@ -269,7 +270,7 @@ bool Policy::needs_http(std::string_view name, uint16_t port) const {
 }
 
 bool Policy::needs_http(const IpAddress& address, uint16_t port) const {
-  return any_speaks_of_requests(matching(address), port);
+  return any_speaks_of_requests(matching(destination(address)), port);
 }
 
 Verdict Policy::judge_request(std::string_view name, uint16_t port, std::string_view method,
@@ -283,8 +284,9 @@ Verdict Policy::judge_request(std::string_view name, uint16_t port, std::string_
 
 Verdict Policy::judge_request(const IpAddress& address, uint16_t port, std::string_view method,
                               const CanonicalPath& path) const {
-  return decide_request(matching(address), {.port = port, .method = method, .path = path}, fallback_of(address),
-                        place(Protocol::kTcp, address, port) + peculiarity(address));
+  const Destination to = destination(address);
+  return decide_request(matching(to), {.port = port, .method = method, .path = path}, fallback_of(to),
+                        place(Protocol::kTcp, address, port) + peculiarity(to.kind));
 }
 
 }  // namespace caisson::gate

@@ -11,9 +11,10 @@ namespace {
 
 using enum Protocol;
 
-// Rules that begin with '!' deny.
+// Rules that begin with '!' deny. No address is this machine's own (policy_own_test.cc).
 Policy policy_of(const std::vector<const char*>& rules, Default fallback = Default::kDeny) {
   Policy policy(fallback);
+  policy.set_classify(classify);
   for (std::string_view rule : rules) {
     const bool allow = !rule.starts_with('!');
     policy.add(parse_rule(allow ? rule : rule.substr(1)), allow, "--test");

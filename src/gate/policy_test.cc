@@ -35,6 +35,7 @@ TEST(Policy, HasARuleOnce) {
 
 TEST(Policy, FindsEveryRuleAfterOneWasRemoved) {
   Policy policy;
+  policy.set_classify(classify);
   const uint64_t first = policy.add(parse_rule("first.com"), true, "");
   for (const char* rule : {"a.com", "*.b.com", "**.c.com", "10.0.0.0/8"}) policy.add(parse_rule(rule), true, rule);
   policy.remove(first);

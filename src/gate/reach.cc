@@ -29,8 +29,9 @@ void note_refusal(Gate::State& state, const Target& target, const Refused& refus
 void note_use(Gate::State& state, const Target& target, const std::optional<IpAddress>& reached) {
   if (target.name) state.uses.add({.protocol = target.protocol, .host = *target.name, .port = target.port});
   if (!target.name) state.uses.add({.protocol = target.protocol, .host = target.address, .port = target.port});
-  const bool needs_rule = reached && classify(*reached) != AddressKind::kPublic && target.name != kHostName;
-  if (target.name && needs_rule) state.uses.add({.protocol = target.protocol, .host = *reached, .port = target.port});
+  if (!target.name || target.name == kHostName || !reached) return;
+  if (state.options.policy.kind_of(*reached) != AddressKind::kPublic)
+    state.uses.add({.protocol = target.protocol, .host = *reached, .port = target.port});
 }
 
 base::Json describe(const Target& target, const Allowed& allowed) {

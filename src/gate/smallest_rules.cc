@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "gate/address.h"
 #include "gate/host_name.h"
+#include "gate/own_address.h"
 #include "gate/policy.h"
 
 namespace caisson::gate {
@@ -42,7 +42,7 @@ bool takes_star(std::string_view domain) {
 
 // Of this machine and its network only the ports that were used are opened.
 bool is_for_all(const std::variant<std::string, IpAddress>& host) {
-  if (const auto* address = std::get_if<IpAddress>(&host)) return classify(*address) == AddressKind::kPublic;
+  if (const auto* address = std::get_if<IpAddress>(&host)) return classify_here(*address) == AddressKind::kPublic;
   return std::get<std::string>(host) != kHostName;
 }
 

@@ -5,9 +5,10 @@ import contextlib
 import json
 import socket
 import struct
+import subprocess
 
 import testnet
-from harness import case, equal, fail, true, wait_until
+from harness import case, equal, fail, true, wait_until, write
 from netprobe import detached, inside, log_of, python
 
 
@@ -124,6 +125,52 @@ print([probe(one, {port}) for one in {targets!r}], probe("rebind.example.com", {
     # Not even where everything is allowed.
     python(host, f'print(probe("private.example.com", {port}), probe("169.254.169.254", {port}), probe("rebind.example.com", {port}))',
            "--net", "open").expect(out="ECONNREFUSED ECONNREFUSED ECONNREFUSED\n", err_has="the network refused 3")
+
+
+@case(image="base", network=True)
+def the_hosts_own_addresses_are_refused(host):
+    """N25: with `--net open` as well, by address, by a name, and by addresses that embed one; a rule for the address opens it. What is
+    the host's own is found out at each connection."""
+    net = host.network
+    net.names["own.example.com"] = [testnet.OWN]
+    port, other = net.serve_text("own"), net.serve_text("other")
+    nat64, six_to_four = (f"{begin}5db8:d828" for begin in ("64:ff9b::", "2002:"))
+    targets = [testnet.OWN, testnet.OWN_6, "own.example.com", nat64, f"{six_to_four}::1"]
+    ask = f"print([probe(one, {port}) for one in {targets!r}], probe('{testnet.OWN}', {other}), probe('{testnet.PUBLIC_2}', {port}))"
+    name = detached(host, "own", "--net", "open")
+    refused = ["ECONNREFUSED"] * len(targets)
+    inside(host, name, ask).expect(out=f"{refused} ECONNREFUSED own\n")
+    why = "(this host's own address, which only a rule for that address opens)"
+    reasons = [entry["reason"] for entry in log_of(host, name, "connect") if entry["verdict"] == "refused"]
+    equal(len(reasons), len(targets) + 1, "refusals in the ledger")
+    true(all(why in reason for reason in reasons), reasons)
+    host.caisson("policy", "check", name, f"{testnet.OWN}:{port}").expect(code=1, out_has=["refused", why])
+    # A network around it is not a rule for it.
+    host.caisson("policy", "allow", name, "93.184.216.0/24").expect()
+    inside(host, name, ask).expect(out=f"{refused} ECONNREFUSED own\n")
+    host.caisson("policy", "allow", name, f"{testnet.OWN}:{port}").expect()
+    inside(host, name, ask).expect(out=f"{['own', 'ECONNREFUSED', 'own', *refused[3:]]} ECONNREFUSED own\n")
+    for change, answer in (("add", "ECONNREFUSED"), ("del", "own")):
+        subprocess.run(["ip", "addr", change, f"{testnet.PUBLIC_2}/32", "dev", "lo"], check=True)
+        inside(host, name, f"print(probe('{testnet.PUBLIC_2}', {port}))").expect(out=f"{answer}\n")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", network=True)
+def groups_do_not_lead_to_the_hosts_own_addresses(host):
+    """N25: neither a remote in the workspace's git configuration, which a sandbox may have written, nor a registry of the user's own."""
+    net = host.network
+    net.names["own.example.com"] = [testnet.OWN]
+    port = net.serve_text("own")
+    write(f"{host.home}/.npmrc", f"registry=http://own.example.com:{port}/\n@x:registry=http://{testnet.OWN}:{port}/\n")
+    git = ["git", "-c", "init.defaultBranch=main", "-C", host.work]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "remote", "add", "origin", f"http://[{testnet.OWN_6}]:{port}/x.git"], check=True)
+    ask = f"print([probe(one, {port}) for one in ('{testnet.OWN}', '{testnet.OWN_6}', 'own.example.com')])"
+    python(host, ask, "--allow", "@registries", "--allow", "@git").expect(
+        out=f"{['ECONNREFUSED'] * 3}\n", err_has=["'own.example.com' leads to this host itself, at 93.184.216.40",
+                                                  f"names '{testnet.OWN}': it is this host's own address",
+                                                  f"names '{testnet.OWN_6}': it is this host's own address"])
 
 
 @case(image="base", network=True)
