@@ -10,11 +10,12 @@ import os
 import ssl
 import subprocess
 import tarfile
+import zipfile
 
 import testnet
 from cases_http import certificate, requests_in_log
 from gitserver import head_of, make_repository, serve_git
-from harness import Skipped, case, equal, true
+from harness import Skipped, case, equal, true, write
 
 
 def apt_or_skip():
@@ -220,3 +221,92 @@ docker cp made:/said - | tar -xO
 '''
     host.caisson("exec", "-u", "root", name, "--", "bash", "-ec", script, timeout=2300).expect(out="of apt\nof npm\n" * 2)
     host.caisson("rm", "-f", name).expect()
+
+
+def make_wheel(folder, name, version):
+    path = os.path.join(folder, f"{name}-{version}-py3-none-any.whl")
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", f"version = '{version}'\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def serve_index(net, wheel, wrap):
+    """A package index (PEP 503) of one package. Returns (port, the paths that were asked for)."""
+    with open(wheel, "rb") as file:
+        content = file.read()
+    name = os.path.basename(wheel)
+    page = f'<!DOCTYPE html><a href="../../files/{name}#sha256={hashlib.sha256(content).hexdigest()}">{name}</a>'.encode()
+    return net.serve_files({f"/simple/{name.split('-')[0]}/": ("text/html", page), f"/files/{name}": ("application/octet-stream", content)}, wrap)
+
+
+# Is pip, and writes down which files of Python's that took: python3 FILE LIST ARGUMENT…
+PIP_WITH_FILES = r'''
+import os, pip, runpy, sys
+listed = sys.argv.pop(1)
+try:
+    runpy.run_module("pip", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    if end.code:
+        raise
+files = {getattr(module, what, None) for module in list(sys.modules.values()) for what in ("__file__", "__cached__")}
+files.add(os.path.join(os.path.dirname(pip.__file__), "__main__.py"))
+with open(listed, "w") as out:
+    out.writelines(file + "\n" for file in sorted(file for file in files if file and os.path.isfile(file) and file != __file__))
+'''
+
+# An image fetchers:1 of git, and of Python with what is in the list /tmp/modules, as the sandbox has them: with Python's compiled files,
+# which to make anew takes a minute of an emulated processor. It trusts nobody.
+FETCHERS_IMAGE = r'''
+fetchers_image() {
+  programs="/bin/sh /usr/bin/python3.11 /usr/bin/git /usr/lib/git-core/git-remote-https"
+  mkdir -p /tmp/root/etc/ssl/certs && echo > /tmp/root/etc/ssl/certs/ca-certificates.crt
+  { cat /tmp/modules; ls $programs; ldd $programs $(grep '\.so$' /tmp/modules) | grep -o '/[^ ]* '; } | tr -d ' ' | sort -u | cut -c2- > /tmp/files
+  tar -chf - -C / --no-recursion -T /tmp/files tmp --recursion -C /tmp/root etc | docker import - fetchers:1 >/dev/null
+}
+'''
+
+
+@case(image="base", network=True, timeout=900, processors=2)
+def pip_and_git_fetch_through_the_gate_in_builds_too(host):
+    """A company's index at a private address, which the user's pip settings name, and a git server, which the workspace's remote is:
+    @registries and @git are enough. Their certificates are by an authority of the machine's administrator. In a sandbox, and in a step
+    of a build of its Docker Engine, whose image knows nothing of any of it."""
+    net = host.network
+    net.names.update({"index.corp.example": [testnet.PRIVATE], "git.example.com": [testnet.PUBLIC]})
+    certificates, repositories = make_folder(host, "certificates"), make_folder(host, "repositories")
+    net.trust_as_administrator(certificate(certificates, "authority")[1])
+    make_repository(repositories, "both")
+    index, seen = serve_index(net, make_wheel(host.home, "little", "1.5"), tls(certificates, "index.corp.example"))
+    write(os.path.join(host.environment["XDG_CONFIG_HOME"], "pip/pip.conf"),
+          f"[global]\nindex-url = https://user:secret@index.corp.example:{index}/simple/\n")
+    url = f"https://git.example.com:{serve_git(net, repositories, tls(certificates, 'git.example.com'))}/both.git"
+    subprocess.run(["git", "-c", "init.defaultBranch=main", "-C", host.work, "init", "-q"], check=True)
+    subprocess.run(["git", "-C", host.work, "remote", "add", "origin", url], check=True)
+    pip = f"-q --disable-pip-version-check download --no-cache-dir -i https://index.corp.example:{index}/simple/ -d"
+    script = f'''
+cd /tmp
+cat > fetch.py <<'END'
+{PIP_WITH_FILES}
+END
+python3 fetch.py /tmp/modules {pip} /tmp/down little
+ls down
+git clone -q {url} clone
+cat clone/first
+{FETCHERS_IMAGE}
+fetchers_image
+mkdir build && cd build
+cat > Dockerfile <<'END'
+FROM fetchers:1
+RUN python3.11 -m pip {pip} /down little && git clone -q {url} /clone && cd /down && echo * > /said && read line < /clone/first && echo $line >> /said
+END
+DOCKER_BUILDKIT=1 docker build -q -t built . >/dev/null
+docker create --name made built /bin/sh >/dev/null
+docker cp made:/said - | tar -xO
+'''
+    host.caisson("run", "--allow", "@registries", "--allow", "@git", "-u", "root", "--", "bash", "-ec", script, timeout=800).expect(
+        out="little-1.5-py3-none-any.whl\nfirst\n" * 2, err_lacks="refused")
+    equal(seen, ["/simple/little/", "/files/little-1.5-py3-none-any.whl"] * 2, "requests at the index")
