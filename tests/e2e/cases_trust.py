@@ -10,7 +10,7 @@ import time
 import images
 import testnet
 from cases_http import certificate, requests_in_log, tls_server
-from harness import case, equal, true
+from harness import Skipped, case, equal, true
 
 # An image clients:1 with programs of the sandbox's own, and nothing of its certificates: the container trusts one authority of its own.
 MAKE_IMAGE = r'''
@@ -208,4 +208,53 @@ for kit in 0 1; do
 done
 '''
     host.caisson("exec", "-u", "root", name, "--", "bash", "-c", script).expect(out="bodybody\n1\n0\nbodybody\n1\n0\n")
+    host.caisson("rm", "-f", name).expect()
+
+
+# An image little:1 of a shell and cat.
+LITTLE_IMAGE = r'''
+files=$(for file in /bin/sh /bin/cat; do echo $file; ldd $file | grep -o '/[^ ]*'; done | sort -u)
+tar -chf - -C / $files 2>/dev/null | docker import - little:1 >/dev/null
+'''
+
+
+def base64_of(pem):
+    with open(pem, encoding="ascii") as file:
+        return "".join(file.read().partition("-----BEGIN CERTIFICATE-----")[2].partition("-----END")[0].split())
+
+
+@case(image="base", network=True, may_skip="no Java is installed")
+def java_reads_the_authorities_of_containers(host):
+    """N20: the store that Java in containers, `docker exec` and builds is told of has the gate's authority and those of the machine's
+    administrator, as this machine's own Java reads it. What a container has in the variable stays."""
+    if not shutil.which("keytool"):
+        raise Skipped("no Java is installed")
+    folder = os.path.join(host.home, "certificates")
+    os.mkdir(folder)
+    company = certificate(folder, "authority")[1]
+    host.network.trust_as_administrator(company)
+    name = host.name("java")
+    host.caisson("run", "-d", "--name", name, "-u", "root", "--allow", "example.com:443 GET /ok/**", "--", "sleep", "100000").expect()
+    script = f'''
+{LITTLE_IMAGE}
+docker run --rm little:1 /bin/sh -c 'echo $JAVA_TOOL_OPTIONS'
+docker run -d -i -e JAVA_TOOL_OPTIONS=-Xmx99m --name stays little:1 /bin/sh >/dev/null
+docker exec stays /bin/sh -c 'echo $JAVA_TOOL_OPTIONS'
+docker exec stays /bin/cat /dev/caisson/java.jks > /tmp/java.jks
+docker rm -f stays >/dev/null
+mkdir /tmp/build && cd /tmp/build
+printf 'FROM little:1\\nRUN echo $JAVA_TOOL_OPTIONS > /said && cat /dev/caisson/java.jks > /store\\n' > Dockerfile
+docker build -q -t built . >/dev/null
+docker create --name made built /bin/sh >/dev/null
+docker cp made:/said - | tar -xO
+docker cp made:/store - | tar -xO | cmp - /tmp/java.jks
+'''
+    told = "-Djavax.net.ssl.trustStore=/dev/caisson/java.jks"
+    host.caisson("exec", "-u", "root", name, "--", "bash", "-ec", script).expect(out=f"{told}\n-Xmx99m {told}\n{told}\n")
+    store = os.path.join(host.home, "java.jks")
+    host.caisson("cp", f"{name}:/tmp/java.jks", store).expect()
+    listed = subprocess.run(["keytool", "-list", "-rfc", "-keystore", store, "-storepass", "changeit"], check=True, capture_output=True, text=True)
+    known = "".join(listed.stdout.split())
+    for pem in (company, os.path.join(host.data, "caisson/ca/certificate.pem")):
+        true(base64_of(pem) in known, f"Java does not find the certificate {pem}")
     host.caisson("rm", "-f", name).expect()
