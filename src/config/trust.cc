@@ -5,16 +5,12 @@
 
 #include "config/trust.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "base/own_file.h"
 #include "base/paths.h"
 #include "base/text.h"
 #include "image/digest.h"
@@ -55,15 +51,6 @@ std::vector<Trusted> parse_trusted(std::string_view text) {
   return all;
 }
 
-// Whoever writes it decides what is accepted: it is the user's own file, and a file.
-std::string read_own_file(int fd, const std::string& path) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) throw base::system_error("cannot look at", path);
-  if (!S_ISREG(info.st_mode)) throw Error("it is not a file");
-  if (info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) throw Error("another user owns it or may write to it");
-  return base::read_all(fd, kMaxTrustBytes, path);
-}
-
 auto find_folder(std::vector<Trusted>& all, std::string_view folder) {
   return std::find_if(all.begin(), all.end(), [&](const Trusted& one) { return one.folder == folder; });
 }
@@ -74,9 +61,10 @@ TrustStore::TrustStore() : path_(base::data_folder() + "/trusted.json") {}
 
 std::vector<Trusted> TrustStore::list() const {
   try {
-    const base::Fd file = base::open_if_exists(path_, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    // Whoever writes it decides what is accepted.
+    const base::Fd file = base::open_own_file(path_, 022);
     if (!file) return {};
-    return parse_trusted(read_own_file(file.get(), path_));
+    return parse_trusted(base::read_all(file.get(), kMaxTrustBytes, path_));
   } catch (const Error& error) {
     throw Error("cannot read which configurations were accepted, in " + base::in_quotes(path_) + ": " + error.problem(),
                 "remove the file: each folder is asked about again then");
