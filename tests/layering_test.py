@@ -18,6 +18,7 @@ LAYERS = {
     "link": {"base"},
     "image": {"sys", "spec", "base"},
     "vmm": {"sys", "image", "base"},
+    "secrets": {"base"},
     "gate": {"link", "spec", "base"},
     "config": {"gate", "image", "spec", "base"},
     "share": {"sys", "link", "base"},
