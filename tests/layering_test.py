@@ -19,7 +19,7 @@ LAYERS = {
     "image": {"sys", "spec", "base"},
     "vmm": {"sys", "image", "base"},
     "secrets": {"base"},
-    "gate": {"link", "spec", "base"},
+    "gate": {"link", "secrets", "spec", "base"},
     "config": {"gate", "image", "spec", "base"},
     "share": {"sys", "link", "base"},
     "changes": {"share", "link", "sys", "base"},
