@@ -81,5 +81,7 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "${depends}")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# secret-tool: the Secret Service, where there is a session with one.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libsecret-tools")
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 include(CPack)

@@ -29,7 +29,7 @@ LAYERS = {
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
-    "cli": {"keeper", "changes", "clones", "config", "engine", "gate", "image", "link", "spec", "sys", "base"},
+    "cli": {"keeper", "changes", "clones", "config", "engine", "gate", "image", "link", "secrets", "spec", "sys", "base"},
     "bench": {"gate", "link", "base"},
 }
 # Only registry.cc knows the engines.

@@ -56,6 +56,7 @@ const std::vector<CommandEntry>& all_commands() {
       {"logs", [](CLI::App& app, Tail&) { add_logs_command(app); }, -1},
       {"policy", add_policy_command, -1, "learn"},
       {"log", [](CLI::App& app, Tail&) { add_log_command(app); }, -1},
+      {"secret", [](CLI::App& app, Tail&) { add_secret_command(app); }, -1},
       {"trust", [](CLI::App& app, Tail&) { add_trust_command(app); }, -1},
       {"diff", [](CLI::App& app, Tail&) { add_diff_command(app); }, -1},
       {"apply", [](CLI::App& app, Tail&) { add_apply_command(app); }, -1},

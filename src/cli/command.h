@@ -62,6 +62,8 @@ void add_policy_log_command(CLI::App& policy);
 void add_policy_learn_command(CLI::App& policy, Tail& tail);
 void add_trust_command(CLI::App& app);
 void add_log_command(CLI::App& app);
+void add_secret_command(CLI::App& app);
+void add_secret_import_command(CLI::App& secret);
 void add_image_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_version_command(CLI::App& app);

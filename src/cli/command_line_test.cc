@@ -352,6 +352,9 @@ const CompletionNames kNames = {[] {
                                 },
                                 [] {
                                   return Words{"auto", "microvm"};
+                                },
+                                [] {
+                                  return Words{"github", "mine"};
                                 }};
 
 TEST(Complete, CommandsOptionsAndNames) {
@@ -367,6 +370,9 @@ TEST(Complete, CommandsOptionsAndNames) {
   EXPECT_THAT(complete({"rm", "web", "wo"}, kNames), ElementsAre("worker"));
   EXPECT_THAT(complete({"trust", "/ho"}, kNames), ElementsAre(":files"));
   EXPECT_THAT(complete({"trust", "--r"}, kNames), ElementsAre("--rm"));
+  EXPECT_THAT(complete({"secret", "rm", ""}, kNames), ElementsAre("github", "mine"));
+  EXPECT_THAT(complete({"secret", "set", "g"}, kNames), ElementsAre("github", "gitlab", "google", "groq"));
+  EXPECT_THAT(complete({"secret", "set", "mine", "--store", "p"}, kNames), ElementsAre("plain"));
   EXPECT_THAT(complete({"run", "--no-c"}, kNames), ElementsAre("--no-config"));
   EXPECT_THAT(complete({"cp", "we"}, kNames), ElementsAre("web:", ":files"));
   EXPECT_THAT(complete({"completion", "f"}, kNames), ElementsAre("fish"));

@@ -9,9 +9,11 @@
 #include "base/paths.h"
 #include "cli/command.h"
 #include "cli/completion.h"
+#include "cli/secret_input.h"
 #include "engine/registry.h"
 #include "image/store.h"
 #include "keeper/record.h"
+#include "secrets/known_services.h"
 
 namespace caisson::cli {
 namespace {
@@ -29,6 +31,7 @@ bool takes_value(const CLI::App& command, const std::string& word) {
 Words values_of(const std::string& option, const CompletionNames& names) {
   if (option == "--image") return names.images();
   if (option == "--engine") return names.engines();
+  if (option == "--store") return {"secret-service", "sealed", "plain"};
   for (const char* of_files : {"--env-file", "--workspace", "-w"}) {
     if (option == of_files) return kFiles;
   }
@@ -55,6 +58,16 @@ Words places(const CompletionNames& names) {
   return found;
 }
 
+// Those there are, and those that need no options.
+Words settable_secrets(const CompletionNames& names) {
+  Words found = names.secrets();
+  for (const secrets::KnownService& service : secrets::known_services()) {
+    const std::string name(service.name);
+    if (std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
+  }
+  return found;
+}
+
 Words arguments_of(const std::string& command, size_t position, const CompletionNames& names) {
   const bool one_name = command == "exec" || command == "attach" || command == "logs";
   const bool names_only = command == "inspect" || command == "start" || command == "stop" || command == "rm";
@@ -64,6 +77,9 @@ Words arguments_of(const std::string& command, size_t position, const Completion
   if (command == "exec" || command == "trust") return kFiles;
   const bool of_changes = command == "diff" || command == "apply" || command == "discard" || command == "patch";
   if (of_changes) return position == 0 ? names.sandboxes() : kFiles;
+  if (command == "secret rm") return names.secrets();
+  if (command == "secret set") return position == 0 ? settable_secrets(names) : Words{};
+  if (command.starts_with("secret ")) return {};
   if (command == "image rm" || command == "image inspect") return names.images();
   if (command.starts_with("image ")) return kFiles;
   return {};
@@ -121,6 +137,12 @@ Words engine_names() {
   return found;
 }
 
+Words secret_names() {
+  Words found;
+  for (const secrets::SecretRecord& one : own_secrets().metadata().secrets) found.push_back(one.definition.name);
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::string> complete(std::vector<std::string> words, const CompletionNames& names) {
@@ -134,7 +156,7 @@ std::vector<std::string> complete(std::vector<std::string> words, const Completi
 
 int run_complete(const std::vector<std::string>& words) {
   try {
-    for (const std::string& candidate : complete(words, {sandbox_names, image_names, engine_names})) {
+    for (const std::string& candidate : complete(words, {sandbox_names, image_names, engine_names, secret_names})) {
       fmt::print("{}\n", candidate);
     }
     return 0;

@@ -15,6 +15,7 @@ struct CompletionNames {
   std::function<std::vector<std::string>()> sandboxes;
   std::function<std::vector<std::string>()> images;
   std::function<std::vector<std::string>()> engines;
+  std::function<std::vector<std::string>()> secrets;
 };
 
 std::vector<std::string> complete(std::vector<std::string> words, const CompletionNames& names);

@@ -43,6 +43,16 @@ void forget() {
   for (int number : kDeadlySignals) signal(number, SIG_DFL);
 }
 
+// Those that somebody sends. One that is ignored stays so (nohup(1)).
+constexpr std::array<int, 4> kEndingSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+void handle_endings(void (*from)(int), void (*to)(int)) {
+  for (const int number : kEndingSignals) {
+    struct sigaction now {};
+    if (sigaction(number, nullptr, &now) == 0 && now.sa_handler == from) signal(number, to);
+  }
+}
+
 // TCSADRAIN lets what was written so far go out in the mode it was written for.
 void set_raw(int fd) {
   termios raw = g_before;
@@ -105,6 +115,22 @@ void DetachableLines::apply_again() const {
   lines.c_iflag &= ~static_cast<tcflag_t>(IXON);
   lines.c_cc[VEOL] = kCtrlQ;
   tcsetattr(g_changed_fd, TCSADRAIN, &lines);
+}
+
+HiddenLines::HiddenLines(int fd) {
+  remember(fd);
+  handle_endings(SIG_DFL, restore_and_die);
+  termios lines = g_before;
+  lines.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+  lines.c_lflag |= ICANON | ECHONL;
+  lines.c_cc[VEOL] = kCtrlC;
+  tcsetattr(fd, TCSADRAIN, &lines);
+}
+
+HiddenLines::~HiddenLines() {
+  tcsetattr(g_changed_fd, TCSADRAIN, &g_before);
+  handle_endings(restore_and_die, SIG_DFL);
+  forget();
 }
 
 }  // namespace caisson::cli

@@ -57,4 +57,18 @@ class DetachableLines {
   void apply_again() const;
 };
 
+inline constexpr char kCtrlC = 3;
+
+// For as long as the object lives, what is typed is not shown. Lines are still edited by the terminal; ctrl-c ends one,
+// as its last byte, and other keys send no signals. What was there before is put back as by RawMode, and also when
+// SIGTERM or its like ends the process; only one of the three is alive at a time.
+class HiddenLines {
+ public:
+  // Throws base::Error when `fd` is not a terminal.
+  explicit HiddenLines(int fd);
+  ~HiddenLines();
+  HiddenLines(const HiddenLines&) = delete;
+  HiddenLines& operator=(const HiddenLines&) = delete;
+};
+
 }  // namespace caisson::cli

@@ -46,6 +46,45 @@ TEST_F(TerminalTest, RawModeIsRestoredByTheDestructor) {
   EXPECT_EQ(local_modes(), before);
 }
 
+TEST_F(TerminalTest, HiddenLinesAreNotShownAndEndAtCtrlC) {
+  const tcflag_t before = local_modes();
+  {
+    const HiddenLines hidden(program_.get());
+    EXPECT_EQ(local_modes() & (ICANON | ECHO | ISIG), static_cast<tcflag_t>(ICANON));
+    base::write_all(user_.get(), std::string_view("hunter2\n"), "pty");
+    char line[64];
+    EXPECT_EQ(::read(program_.get(), line, sizeof line), 8);
+    base::write_all(user_.get(), std::string_view("hun\x03"), "pty");
+    EXPECT_EQ(::read(program_.get(), line, sizeof line), 4);
+    EXPECT_EQ(line[3], kCtrlC);
+    EXPECT_EQ(::read(user_.get(), line, sizeof line), 2);
+    EXPECT_EQ(std::string_view(line, 2), "\r\n");
+  }
+  EXPECT_EQ(local_modes(), before);
+}
+
+TEST_F(TerminalTest, HiddenLinesAreShownAgainWhenTheProcessIsEnded) {
+  const tcflag_t before = local_modes();
+  for (int number : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGSEGV}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      // As a command has it: other tests of this program leave signals blocked or ignored.
+      sigset_t none;
+      sigemptyset(&none);
+      sigprocmask(SIG_SETMASK, &none, nullptr);
+      signal(number, SIG_DFL);
+      const HiddenLines hidden(program_.get());
+      raise(number);
+      _exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(WTERMSIG(status), number);
+    EXPECT_EQ(local_modes(), before);
+  }
+}
+
 TEST_F(TerminalTest, RawModeIsRestoredWhenTheProcessDies) {
   const tcflag_t before = local_modes();
   for (int number : {SIGSEGV, SIGABRT}) {

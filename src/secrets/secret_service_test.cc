@@ -28,7 +28,7 @@ if [ -e "$folder/broken" ]; then echo "secret-tool: nobody answers" >&2; exit 1;
 action=$1
 shift
 case $action in
-  store) cat >"$folder/item.$5.$7" ;;
+  store) cat >"$folder/item.$5.$7"; cp "$folder/secrets/secrets.json" "$folder/seen" 2>/dev/null || : ;;
   lookup) cat "$folder/item.$4.$6" 2>/dev/null ;;
   clear) rm -f "$folder/item.$4.${6:-}"* ;;
 esac
@@ -87,6 +87,21 @@ TEST_F(SecretServiceTest, KeepsValuesAndSeesNoneOnItsCommandLine) {
   EXPECT_THAT(calls(), HasSubstr("store --label=Caisson: first application caisson store "));
   EXPECT_THAT(calls(), Not(testing::AnyOf(HasSubstr("hunter2"), HasSubstr("swordfish"))));
   EXPECT_THAT(base::read_file(folder_ / "secrets/secrets.json"), Not(HasSubstr("hunter2")));
+}
+
+// Whenever a value comes into the store, a list that has another definition of its name would send it elsewhere.
+TEST_F(SecretServiceTest, ANewOneIsNeverUnderTheOldHosts) {
+  store().set(one("first", "hunter2-hunter2"), {});
+  std::vector<NewSecret> all = one("first", "swordfish-swordfish");
+  all[0].definition.rules = {"other.example:443"};
+  store().set(std::move(all), {});
+  EXPECT_THAT(base::read_file(folder_ / "seen"), Not(HasSubstr("api.example.com")));
+  EXPECT_THAT(base::read_file(folder_ / "secrets/secrets.json"), HasSubstr("other.example"));
+  // The same definition stays listed meanwhile.
+  all = one("first", "hunter2-hunter2");
+  all[0].definition.rules = {"other.example:443"};
+  store().set(std::move(all), {});
+  EXPECT_THAT(base::read_file(folder_ / "seen"), HasSubstr("other.example"));
 }
 
 TEST_F(SecretServiceTest, AllOfOneStoreAreRemoved) {
