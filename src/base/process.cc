@@ -87,6 +87,10 @@ void move_descriptors(const Prepared& prepared, int report, int null_fd) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   move_descriptors(prepared, report, null_fd);
+  if (options.confine) {
+    errno = options.confine();
+    if (errno != 0) fail_child(report, "confine itself");
+  }
   ::execve(prepared.program.c_str(), prepared.argv.data(), prepared.environment.data());
   fail_child(report, "execute");
 }

@@ -58,6 +58,9 @@ struct SpawnOptions {
   std::string folder = {};      // chdir there first
   bool new_session = false;     // setsid(2): no controlling terminal
   bool die_with_parent = true;  // PR_SET_PDEATHSIG SIGKILL (of the thread that spawns)
+  // Child side, the last thing before exec: gives rights up. Allocates nothing, throws nothing, and returns 0 or an
+  // errno, which ends the start.
+  std::function<int()> confine = {};
 };
 
 // Starts a program. A failure between fork and exec is thrown here, with the step and the errno that the child saw.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,6 +206,20 @@ TEST(Child, ASignalAfterTheEndIsNoError) {
   ASSERT_EQ(::poll(&wait, 1, 10'000), 1);
   child.signal(SIGTERM);
   EXPECT_TRUE(child.wait().ok());
+}
+
+TEST(Spawn, AChildConfinesItselfBeforeExec) {
+  const SpawnOptions options{.argv = {"sh", "-c", "ulimit -n"}, .confine = [] {
+                               const rlimit limit{.rlim_cur = 17, .rlim_max = 17};
+                               return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : errno;
+                             }};
+  EXPECT_EQ(trimmed(run_program(options).out), "17");
+  try {
+    run_program({.argv = {"true"}, .confine = [] { return EPERM; }});
+    FAIL() << "it was started";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("confine itself"));
+  }
 }
 
 TEST(FindProgram, GivesAnAbsolutePath) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "gate/git_folder.h"
+#include "base/git_folder.h"
 #include "gate/url.h"
 
 namespace caisson::gate {
@@ -37,8 +37,8 @@ void add_remote(std::string_view url, GroupCollector& found) {
 }
 
 void add_remotes(const std::string& workspace, GroupCollector& found) {
-  const auto folder = find_git_folder(workspace);
-  const auto config = folder ? read_git_file(*folder, "config", kMaxGitConfigBytes) : std::nullopt;
+  const auto folders = base::find_git_folders(workspace);
+  const auto config = folders ? base::read_git_file(folders->common, "config", kMaxGitConfigBytes) : std::nullopt;
   if (!config) {
     found.note("the workspace is not the top of a git repository");
     return;

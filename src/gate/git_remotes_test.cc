@@ -131,6 +131,24 @@ TEST_F(GitRemotes, ASubmodule) {
   EXPECT_THAT(rules("super/lib"), ElementsAre("a.example:443"));
 }
 
+TEST_F(GitRemotes, AWorktreeOfABareRepository) {
+  write("bare.git/config", "[remote \"origin\"]\n\turl = https://a.example/x\n");
+  write("bare.git/worktrees/w/commondir", "../..\n");
+  write("bare.git/worktrees/w/gitdir", (folder_ / "w/.git") + "\n");
+  write("w/.git", "gitdir: " + (folder_ / "bare.git/worktrees/w") + "\n");
+  EXPECT_THAT(rules(), ElementsAre("a.example:443"));
+}
+
+TEST_F(GitRemotes, ASubmoduleOfAWorktree) {
+  write("super/.git/worktrees/w/gitdir", (folder_ / "w/.git") + "\n");
+  write("super/.git/worktrees/w/modules/lib/config", "[remote \"origin\"]\n\turl = https://a.example/x\n");
+  write("w/.git", "gitdir: elsewhere\n");
+  write("w/lib/.git", "gitdir: ../../super/.git/worktrees/w/modules/lib\n");
+  EXPECT_THAT(rules("w/lib"), ElementsAre("a.example:443"));
+  write("v/lib/.git", "gitdir: ../../super/.git/worktrees/w/modules/lib\n");
+  EXPECT_THAT(rules("v/lib"), IsEmpty());
+}
+
 // A .git file in the workspace is the sandbox's to write: it could name any repository of the user's.
 TEST_F(GitRemotes, AnotherRepositoryIsNotFollowed) {
   const std::string config = "[remote \"origin\"]\n\turl = https://secret.example/x\n";
