@@ -23,7 +23,7 @@ LAYERS = {
     "config": {"gate", "image", "spec", "base"},
     "share": {"sys", "link", "base"},
     "changes": {"share", "link", "sys", "base"},
-    "clones": {"share", "base"},
+    "clones": {"share", "sys", "base"},
     "engine": {"vmm", "image", "sys", "link", "spec", "base"},
     "keeper": {"engine", "gate", "share", "changes", "clones", "link", "spec", "base"},
     "guest": {"link", "base"},

@@ -4,31 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 
 #include "base/error.h"
 #include "changes/change_set_for_test.h"
 #include "sys/in_child_for_test.h"
+#include "sys/small_disk_for_test.h"
 
 namespace caisson::changes {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// A file system of 256 KiB at `path`, seen by this process alone.
-bool mount_small(const std::string& path) {
-  const std::string uid = std::to_string(::geteuid());
-  const bool is_root = uid == "0";
-  if (::unshare(CLONE_NEWNS | (is_root ? 0 : CLONE_NEWUSER)) != 0) return false;
-  if (!is_root) {
-    const base::Fd map = base::open_file("/proc/self/uid_map", O_WRONLY);
-    base::write_all(map.get(), "0 " + uid + " 1\n", "uid_map");
-  }
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  return ::mount("none", path.c_str(), "tmpfs", 0, "size=256k,mode=755") == 0;
-}
 
 // What would be thrown in a child must not reach the test's own frames.
 template <typename Body>
@@ -216,7 +202,7 @@ TEST_F(ApplyTest, WhatTheHostChangesMeanwhileIsNotOverwritten) {
 
 TEST_F(ApplyTest, AFullDiskChangesNothing) {
   const int code = in_child([&] {
-    if (!mount_small(host_)) return 77;
+    if (!sys::mount_small(host_)) return 77;
     const HostRoot small(host_);
     const Tree before = {{"a", file_node("one")}, {"b", file_node("two")}};
     make_tree(host_, before);

@@ -9,9 +9,10 @@
 //                           reflogs and stashes is in it. What the masks hide is not checked out, and its content is
 //                           not there
 //   clones/ID/clone.json    which repositories it is of: the workspace's, and its submodules'
-//   clones/ID/repos/N.git   what comes back of repository N (received.h)
+//   clones/ID/repos/N.git   what comes back of repository N (returned.h)
 //
-// A source may be a linked worktree, a submodule, shallow, or borrow objects: its objects are copied, whatever it is.
+// The source may be hostile: a commit of it checks out within the clone or not at all, and nothing that its
+// configuration names is run (git.h).
 #pragma once
 
 #include <cstdint>
@@ -25,12 +26,15 @@ namespace caisson::clones {
 struct ClonedRepository {
   std::string path;  // from the workspace's top; "" is the workspace's own
   std::string host;  // the folder on this machine
-  std::string base;  // the commit that the sandbox begins with; "" where there was none
+  RepositoryId repository;
+  std::string format;  // of object names: "sha1"
+  std::string base;    // the commit that the sandbox begins with; "" where there was none
 };
 
 // In a repository for what comes back: the names of the blobs that were left out, a line each.
 inline constexpr const char* kHiddenList = "caisson-hidden";
 
+std::string folder_of_clone(const std::string& sandbox_folder, uint32_t id);
 std::string tree_of_clone(const std::string& sandbox_folder, uint32_t id);
 std::string repository_folder(const std::string& sandbox_folder, uint32_t id, size_t number);
 

@@ -60,6 +60,7 @@ TEST_F(Cloning, HasNothingOfTheHostsConfiguration) {
   const TestGit inside = this->inside();
   EXPECT_EQ(inside.read(".git/config").find("token"), std::string::npos);
   EXPECT_FALSE(inside.has(".git/hooks"));
+  EXPECT_FALSE(inside.has(".git/logs")) << "who made it, and when";
   EXPECT_FALSE(inside.ok({"rev-parse", "--verify", "refs/stash"}));
   EXPECT_FALSE(inside.has_object(host_({"rev-parse", "refs/stash"})));
 }
@@ -104,6 +105,17 @@ TEST_F(Cloning, ATokenHidesAnNpmrc) {
   EXPECT_FALSE(inside().has("a/.npmrc"));
   EXPECT_FALSE(inside().has_object(token));
   EXPECT_EQ(inside()({"status", "--porcelain"}), "");
+}
+
+TEST_F(Cloning, ATagOfAHiddenFileIsNotThere) {
+  host_.write(".env", "SECRET=1\n");
+  host_.commit("one");
+  const std::string secret = host_({"rev-parse", "HEAD:.env"});
+  host_({"tag", "plain", secret});
+  host_({"tag", "-a", "annotated", "-m", "secret", secret});
+  clone();
+  EXPECT_FALSE(inside().has_object(secret));
+  EXPECT_EQ(inside()({"tag", "--list"}), "annotated");
 }
 
 TEST_F(Cloning, OfALinkedWorktree) {

@@ -6,6 +6,10 @@
 
 #include "clones/objects.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <map>
 
 #include "base/error.h"
@@ -33,20 +37,14 @@ class Sorter {
 
   // The files of what is checked out, which must be there.
   void read_head() {
-    if (plan_.head.empty()) return;
-    const std::string out = git_output(
-        {.folder = plan_.repository, .arguments = {"ls-tree", "-r", "-z", "--full-tree", plan_.head}}, doing());
-    // "100644 blob NAME\tPATH"
-    for (const std::string& entry : base::split(out, '\0')) {
-      const size_t tab = entry.find('\t');
-      const std::vector<std::string> words = base::split(entry.substr(0, tab), ' ');
-      if (tab == std::string::npos || words.size() != 3 || words[1] != "blob") continue;
-      const std::string path = entry.substr(tab + 1);
-      if (is_hidden(words[2], look(path))) {
-        result_.hidden_paths.insert(hidden_part(look(path)));
-        hidden_.insert(words[2]);
+    for (const TreeEntry& entry : plan_.files) {
+      if (entry.kind != TreeEntry::Kind::kFile) continue;
+      const HiddenPaths::Look seen = look(entry.path);
+      if (is_hidden(entry.object, seen)) {
+        result_.hidden_paths.insert(hidden_part(seen));
+        hidden_.insert(entry.object);
       } else {
-        needed_.insert(words[2]);
+        needed_.insert(entry.object);
       }
     }
     for (const std::string& object : needed_) hidden_.erase(object);
@@ -71,10 +69,9 @@ class Sorter {
     std::string names;
     for (const Candidate& one : candidates_) names += one.object + "\n";
     if (names.empty()) return {};
-    const std::string types = git_output({.folder = plan_.repository,
-                                          .arguments = {"cat-file", "--batch-check=%(objectname) %(objecttype)"},
-                                          .input = std::move(names)},
-                                         doing());
+    GitCall ask = call({"cat-file", "--batch-check=%(objectname) %(objecttype)"});
+    ask.input = std::move(names);
+    const std::string types = git_output(ask, doing());
     const std::vector<std::string> lines = lines_of(types);
     if (lines.size() != candidates_.size()) throw Error(doing() + ": git does not know its own objects");
     std::vector<std::string> taken;
@@ -94,6 +91,13 @@ class Sorter {
   }
   PackedObjects result() && { return std::move(result_); }
 
+  // In the clone's repository, with the objects of the source.
+  GitCall call(std::vector<std::string> arguments) const {
+    return {.repository = plan_.repository,
+            .arguments = std::move(arguments),
+            .objects = {plan_.source.repository.objects()}};
+  }
+
  private:
   std::string doing() const { return "cannot clone " + base::in_quotes(plan_.source.folder); }
   HiddenPaths::Look look(const std::string& path) const { return plan_.hidden.look(plan_.prefix + path); }
@@ -104,9 +108,8 @@ class Sorter {
     const auto known = tokens_.find(object);
     if (known != tokens_.end()) return known->second;
     // A folder of that name is no blob, and is asked for again by its type.
-    const GitResult content = tokens_.size() < kMostTokenFiles
-                                  ? run_git({.folder = plan_.repository, .arguments = {"cat-file", "blob", object}})
-                                  : GitResult();
+    const GitResult content =
+        tokens_.size() < kMostTokenFiles ? run_git(call({"cat-file", "blob", object})) : GitResult();
     const bool holds = tokens_.size() >= kMostTokenFiles || !content.status.ok() || share::holds_token(content.out);
     return tokens_[object] = holds;
   }
@@ -119,65 +122,66 @@ class Sorter {
   PackedObjects result_;
 };
 
-class Packer {
+// The list of what is packed, in a file without a name.
+class PackList {
  public:
-  Packer(const ObjectsPlan& plan, const std::string& pack_folder) {
-    base::FdPair pipe = base::make_pipe();
-    base::SpawnOptions options =
-        git_options({.folder = plan.repository, .arguments = {"pack-objects", "-q", pack_folder + "/pack"}});
-    options.descriptors = {{pipe.first.get(), 0}, {2, 2}};
-    child_ = base::spawn(options);
-    in_ = std::move(pipe.second);
+  explicit PackList(const std::string& folder) {
+    std::string path = folder + "/objects.XXXXXX";
+    file_ = base::Fd(::mkostemp(path.data(), O_CLOEXEC));
+    if (!file_) throw base::system_error("cannot make a file in", folder);
+    ::unlink(path.c_str());
   }
   void add(const std::string& line) {
     buffer_ += line;
     buffer_ += '\n';
     if (buffer_.size() > kBufferBytes) flush();
   }
-  void finish(const std::string& doing) {
+  // From its beginning.
+  int finish() {
     flush();
-    in_.reset();
-    const base::ExitStatus status = child_.wait();
-    if (!status.ok()) throw Error(doing + ": git pack-objects " + status.text());
+    if (::lseek(file_.get(), 0, SEEK_SET) < 0) throw base::system_error("cannot read", "list of objects");
+    return file_.get();
   }
 
  private:
   static constexpr size_t kBufferBytes = 64U << 10;
   void flush() {
-    if (!buffer_.empty()) base::write_all(in_.get(), {buffer_.data(), buffer_.size()}, "git pack-objects");
+    base::write_all(file_.get(), {buffer_.data(), buffer_.size()}, "list of objects");
     buffer_.clear();
   }
-  base::Child child_;
-  base::Fd in_;
+  base::Fd file_;
   std::string buffer_;
 };
 
 }  // namespace
 
-PackedObjects pack_objects(const ObjectsPlan& plan, const std::string& pack_folder) {
+PackedObjects pack_objects(const ObjectsPlan& plan) {
   if (plan.tips.empty()) return {};
   const std::string doing = "cannot clone " + base::in_quotes(plan.source.folder);
   Sorter sorter(plan);
   sorter.read_head();
-  Packer packer(plan, pack_folder);
-  GitCall list{.folder = plan.repository, .arguments = {"rev-list", "--objects"}};
-  if (plan.source.partial) list.arguments.emplace_back("--missing=allow-any");
-  list.arguments.insert(list.arguments.end(), plan.tips.begin(), plan.tips.end());
-  list.arguments.emplace_back("--");
+  PackList wanted(plan.scratch);
+  std::vector<std::string> arguments = {"rev-list", "--objects"};
+  if (plan.source.repository.is_partial()) arguments.emplace_back("--missing=allow-any");
+  arguments.emplace_back("--stdin");
+  GitCall list = sorter.call(std::move(arguments));
+  list.input = base::join(plan.tips, "\n") + "\n";
   std::string rest;
   stream_git(list, doing, [&](std::string_view part) {
     rest += part;
     size_t begin = 0;
     for (size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
       const std::string line = rest.substr(begin, end - begin);
-      if (sorter.takes(line)) packer.add(line);
+      if (sorter.takes(line)) wanted.add(line);
       begin = end + 1;
     }
     rest.erase(0, begin);
     return true;
   });
-  for (const std::string& line : sorter.taken_after_all()) packer.add(line);
-  packer.finish(doing);
+  for (const std::string& line : sorter.taken_after_all()) wanted.add(line);
+  GitCall pack = sorter.call({"pack-objects", "-q", plan.repository + "/objects/pack/pack"});
+  pack.input_fd = wanted.finish();
+  git_output(pack, doing);
   return std::move(sorter).result();
 }
 

@@ -9,16 +9,18 @@
 
 #include "clones/hidden_paths.h"
 #include "clones/source.h"
+#include "clones/tree_list.h"
 
 namespace caisson::clones {
 
 struct ObjectsPlan {
   const Source& source;
-  std::string repository;         // ours, which borrows the source's objects
-  std::string prefix;             // of its paths in the workspace: "" or "sub/"
-  std::vector<std::string> tips;  // what is wanted, with all that it leads to
-  std::string head;               // what is checked out of it; "" for nothing
+  std::string repository;               // the clone's own
+  std::string prefix;                   // of its paths in the workspace: "" or "sub/"
+  std::vector<std::string> tips;        // what is wanted, with all that it leads to
+  const std::vector<TreeEntry>& files;  // what is checked out of it
   const HiddenPaths& hidden;
+  std::string scratch;  // a folder for what is needed meanwhile
 };
 
 struct PackedObjects {
@@ -26,7 +28,7 @@ struct PackedObjects {
   std::set<std::string> left_out;      // the names of the blobs that are not there
 };
 
-// Makes a pack in `pack_folder`; none where there are no tips. Throws base::Error.
-PackedObjects pack_objects(const ObjectsPlan& plan, const std::string& pack_folder);
+// Makes a pack in the repository; none where there are no tips. Throws base::Error.
+PackedObjects pack_objects(const ObjectsPlan& plan);
 
 }  // namespace caisson::clones

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "base/temp_folder_for_test.h"
@@ -59,6 +60,32 @@ struct TestGit {
   // One that was promised is asked for in vain.
   bool has_object(const std::string& name) const { return ok({"cat-file", "-e", name}); }
 };
+
+// What it throws, or "".
+template <typename Work>
+std::string error_of(Work work) {
+  try {
+    work();
+  } catch (const base::Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+// An object as it is told to be, whatever git thinks of it.
+inline std::string object(const TestGit& git, const std::string& type, const std::string& bytes) {
+  git.write(".git/bytes", bytes);
+  return git({"hash-object", "-t", type, "--literally", "-w", ".git/bytes"});
+}
+// An entry of a tree.
+inline std::string entry(const std::string& mode, const std::string& name, const std::string& object) {
+  return mode + " " + name + std::string(1, '\0') + base::from_hex(object).value();
+}
+inline std::string commit_of(const TestGit& git, const std::string& tree, const std::string& parent = {}) {
+  return object(git, "commit",
+                "tree " + tree + (parent.empty() ? "" : "\nparent " + parent) +
+                    "\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nmade\n");
+}
 
 class Cloning : public testing::Test {
  protected:

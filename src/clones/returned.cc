@@ -2,8 +2,11 @@
 
 #include "clones/returned.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <set>
 
@@ -11,7 +14,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "clones/git.h"
-#include "clones/source.h"
 
 namespace caisson::clones {
 namespace {
@@ -20,53 +22,64 @@ namespace fs = std::filesystem;
 using base::Error;
 
 constexpr const char* kHead = "refs/returned/head";
+constexpr const char* kGiven = "--glob=refs/given";
 constexpr size_t kMostTitles = 1000;
 constexpr size_t kMostHiddenBytes = 256U << 20;
+constexpr size_t kMostReferenceBytes = 64U << 20;
 
-std::set<fs::path> stored(const std::string& repository) {
-  std::set<fs::path> found;
-  std::error_code failed;
-  for (const char* folder : {"/objects/pack", "/objects"}) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(repository + folder, failed))
-      found.insert(entry.path());
-  }
-  return found;
+std::set<std::string> hidden_objects(const std::string& repository) {
+  std::set<std::string> names;
+  const auto text = base::read_file_if_exists(repository + "/" + kHiddenList, kMostHiddenBytes);
+  for (std::string& name : lines_of(text.value_or(""))) names.insert(std::move(name));
+  return names;
 }
 
-// What a pack that was refused leaves: git looks at some objects (.gitmodules) when the pack has its name already.
-void remove_all_but(const std::set<fs::path>& before, const std::string& repository) {
-  std::error_code failed;
-  for (const fs::path& path : stored(repository)) {
-    if (before.count(path) == 0) fs::remove_all(path, failed);
-  }
+// Calls `take` with what stands between ends.
+template <typename Take>
+void stream_parts(const GitCall& call, const std::string& doing, char end, const Take& take) {
+  std::string rest;
+  stream_git(call, doing, [&](std::string_view part) {
+    rest += part;
+    size_t begin = 0;
+    for (size_t at = rest.find(end); at != std::string::npos; at = rest.find(end, begin)) {
+      take(rest.substr(begin, at - begin));
+      begin = at + 1;
+    }
+    rest.erase(0, begin);
+    return true;
+  });
 }
 
-// ":100644 100644 OLD NEW M", and the path behind it: of `git log --raw -z`.
-struct RawChange {
-  std::string object;
-  bool valid = false;
-};
-RawChange parse_raw(const std::string& line) {
-  const std::vector<std::string> words = base::split(line, ' ');
-  if (words.size() != 5 || !is_object_name(words[3])) return {};
-  return {.object = words[3], .valid = true};
+// Of ":100644 100644 OLD NEW M", the new object; "" where it is not that.
+std::string object_of_raw(const std::string& text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos) return {};
+  const std::vector<std::string> words = base::split(text.substr(colon), ' ');
+  return words.size() == 5 && is_object_name(words[3]) ? words[3] : std::string();
 }
 
 }  // namespace
 
 Returned::Returned(const std::string& sandbox_folder, uint32_t id, size_t number, ClonedRepository what)
-    : folder_(repository_folder(sandbox_folder, id, number)), what_(std::move(what)) {}
+    : clone_(folder_of_clone(sandbox_folder, id)),
+      folder_(repository_folder(sandbox_folder, id, number)),
+      given_{.path = tree_of_clone(sandbox_folder, id) + (what.path.empty() ? "" : "/" + what.path) + "/.git/objects"},
+      what_(std::move(what)) {}
 
 std::string Returned::doing() const {
   return "cannot take over the commits for " + base::in_quotes(what_.host);
 }
 
-std::string Returned::ours(std::vector<std::string> arguments, std::chrono::seconds limit) const {
-  return git_output({.folder = folder_, .arguments = std::move(arguments), .limit = limit}, doing());
+GitCall Returned::in(const std::string& repository, std::vector<std::string> arguments) const {
+  return {.repository = repository, .arguments = std::move(arguments), .objects = {given_}, .bounds = kForGuests};
+}
+
+std::string Returned::ours(std::vector<std::string> arguments) const {
+  return git_output(in(folder_, std::move(arguments)), doing());
 }
 
 bool Returned::ours_is_ok(std::vector<std::string> arguments) const {
-  return run_git({.folder = folder_, .arguments = std::move(arguments), .limit = kOwnLimit}).status.ok();
+  return run_git(in(folder_, std::move(arguments))).status.ok();
 }
 
 bool Returned::has(const std::string& commit) const {
@@ -75,27 +88,79 @@ bool Returned::has(const std::string& commit) const {
 
 std::vector<std::string> Returned::given() const {
   std::set<std::string> names;
-  for (const std::string& name : lines_of(ours({"for-each-ref", "--format=%(objectname)", "refs/given"}))) {
-    if (is_object_name(name)) names.insert(name);
-  }
-  if (!what_.base.empty()) names.insert(what_.base);
+  for (const std::string& name : lines_of(ours({"for-each-ref", "--format=%(objectname)", "refs/given"})))
+    names.insert(name);
   return {names.begin(), names.end()};
 }
 
-void Returned::take_pack(int file) {
-  if (::lseek(file, 0, SEEK_SET) < 0) throw base::system_error(doing() + ": cannot read", "pack");
-  GitCall call{.folder = folder_,
-               .arguments = {"-c", "pack.threads=1", "index-pack", "--stdin", "--fix-thin", "--fsck-objects",
-                             "--max-input-size=" + std::to_string(kMostPackBytes)},
-               .input_fd = file,
-               .limit = kOwnLimit};
-  const std::set<fs::path> before = stored(folder_);
+// In a repository of its own until it was judged: what is refused leaves nothing, and what is superseded neither.
+void Returned::take(const std::string& commit, int pack, const HiddenPaths& hidden) {
+  if (::lseek(pack, 0, SEEK_SET) < 0) throw base::system_error(doing() + ": cannot read", "pack");
+  const ScratchFolder incoming(clone_);
+  const std::string& fresh = incoming.path();
+  make_bare(fresh, what_.format);
+  for (const char* name : {"packed-refs", "shallow", kHiddenList}) {
+    if (const auto text = base::read_file_if_exists(folder_ + "/" + name, kMostHiddenBytes))
+      write_text(fresh + "/" + name, *text);
+  }
+  GitCall call =
+      in(fresh, {"index-pack", "--stdin", "--fsck-objects", "--max-input-size=" + std::to_string(kMostPackBytes)});
+  call.input_fd = pack;
   try {
     git_output(call, doing());
+    set_head(fresh, commit, hidden);
   } catch (const Error& error) {
-    remove_all_but(before, folder_);
-    throw Error(error.problem(), "nothing of it was taken; what the sandbox has made is in the sandbox");
+    throw Error(error.problem(), error.hint().empty()
+                                     ? "nothing of it was taken; what the sandbox has made is in the sandbox"
+                                     : error.hint());
   }
+  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, folder_.c_str(), RENAME_EXCHANGE) != 0)
+    throw base::system_error("cannot replace", folder_);
+}
+
+void Returned::stand_at(const std::string& commit, const HiddenPaths& hidden) {
+  set_head(folder_, commit, hidden);
+}
+
+void Returned::set_head(const std::string& repository, const std::string& commit, const HiddenPaths& hidden) const {
+  if (!is_object_name(commit) || !run_git(in(repository, {"cat-file", "-e", commit + "^{commit}"})).status.ok())
+    throw Error(doing() + ": what the sandbox names as its HEAD is no commit that it has sent");
+  check_whole(repository, commit);
+  check_hidden(repository, commit, hidden);
+  git_output(in(repository, {"update-ref", kHead, commit}), doing());
+}
+
+// By the objects that were given and sent alone. Were those of the user's repository looked at, too, a commit could
+// name what the clone was not given, and get it.
+void Returned::check_whole(const std::string& repository, const std::string& commit) const {
+  const std::set<std::string> left_out = hidden_objects(repository);
+  const GitCall list =
+      in(repository, {"rev-list", "--objects", "--no-object-names", "--missing=print", commit, "--not", kGiven, "--"});
+  stream_parts(list, doing(), '\n', [&](const std::string& line) {
+    if (line.starts_with('?') && left_out.count(line.substr(1)) == 0)
+      throw Error(doing() + ": they lead to the object " + base::in_quotes(line.substr(1)) +
+                  ", which the sandbox was neither given nor has sent");
+  });
+}
+
+// Of the commits that the sandbox has made; those that it was given have been judged.
+void Returned::check_hidden(const std::string& repository, const std::string& commit, const HiddenPaths& hidden) const {
+  const std::set<std::string> left_out = hidden_objects(repository);
+  if (left_out.empty()) return;
+  const GitCall log = in(repository, {"log", "--format=", "--raw", "-z", "-m", "--root", "--no-renames", "--no-abbrev",
+                                      "--no-ext-diff", commit, "--not", kGiven, "--"});
+  std::string object;  // of the change whose path comes next
+  stream_parts(log, doing(), '\0', [&](const std::string& text) {
+    if (object.empty()) {
+      object = object_of_raw(text);
+      return;
+    }
+    const std::string path = what_.path.empty() ? text : what_.path + "/" + text;
+    if (left_out.count(object) > 0 && hidden.look(path).sight == HiddenPaths::Sight::kVisible)
+      throw Error(doing() + ": a commit gives the content of a hidden file the name " + base::in_quotes(text),
+                  "nothing was taken over; what the masks hide would be seen by the next sandbox");
+    object.clear();
+  });
 }
 
 std::vector<std::string> Returned::since_base(const std::string& commit) const {
@@ -105,50 +170,8 @@ std::vector<std::string> Returned::since_base(const std::string& commit) const {
   return range;
 }
 
-// Of the commits that the sandbox has made; those that it was given have been judged.
-void Returned::check_hidden(const std::string& commit, const HiddenPaths& hidden) const {
-  const auto text = base::read_file_if_exists(folder_ + "/" + kHiddenList, kMostHiddenBytes);
-  if (!text || text->empty()) return;
-  std::set<std::string> left_out;
-  for (std::string& name : lines_of(*text)) left_out.insert(std::move(name));
-  std::vector<std::string> arguments = {"log",
-                                        "--format=",
-                                        "--raw",
-                                        "-z",
-                                        "-m",
-                                        "--root",
-                                        "--no-renames",
-                                        "--no-abbrev",
-                                        "--no-ext-diff",
-                                        "--ignore-missing",
-                                        commit,
-                                        "--not",
-                                        "--glob=refs/given"};
-  if (!what_.base.empty()) arguments.push_back(what_.base);
-  arguments.emplace_back("--");
-  const std::vector<std::string> words = base::split(ours(std::move(arguments)), '\0');
-  for (size_t i = 0; i + 1 < words.size(); ++i) {
-    const size_t colon = words[i].find(':');
-    if (colon == std::string::npos) continue;
-    const RawChange change = parse_raw(words[i].substr(colon));
-    if (!change.valid) continue;
-    const std::string& path = words[++i];
-    const std::string whole = what_.path.empty() ? path : what_.path + "/" + path;
-    if (left_out.count(change.object) == 0 || hidden.look(whole).sight != HiddenPaths::Sight::kVisible) continue;
-    throw Error(doing() + ": a commit gives the content of a hidden file the name " + base::in_quotes(path),
-                "nothing was taken over; what the masks hide would be seen by the next sandbox");
-  }
-}
-
-void Returned::set_head(const std::string& commit, const HiddenPaths& hidden) {
-  if (!has(commit)) throw Error(doing() + ": what the sandbox names as its HEAD is no commit that it has sent");
-  check_hidden(commit, hidden);
-  ours({"update-ref", kHead, commit});
-}
-
 std::string Returned::head() const {
-  const GitResult found =
-      run_git({.folder = folder_, .arguments = {"rev-parse", "--verify", "--quiet", std::string(kHead) + "^{commit}"}});
+  const GitResult found = run_git(in(folder_, {"rev-parse", "--verify", "--quiet", std::string(kHead) + "^{commit}"}));
   return found.status.ok() ? std::string(base::trimmed(found.out)) : std::string();
 }
 
@@ -161,15 +184,6 @@ uint64_t Returned::commits() const {
   return base::parse_number<uint64_t>(base::trimmed(out)).value_or(0);
 }
 
-bool Returned::is_delivered() const {
-  const std::string at = head();
-  if (at.empty() || at == what_.base) return true;
-  const GitResult found = run_git({.whose = Whose::kUsers,
-                                   .folder = what_.host,
-                                   .arguments = {"for-each-ref", "--count=1", "--contains", at, "refs/heads"}});
-  return found.status.ok() && !base::trimmed(found.out).empty();
-}
-
 std::vector<std::string> Returned::titles() const {
   const std::string at = head();
   if (at.empty()) return {};
@@ -178,46 +192,6 @@ std::vector<std::string> Returned::titles() const {
   std::vector<std::string> titles;
   for (const std::string& line : lines_of(ours(std::move(arguments)))) titles.push_back(base::escaped(line));
   return titles;
-}
-
-void Returned::show(const View& view, const std::function<bool(std::string_view)>& part) const {
-  const std::string at = head();
-  if (at.empty() || at == what_.base) return;
-  std::string from = what_.base;
-  if (from.empty()) from = base::trimmed(ours({"hash-object", "-t", "tree", "--stdin"}));
-  std::vector<std::string> arguments = {"--no-pager", "diff", "--no-color", "--no-ext-diff", "--no-textconv", "-M"};
-  arguments.insert(arguments.end(), view.options.begin(), view.options.end());
-  arguments.insert(arguments.end(), {from, at, "--"});
-  for (const std::string& path : view.paths) arguments.push_back(":(top,literal)" + path);
-  stream_git({.folder = folder_, .arguments = std::move(arguments)},
-             "cannot show the commits for " + base::in_quotes(what_.host), part);
-}
-
-void Returned::deliver(const std::string& sandbox, Force force) const {
-  const std::string at = head();
-  if (at.empty() || at == what_.base) return;
-  const std::string branch = branch_of_sandbox(sandbox);
-  const std::string full = "refs/heads/" + branch;
-  const GitResult there =
-      run_git({.whose = Whose::kUsers, .folder = what_.host, .arguments = {"rev-parse", "--verify", "--quiet", full}});
-  const std::string old(base::trimmed(there.out));
-  // What the user has put on top of them stays.
-  if (there.status.ok() && is_object_name(old) && ours_is_ok({"merge-base", "--is-ancestor", at, old})) return;
-  if (force == Force::kNo && there.status.ok() && !ours_is_ok({"merge-base", "--is-ancestor", old, at}))
-    throw Error(doing() + ": its branch " + base::in_quotes(branch) + " has commits that the sandbox's do not follow",
-                "rename it (git branch -m " + base::escaped(branch) + " NEW-NAME), or `caisson apply " +
-                    base::escaped(sandbox) + " --theirs` puts the sandbox's in their place");
-  const std::string from = std::string(force == Force::kYes ? "+" : "") + kHead + ":" + full;
-  // All as a pack: what comes as single objects would not be checked as one.
-  git_output({.whose = Whose::kUsers,
-              .folder = what_.host,
-              .arguments = {"-c", "protocol.file.allow=always", "-c", "fetch.fsckObjects=true", "-c",
-                            "transfer.fsckObjects=true", "-c", "fetch.unpackLimit=1", "-c",
-                            "fetch.writeCommitGraph=false", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
-                            "--no-recurse-submodules", "--no-auto-maintenance", "--no-prune",
-
-                            folder_, from}},
-             doing());
 }
 
 std::vector<Returned> returned_of(const std::string& sandbox_folder, uint32_t id) {

@@ -2,167 +2,15 @@
 
 #include "clones/returned.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <gmock/gmock.h>
 
-#include "base/error.h"
 #include "base/random.h"
-#include "clones/repository_for_test.h"
+#include "clones/returning_for_test.h"
 
 namespace caisson::clones {
 namespace {
 
-namespace fs = std::filesystem;
-
-// A clone in which a guest has worked. Its packs are made as keeper/commits.cc asks for them.
-class Returning : public Cloning {
- protected:
-  Returning() {
-    host_.write("readme", "hello\n");
-    host_.write(".env", "SECRET=1\n");
-    host_.commit("one");
-    clone();
-  }
-
-  Returned returned() const { return returned_of(sandbox_, 1).at(0); }
-  HiddenPaths hidden() const { return HiddenPaths(masks_, unmasks_); }
-
-  static base::Fd file_of(const std::string& bytes) {
-    base::Fd file(::memfd_create("pack", MFD_CLOEXEC));
-    base::write_all(file.get(), {bytes.data(), bytes.size()}, "pack");
-    return file;
-  }
-  // The pack of these objects, or of what `git` has behind `head`.
-  std::string pack_of(const TestGit& git, const std::vector<std::string>& objects) const {
-    git.write(".git/objects.list", base::join(objects, "\n") + "\n");
-    const std::string folder = git.folder + "/.git/out";
-    fs::create_directories(folder);
-    base::SpawnOptions options;
-    const base::Fd list = base::open_file(git.folder + "/.git/objects.list", O_RDONLY);
-    options.argv = {"git", "pack-objects", "-q", folder + "/pack"};
-    options.environment = {"PATH=/usr/bin:/bin:/usr/local/bin", "HOME=/", "GIT_CONFIG_NOSYSTEM=1"};
-    options.folder = git.folder;
-    options.descriptors = {{list.get(), 0}};
-    const base::ProgramResult made = base::run_program(options);
-    EXPECT_TRUE(made.status.ok()) << made.err;
-    return base::read_file(folder + "/pack-" + std::string(base::trimmed(made.out)) + ".pack");
-  }
-  std::string pack_behind(const TestGit& git, const std::string& head, const std::string& base) const {
-    std::vector<std::string> arguments = {"rev-list", "--objects", "--no-object-names", head};
-    if (!base.empty()) arguments.push_back("^" + base);
-    return pack_of(git, base::split(git(arguments), '\n'));
-  }
-  void take(const std::string& pack) const { returned().take_pack(file_of(pack).get()); }
-  // As an agent: commits, and this machine takes them in.
-  std::string work(const std::string& text) const {
-    const TestGit git = inside();
-    git.write("readme", text);
-    const std::string head = git.commit(text);
-    take(pack_behind(git, head, returned().what().base));
-    returned().set_head(head, hidden());
-    return head;
-  }
-  template <typename Work>
-  static std::string error_of(Work work) {
-    try {
-      work();
-    } catch (const base::Error& error) {
-      return error.what();
-    }
-    return {};
-  }
-  // An object as it is told to be, whatever git thinks of it.
-  static std::string object(const TestGit& git, const std::string& type, const std::string& bytes) {
-    git.write(".git/bytes", bytes);
-    return git({"hash-object", "-t", type, "--literally", "-w", ".git/bytes"});
-  }
-  static std::string bytes_of(const std::string& digits) {
-    std::string bytes;
-    for (size_t i = 0; i < digits.size(); i += 2)
-      bytes.push_back(static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16)));
-    return bytes;
-  }
-  // Of a commit of a tree with one entry: how it is refused.
-  std::string refusal_of_entry(const std::string& mode, const std::string& name, const std::string& content) const {
-    const TestGit git = inside();
-    const std::string blob = object(git, "blob", content);
-    const std::string tree = object(git, "tree", mode + " " + name + std::string(1, '\0') + bytes_of(blob));
-    const std::string commit =
-        object(git, "commit", "tree " + tree + "\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nhostile\n");
-    const std::string pack = pack_of(git, {blob, tree, commit});
-    const std::string error = error_of([&] { take(pack); });
-    EXPECT_EQ(returned().has(commit), error.empty());
-    return error;
-  }
-};
-
-TEST_F(Returning, CommitsComeBackOnABranch) {
-  host_.write("readme", "changed meanwhile, and not committed\n");
-  const std::string index = host_.read(".git/index");
-  const std::string before = host_({"rev-parse", "HEAD"});
-  const std::string head = work("agent\n");
-  EXPECT_EQ(returned().commits(), 1U);
-  EXPECT_FALSE(returned().is_delivered());
-  returned().deliver("web", Returned::Force::kNo);
-  EXPECT_TRUE(returned().is_delivered());
-  EXPECT_EQ(host_({"rev-parse", "caisson/web"}), head);
-  EXPECT_EQ(host_({"show", "caisson/web:readme"}), "agent");
-  EXPECT_EQ(host_({"show", "caisson/web:.env"}), "SECRET=1");
-  // Nothing else is touched.
-  EXPECT_EQ(host_.read("readme"), "changed meanwhile, and not committed\n");
-  EXPECT_EQ(host_.read(".git/index"), index);
-  EXPECT_EQ(host_({"rev-parse", "HEAD"}), before);
-  EXPECT_EQ(host_({"for-each-ref", "--format=%(refname)"}), "refs/heads/caisson/web\nrefs/heads/main");
-  EXPECT_FALSE(host_.has(".git/FETCH_HEAD"));
-  EXPECT_TRUE(host_.ok({"fsck", "--strict"}));
-  // And again, with more.
-  const std::string next = work("again\n");
-  EXPECT_FALSE(returned().is_delivered());
-  returned().deliver("web", Returned::Force::kNo);
-  EXPECT_EQ(host_({"rev-parse", "caisson/web"}), next);
-  EXPECT_EQ(returned().titles().size(), 2U);
-}
-
-TEST_F(Returning, WhatTheUserHasPutOnTheBranchStays) {
-  work("agent\n");
-  returned().deliver("web", Returned::Force::kNo);
-  host_({"checkout", "--quiet", "caisson/web"});
-  host_.write("mine", "x");
-  const std::string mine = host_.commit("mine");
-  host_({"checkout", "--quiet", "main"});
-  returned().deliver("web", Returned::Force::kNo);
-  EXPECT_EQ(host_({"rev-parse", "caisson/web"}), mine);
-  work("more\n");
-  const std::string error = error_of([&] { returned().deliver("web", Returned::Force::kNo); });
-  EXPECT_NE(error.find("--theirs"), std::string::npos) << error;
-  EXPECT_EQ(host_({"rev-parse", "caisson/web"}), mine);
-  returned().deliver("web", Returned::Force::kYes);
-  EXPECT_EQ(host_({"rev-parse", "caisson/web"}), returned().head());
-}
-
-TEST_F(Returning, ABranchThatIsCheckedOutIsNotMoved) {
-  const std::string first = work("agent\n");
-  returned().deliver("web", Returned::Force::kNo);
-  host_({"checkout", "--quiet", "--force", "caisson/web"});
-  work("more\n");
-  const std::string error = error_of([&] { returned().deliver("web", Returned::Force::kYes); });
-  EXPECT_NE(error.find("checked out"), std::string::npos) << error;
-  EXPECT_EQ(host_({"rev-parse", "HEAD"}), first);
-}
-
-TEST_F(Returning, OfARepositoryWithoutACommit) {
-  const TestGit empty{folder_ / "empty"};
-  fs::create_directories(empty.folder);
-  empty({"init", "--quiet", "-b", "main"});
-  fs::remove_all(sandbox_ + "/clones");
-  clone_from(empty.folder);
-  const std::string head = work("first\n");
-  EXPECT_EQ(returned().commits(), 1U);
-  returned().deliver("web", Returned::Force::kNo);
-  EXPECT_EQ(empty({"rev-parse", "caisson/web"}), head);
-  EXPECT_FALSE(empty.ok({"rev-parse", "--verify", "--quiet", "HEAD"}));
-}
+using ::testing::HasSubstr;
 
 TEST_F(Returning, NamesThatAreNoneAreRefused) {
   for (const char* name : {".git", ".GIT", ".git ", "git~1", ".g\xe2\x80\x8cit", "..", ".", "a/b"}) {
@@ -192,23 +40,23 @@ TEST_F(Returning, WhatIsNoPackIsRefusedAndLeavesNothing) {
                          31);
   for (const std::string& bytes : {std::string(), std::string("PACK"), base::random_bytes(1000),
                                    good.substr(0, good.size() - 7), flipped, many, huge}) {
-    EXPECT_NE(error_of([&] { take(bytes); }), "");
+    EXPECT_NE(error_of([&] { take(bytes, head); }), "");
     EXPECT_FALSE(returned().has(head));
   }
   for (const fs::directory_entry& entry :
        fs::recursive_directory_iterator(repository_folder(sandbox_, 1, 0) + "/objects"))
     EXPECT_FALSE(entry.path().filename().string().starts_with("tmp_")) << entry.path();
-  take(good);
+  take(good, head);
   EXPECT_TRUE(returned().has(head));
 }
 
 TEST_F(Returning, AHeadIsACommitThatIsThere) {
   const HiddenPaths hidden = this->hidden();
-  EXPECT_NE(error_of([&] { returned().set_head(std::string(40, '1'), hidden); }), "");
-  EXPECT_NE(error_of([&] { returned().set_head("HEAD", hidden); }), "");
-  EXPECT_NE(error_of([&] { returned().set_head("--all", hidden); }), "");
-  EXPECT_NE(error_of([&] { returned().set_head("../../heads/main", hidden); }), "");
-  EXPECT_NE(error_of([&] { returned().set_head(host_({"rev-parse", "HEAD:readme"}), hidden); }), "");
+  EXPECT_NE(error_of([&] { returned().stand_at(std::string(40, '1'), hidden); }), "");
+  EXPECT_NE(error_of([&] { returned().stand_at("HEAD", hidden); }), "");
+  EXPECT_NE(error_of([&] { returned().stand_at("--all", hidden); }), "");
+  EXPECT_NE(error_of([&] { returned().stand_at("../../heads/main", hidden); }), "");
+  EXPECT_NE(error_of([&] { returned().stand_at(host_({"rev-parse", "HEAD:readme"}), hidden); }), "");
   EXPECT_EQ(returned().head(), "");
 }
 
@@ -217,24 +65,18 @@ TEST_F(Returning, CommitsThatAreNotWholeDoNotArrive) {
   git.write("readme", "agent\n");
   const std::string head = git.commit("agent");
   // The commit alone.
-  take(pack_of(git, {head}));
-  EXPECT_NE(error_of([&] {
-              returned().set_head(head, hidden());
-              returned().deliver("web", Returned::Force::kNo);
-            }),
-            "");
+  EXPECT_NE(error_of([&] { take(pack_of(git, {head}), head); }), "");
+  EXPECT_EQ(returned().head(), "");
+  returned().deliver("web", Returned::Force::kNo);
   EXPECT_FALSE(host_.ok({"rev-parse", "--verify", "--quiet", "refs/heads/caisson/web"}));
 }
 
 TEST_F(Returning, AHiddenFileGetsNoOtherName) {
   const TestGit git = inside();
   const std::string secret = host_({"rev-parse", "HEAD:.env"});
-  const std::string tree = object(git, "tree", "100644 public.txt" + std::string(1, '\0') + bytes_of(secret));
-  const std::string head = object(git, "commit",
-                                  "tree " + tree + "\nparent " + returned().what().base +
-                                      "\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nuncover\n");
-  take(pack_of(git, {head, tree}));
-  const std::string error = error_of([&] { returned().set_head(head, hidden()); });
+  const std::string tree = object(git, "tree", entry("100644", "public.txt", secret));
+  const std::string head = commit_of(git, tree, returned().what().base);
+  const std::string error = error_of([&] { take(pack_of(git, {head, tree}), head); });
   EXPECT_NE(error.find("'public.txt'"), std::string::npos) << error;
   EXPECT_EQ(returned().head(), "");
 }
@@ -275,6 +117,100 @@ TEST_F(Returning, WhatTheyChangeIsShown) {
 TEST_F(Returning, TitlesDoNotSteerTheTerminal) {
   work("\x1b[31mred\n");
   EXPECT_EQ(returned().titles().at(0).find('\x1b'), std::string::npos);
+}
+
+// Of the user's repository a guest may know names of objects that it was not given: of a stash, of another sandbox's
+// commits, of a hidden file.
+TEST_F(Returning, WhatTheCloneWasNotGivenIsNotGot) {
+  const std::string blob = object(host_, "blob", "private\n");
+  const std::string folder = object(host_, "tree", entry("100644", "private", blob));
+  host_.write("readme", "later\n");
+  const std::string later = host_.commit("later");
+  EXPECT_FALSE(returned().has(later));
+  EXPECT_THAT(error_of([&] { returned().stand_at(later, hidden()); }), HasSubstr("no commit that it has sent"));
+  const TestGit git = inside();
+  git.write(".git/private", "private\n");
+  for (const std::string& content : {entry("100644", "x", blob), entry("40000", "x", folder)}) {
+    const std::string tree = object(git, "tree", content);
+    const std::string head = commit_of(git, tree, returned().what().base);
+    EXPECT_THAT(error_of([&] { take(pack_of(git, {head, tree}), head); }), HasSubstr("neither given nor has sent"));
+  }
+  const std::string tree = git({"rev-parse", "HEAD^{tree}"});
+  const std::string head = commit_of(git, tree, later);
+  EXPECT_NE(error_of([&] { take(pack_of(git, {head}), head); }), "");
+  EXPECT_EQ(returned().head(), "");
+}
+
+TEST_F(Returning, AHiddenFilesContentIsNotSentUnderAnotherName) {
+  const TestGit git = inside();
+  git.write("guess", "SECRET=1\n");
+  const std::string head = git.commit("guessed");
+  EXPECT_THAT(error_of([&] { take(pack_behind(git, head, returned().what().base), head); }), HasSubstr("'guess'"));
+}
+
+TEST_F(Returning, AHiddenFileMayBeChangedAndRemoved) {
+  const TestGit git = inside();
+  const std::string readme = entry("100644", "readme", git({"rev-parse", "HEAD:readme"}));
+  const std::string blob = object(git, "blob", "OTHER=2\n");
+  const std::string changed = object(git, "tree", entry("100644", ".env", blob) + readme);
+  const std::string head = commit_of(git, changed, returned().what().base);
+  EXPECT_EQ(error_of([&] { take(pack_of(git, {head, changed, blob}), head); }), "");
+  std::string shown;
+  returned().show({}, [&](std::string_view part) {
+    shown += part;
+    return true;
+  });
+  EXPECT_THAT(shown, HasSubstr("-SECRET=1\n+OTHER=2"));
+  const std::string removed = object(git, "tree", readme);
+  const std::string next = commit_of(git, removed, returned().what().base);
+  EXPECT_EQ(error_of([&] { take(pack_of(git, {next, removed}), next); }), "");
+}
+
+// What a pack lacks is not taken from elsewhere to make it whole.
+TEST_F(Returning, APackThatNeedsAnotherOneIsRefused) {
+  const std::string large = base::hex(base::random_bytes(20'000));
+  host_.write("large", large);
+  host_.commit("large");
+  give();
+  const TestGit git = inside();
+  git.write("large", large + "x");
+  const std::string head = git.commit("agent");
+  git.write(".git/revisions", head + "\n^" + returned().what().base + "\n");
+  base::SpawnOptions options;
+  options.argv = {"sh", "-c", "git pack-objects --revs --thin --stdout -q <.git/revisions"};
+  options.folder = git.folder;
+  const std::string thin = base::run_program(options).out;
+  ASSERT_LT(thin.size(), 10'000U);
+  EXPECT_THAT(error_of([&] { take(thin, head); }), HasSubstr("unresolved delta"));
+}
+
+TEST_F(Returning, OnePackIsKeptOfAllThatCame) {
+  work("one\n");
+  work("two\n");
+  work("three\n");
+  size_t packs = 0;
+  for (const fs::directory_entry& one : fs::directory_iterator(repository_folder(sandbox_, 1, 0) + "/objects/pack"))
+    packs += one.path().extension() == ".pack" ? 1 : 0;
+  EXPECT_EQ(packs, 1U);
+  EXPECT_EQ(returned().commits(), 3U);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_of_clone(sandbox_, 1)), {}), 3) << "tree, repos, clone.json";
+}
+
+// A few objects, and a thousand million files. Names are long, so that its end comes soon.
+TEST_F(Returning, ATreeThatExpandsWithoutEndIsRefused) {
+  const TestGit git = inside();
+  std::vector<std::string> objects = {object(git, "blob", "x")};
+  objects.push_back(object(git, "tree", entry("100644", "f", objects.back())));
+  for (int depth = 0; depth < 3; ++depth) {
+    std::string tree;
+    for (int number = 1000; number < 2000; ++number)
+      tree += entry("40000", std::to_string(number) + std::string(1000, 'n'), objects.back());
+    objects.push_back(object(git, "tree", tree));
+  }
+  objects.push_back(commit_of(git, objects.back(), returned().what().base));
+  const std::string error = error_of([&] { take(pack_of(git, objects), objects.back()); });
+  EXPECT_THAT(error, HasSubstr("ut of memory"));
+  EXPECT_EQ(returned().head(), "");
 }
 
 }  // namespace

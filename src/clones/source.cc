@@ -2,147 +2,191 @@
 
 #include "clones/source.h"
 
+#include <fcntl.h>
+
 #include <filesystem>
 #include <set>
 
+#include "base/beneath.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
-#include "clones/git.h"
+#include "clones/references.h"
 
 namespace caisson::clones {
 namespace {
 
+namespace fs = std::filesystem;
 using base::Error;
 
-// More of them are not for people, and each is looked at.
-constexpr size_t kMostReferences = 10'000;
+constexpr size_t kMostHeadBytes = 4096;
+constexpr size_t kMostIndexBytes = 512U << 20;
+constexpr size_t kMostExcludeBytes = 1U << 20;
+constexpr std::string_view kHeads = "refs/heads/";
 
 std::string doing_clone(const std::string& folder) {
   return "cannot clone " + base::in_quotes(folder);
 }
 
-GitResult ask(const std::string& folder, std::vector<std::string> arguments) {
-  return run_git({.whose = Whose::kUsers, .folder = folder, .arguments = std::move(arguments)});
+bool is_there(const fs::path& path) {
+  std::error_code failed;
+  return fs::symlink_status(path, failed).type() != fs::file_type::not_found && !failed;
 }
 
-std::string first_line(const GitResult& result) {
-  return result.status.ok() ? std::string(base::trimmed(result.out)) : std::string();
-}
-
-Error no_repository(const std::string& folder, const std::string& said) {
-  if (said.find("not a git repository") == std::string::npos) return Error(doing_clone(folder) + ": " + said);
-  return Error(doing_clone(folder) + ": it is no git repository",
+Error no_repository(const std::string& folder) {
+  const std::string doing = doing_clone(folder);
+  if (is_there(folder + "/HEAD") && is_there(folder + "/objects") && is_there(folder + "/refs"))
+    return Error(doing + ": it is a bare repository, without files to work on",
+                 "share a working tree of it: `git worktree add`, or `git clone`");
+  for (fs::path at = fs::path(folder).parent_path(); at.has_relative_path(); at = at.parent_path()) {
+    if (is_there(at / ".git"))
+      return Error(doing + ": it is a folder in the repository " + base::in_quotes(at.string()),
+                   "share the repository: -w " + base::escaped(at.string()) + ":clone");
+  }
+  return Error(doing + ": it is no git repository",
                "make one (`git init`, and a first commit), or share the folder as it is: leave out :clone");
 }
 
-// Where things are: five lines.
-void find_places(Source& source) {
-  const GitResult found =
-      ask(source.folder, {"rev-parse", "--path-format=absolute", "--is-bare-repository", "--show-object-format",
-                          "--git-common-dir", "--git-path", "objects", "--git-path", "shallow"});
-  if (!found.status.ok()) throw no_repository(source.folder, found.said);
-  const std::vector<std::string> lines = lines_of(found.out);
-  if (lines.size() != 5) throw Error(doing_clone(source.folder) + ": a name in its path has a newline");
-  if (lines[0] == "true")
-    throw Error(doing_clone(source.folder) + ": it is a bare repository, without files to work on",
-                "share a working tree of it: `git worktree add`, or `git clone`");
-  source.format = lines[1];
-  source.common = lines[2];
-  source.objects = lines[3];
-  source.shallow = lines[4];
+base::GitFolders git_folders_of(const std::string& folder) {
+  try {
+    if (auto found = base::find_git_folders(folder)) return *found;
+  } catch (const Error& error) {
+    throw error.within(doing_clone(folder));
+  }
+  throw no_repository(folder);
 }
 
-void check_is_top(const Source& source) {
-  const GitResult found = ask(source.folder, {"rev-parse", "--show-toplevel"});
-  const std::string top = first_line(found);
-  if (top.empty()) throw Error(doing_clone(source.folder) + ": it is no working tree: " + found.said);
+// Each submodule's configuration names its working tree: else the .git file of one could name another one's folder.
+void check_is_of(const std::string& folder, const base::GitFolders& folders, const HostRepository& repository) {
+  const bool linked = folders.own != folders.common;
+  if (!linked && repository.is_bare())
+    throw Error(doing_clone(folder) + ": its configuration says that it is a bare repository",
+                "git config core.bare false");
+  if (linked || (folders.own == folder + "/.git" && repository.work_tree().empty())) return;
   std::error_code failed;
-  const std::string real = std::filesystem::canonical(top, failed).string();
-  if (!failed && real != source.folder)
-    throw Error(doing_clone(source.folder) + ": it is a folder in the repository " + base::in_quotes(top),
-                "share the repository: -w " + base::escaped(top) + ":clone");
+  const fs::path tree = fs::canonical(fs::path(folders.common) / repository.work_tree(), failed);
+  if (failed || repository.work_tree().empty() || tree != folder)
+    throw Error(doing_clone(folder) + ": the repository " + base::in_quotes(folders.common) +
+                " is not that of this folder, but of " + base::in_quotes(repository.work_tree()));
 }
 
-void find_references(Source& source) {
-  const std::string out =
-      git_output({.whose = Whose::kUsers,
-                  .folder = source.folder,
-                  .arguments = {"for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"}},
-                 doing_clone(source.folder));
-  for (const std::string& line : lines_of(out)) {
-    const size_t space = line.find(' ');
-    if (space == std::string::npos || !is_object_name(line.substr(0, space))) continue;
-    source.references.push_back({.name = line.substr(space + 1), .object = line.substr(0, space)});
-    if (source.references.size() > kMostReferences)
-      throw Error(
-          doing_clone(source.folder) + ": it has more than " + std::to_string(kMostReferences) + " branches and tags",
-          "share it as it is: leave out :clone");
+void read_head(Source& source, const base::Fd& own) {
+  const std::string text(base::trimmed(base::read_beneath(own.get(), "HEAD", kMostHeadBytes).value_or("")));
+  std::string wanted = text;
+  if (text.starts_with("ref:")) {
+    const std::string name(base::trimmed(text.substr(4)));
+    if (!name.starts_with(kHeads) || !source.repository.is_ok({"check-ref-format", name}))
+      throw Error(doing_clone(source.folder) + ": its HEAD is no branch: " + base::in_quotes(name));
+    source.branch = name.substr(kHeads.size());
+    wanted = name;
+  } else if (!is_object_name(text)) {
+    throw Error(doing_clone(source.folder) + ": its HEAD is neither a branch nor a commit");
+  }
+  source.head = source.repository.answer({"rev-parse", "--verify", "--quiet", wanted + "^{commit}"});
+  if (source.branch.empty() && source.head.empty())
+    throw Error(doing_clone(source.folder) + ": its HEAD is no commit that it has");
+}
+
+void add_names(const std::string& out, std::set<std::string>& names) {
+  for (const std::string& name : base::split(out, '\0')) {
+    if (!name.empty()) names.insert(name);
   }
 }
 
 }  // namespace
 
-Source look_at_source(const std::string& folder) {
-  Source source;
-  source.folder = folder;
-  find_places(source);
-  check_is_top(source);
-  source.head = first_line(ask(folder, {"rev-parse", "--verify", "--quiet", "HEAD^{commit}"}));
-  source.branch = first_line(ask(folder, {"symbolic-ref", "--quiet", "--short", "HEAD"}));
-  if (!source.head.empty() && !is_object_name(source.head))
-    throw Error(doing_clone(folder) + ": its HEAD is no commit");
-  source.partial =
-      ask(folder, {"config", "--get-regexp", "^(remote\\..*\\.promisor|extensions\\.partialclone)$"}).status.ok();
-  find_references(source);
-  return source;
+Source look_at_source(const std::string& folder, const std::string& scratch) {
+  const base::GitFolders folders = git_folders_of(folder);
+  try {
+    Source source{.folder = folder,
+                  .own = folders.own,
+                  .repository = HostRepository(folders.common, scratch),
+                  .head = {},
+                  .branch = {}};
+    check_is_of(folder, folders, source.repository);
+    const base::Fd own = base::open_without_links(folders.own, O_PATH | O_DIRECTORY);
+    if (!own) throw base::system_error("cannot open", folders.own);
+    read_head(source, own);
+    return source;
+  } catch (const Error& error) {
+    if (error.problem().starts_with("cannot clone")) throw;
+    throw error.within(doing_clone(folder));
+  }
 }
 
-// Neither of the two runs a filter of the repository's, but for a file that was written in the same moment as the
-// index.
-uint64_t uncommitted_files(const Source& source) {
-  std::set<std::string> names;
-  auto add = [&](const std::string& out) {
-    for (const std::string& name : base::split(out, '\0')) {
-      if (!name.empty()) names.insert(name);
+// In the place of ours, with copies of the index and of what says what is ignored: no filter of the repository's is
+// known there, and no submodule is entered.
+std::optional<uint64_t> uncommitted_files(const Source& source) {
+  try {
+    const base::Fd own = base::open_without_links(source.own, O_PATH | O_DIRECTORY);
+    const base::Fd tree = base::open_without_links(source.folder, O_PATH | O_DIRECTORY);
+    if (!own || !tree) return std::nullopt;
+    const std::string& place = source.repository.place();
+    if (const auto index = base::read_beneath(own.get(), "index", kMostIndexBytes))
+      write_text(place + "/index", *index);
+    base::make_folders(place + "/info");
+    if (const auto text = base::read_beneath(source.repository.fd(), "info/exclude", kMostExcludeBytes))
+      write_text(place + "/info/exclude", *text);
+    std::set<std::string> names;
+    const auto ask = [&](std::vector<std::string> arguments) {
+      GitCall call = source.repository.call(std::move(arguments));
+      call.work_tree = source.folder;
+      call.reads = {tree.get()};
+      call.bounds = kForGuests;
+      add_names(git_output(call, "cannot look at the files"), names);
+    };
+    if (source.head.empty()) {
+      ask({"ls-files", "-z"});
+    } else {
+      ask({"diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=all", source.head, "--"});
     }
-  };
-  const std::string doing = "cannot look at the files of " + base::in_quotes(source.folder);
-  GitCall call{.whose = Whose::kUsers, .folder = source.folder, .arguments = {}};
-  if (!source.head.empty()) {
-    call.arguments = {"diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=dirty", "HEAD", "--"};
-    add(git_output(call, doing));
-  } else {
-    call.arguments = {"ls-files", "-z"};
-    add(git_output(call, doing));
+    ask({"ls-files", "-z", "--others", "--exclude-standard"});
+    return names.size();
+  } catch (const Error&) {
+    return std::nullopt;  // an index in parts, too many files: nothing depends on it
   }
-  call.arguments = {"ls-files", "-z", "--others", "--exclude-standard"};
-  add(git_output(call, doing));
-  return names.size();
 }
 
 std::string branch_of_sandbox(const std::string& name) {
   return "caisson/" + name;
 }
 
-void check_branch_is_free(const Source& source, const std::string& name) {
+std::string look_at_branch(const HostRepository& repository, const std::string& name) {
   const std::string branch = branch_of_sandbox(name);
-  const std::string full = "refs/heads/" + branch;
-  if (!ask(source.folder, {"check-ref-format", full}).status.ok())
+  const std::string full = std::string(kHeads) + branch;
+  const std::string where = base::in_quotes(repository.id().folder);
+  if (!repository.is_ok({"check-ref-format", full}))
     throw Error("the sandbox's commits would come back on the branch " + base::in_quotes(branch) +
                     ", which is no name of a branch",
                 "give it another name: --name");
-  if (ask(source.folder, {"show-ref", "--verify", "--quiet", "refs/heads/caisson"}).status.ok())
-    throw Error(base::in_quotes(source.folder) + " has a branch 'caisson', so that none can be called " +
-                    base::in_quotes(branch),
+  const std::map<std::string, std::string> there = read_references(repository.fd());
+  if (there.count("refs/heads/caisson") > 0)
+    throw Error(where + " has a branch 'caisson', so that none can be called " + base::in_quotes(branch),
                 "give that one another name: git branch -m caisson NEW-NAME");
-  const std::string there = first_line(ask(source.folder, {"rev-parse", "--verify", "--quiet", full + "^{commit}"}));
+  const auto below = there.lower_bound(full + "/");
+  if (below != there.end() && below->first.starts_with(full + "/"))
+    throw Error(where + " has a branch " + base::in_quotes(below->first.substr(kHeads.size())) +
+                    ", so that none can be called " + base::in_quotes(branch),
+                "give that one another name: git branch -m");
+  const auto found = there.find(full);
+  if (found == there.end()) return {};
+  if (found->second.starts_with("ref: "))
+    throw Error(where + " has a symbolic reference " + base::in_quotes(branch) + ", to " +
+                    base::in_quotes(found->second.substr(5)) + ", which is not moved",
+                "remove it: git symbolic-ref -d " + base::escaped(full));
+  return found->second;
+}
+
+void check_branch_is_free(const Source& source, const std::string& name) {
+  const std::string there = look_at_branch(source.repository, name);
   if (there.empty()) return;
   const bool is_behind =
-      !source.head.empty() && ask(source.folder, {"merge-base", "--is-ancestor", there, source.head}).status.ok();
-  if (!is_behind)
-    throw Error(base::in_quotes(source.folder) + " has a branch " + base::in_quotes(branch) +
-                    " with commits that HEAD does not have",
-                "merge or remove it (git branch -D " + base::escaped(branch) + "), or give the sandbox another --name");
+      !source.head.empty() && source.repository.is_ok({"merge-base", "--is-ancestor", there, source.head});
+  if (is_behind) return;
+  const std::string branch = branch_of_sandbox(name);
+  throw Error(base::in_quotes(source.folder) + " has a branch " + base::in_quotes(branch) +
+                  " with commits that HEAD does not have",
+              "merge or remove it (git branch -D " + base::escaped(branch) + "), or give the sandbox another --name");
 }
 
 }  // namespace caisson::clones

@@ -14,7 +14,7 @@ class Sources : public Cloning {
  protected:
   std::string refusal(const std::string& folder) {
     try {
-      look_at_source(fs::canonical(folder).string());
+      look_at_source(fs::canonical(folder).string(), folder_.path());
     } catch (const base::Error& error) {
       return error.what();
     }
@@ -22,12 +22,13 @@ class Sources : public Cloning {
   }
   std::string branch_refusal(const std::string& name) {
     try {
-      check_branch_is_free(look_at_source(fs::canonical(host_.folder).string()), name);
+      check_branch_is_free(source(), name);
     } catch (const base::Error& error) {
       return error.what();
     }
     return {};
   }
+  Source source() const { return look_at_source(fs::canonical(host_.folder).string(), folder_.path()); }
   static bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 };
 
@@ -45,10 +46,10 @@ TEST_F(Sources, WhatCannotBeClonedIsRefusedWithTheRemedy) {
 
 TEST_F(Sources, WhatIsNotCommittedIsCounted) {
   host_.write("a", "1");
-  EXPECT_EQ(uncommitted_files(look_at_source(fs::canonical(host_.folder).string())), 1U);
+  EXPECT_EQ(uncommitted_files(source()), 1U);
   host_.write(".gitignore", "ignored\n");
   host_.commit("one");
-  const auto count = [&] { return uncommitted_files(look_at_source(fs::canonical(host_.folder).string())); };
+  const auto count = [&] { return uncommitted_files(source()); };
   EXPECT_EQ(count(), 0U);
   host_.write("a", "another length");
   host_.write("b", "new");
@@ -86,7 +87,7 @@ TEST_F(Sources, NothingOfTheRepositoryIsRun) {
   fs::create_directories(host_.folder + "/.git/hooks");
   for (const char* hook : {"post-checkout", "post-index-change", "reference-transaction"})
     fs::copy(host_.folder + "/run", host_.folder + "/.git/hooks/" + hook);
-  const Source source = look_at_source(fs::canonical(host_.folder).string());
+  const Source source = this->source();
   uncommitted_files(source);
   check_branch_is_free(source, "web");
   clone();

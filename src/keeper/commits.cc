@@ -13,6 +13,7 @@
 #include <iostream>
 #include <memory>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "clones/git.h"
@@ -49,6 +50,8 @@ link::ExecRequest request_of(const GuestGit& call) {
                   "--work-tree=" + call.folder,
                   "-c",
                   "core.fsmonitor=false",
+                  "-c",
+                  "core.bigFileThreshold=32m",  // as here: no large file comes as what another one lacks
                   "--no-optional-locks"};
   request.argv.insert(request.argv.end(), call.arguments.begin(), call.arguments.end());
   request.environment = {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1"};
@@ -180,14 +183,18 @@ asio::awaitable<std::shared_ptr<base::Fd>> receive_pack(link::GuestClient& guest
   const auto total = std::make_shared<uint64_t>(0);
   GuestGit call;
   call.folder = place;
-  call.arguments = {"pack-objects", "--revs", "--stdout", "--thin", "--delta-base-offset", "-q"};
+  call.arguments = {"pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q"};
   call.input = wanted.head + "\n";
   for (const std::string& one : wanted.known) call.input += "^" + one + "\n";
-  call.take = [file, total](std::string_view part) {
+  call.take = [file, total, sandbox_folder](std::string_view part) {
     *total += part.size();
     if (*total > clones::kMostPackBytes)
       throw base::Error("the sandbox's commits have more than " + std::to_string(clones::kMostPackBytes >> 20) + " MiB",
                         "they stay in the sandbox; `caisson cp` copies the clone out");
+    // It is stored once more when it is taken in.
+    if (base::free_space(sandbox_folder).count < *total + base::kSpareSpace.count)
+      throw base::Error("there is no room for the sandbox's commits on the disk of " + base::in_quotes(sandbox_folder),
+                        "they stay in the sandbox; make some room");
     base::write_all(file->get(), {part.data(), part.size()}, "pack");
   };
   GuestGit copy = call;
@@ -215,23 +222,22 @@ asio::awaitable<void> fetch_one(link::GuestClient& guest, KeepOptions options, P
   if (!wanted.head.empty() && wanted.head != returned->what().base) {
     std::function<bool()> look = [returned, head = wanted.head] { return returned->has(head); };
     const bool is_here = co_await beside<bool>(std::move(look));
+    std::function<bool()> take = [returned, head = wanted.head, hidden = place.hidden] {
+      returned->stand_at(head, *hidden);
+      return true;
+    };
     if (!is_here) {
       std::function<std::vector<std::string>()> list = [returned] { return returned->given(); };
       wanted.known = co_await beside<std::vector<std::string>>(std::move(list));
       Wanted asked = wanted;
       const std::shared_ptr<base::Fd> file =
           co_await receive_pack(guest, options.sandbox_folder, place.folder, std::move(asked));
-      std::function<bool()> take = [returned, file] {
-        returned->take_pack(file->get());
+      take = [returned, file, head = wanted.head, hidden = place.hidden] {
+        returned->take(head, file->get(), *hidden);
         return true;
       };
-      co_await beside<bool>(std::move(take));
     }
-    std::function<bool()> note = [returned, head = wanted.head, hidden = place.hidden] {
-      returned->set_head(head, *hidden);
-      return true;
-    };
-    co_await beside<bool>(std::move(note));
+    co_await beside<bool>(std::move(take));
   }
   GuestGit others;
   others.folder = place.folder;
@@ -296,12 +302,13 @@ std::vector<std::string> deliver_commits(const DeliverOptions& options) {
   for (const Returned& one : clones::returned_of(options.sandbox_folder, options.id)) {
     const uint64_t commits = one.commits();
     if (commits == 0) continue;
-    one.deliver(options.sandbox, options.force ? Returned::Force::kYes : Returned::Force::kNo);
+    const auto lost = one.deliver(options.sandbox, options.force ? Returned::Force::kYes : Returned::Force::kNo);
     const std::string branch = clones::branch_of_sandbox(options.sandbox);
     const std::string& path = one.what().path;
     words.push_back(commits_in_words(commits) + " on branch " + branch +
                     (path.empty() ? "" : " of " + base::in_quotes(path)) + ": `git" +
-                    (path.empty() ? "" : " -C " + base::escaped(path)) + " log .." + branch + "`");
+                    (path.empty() ? "" : " -C " + base::escaped(path)) + " log .." + branch + "`" +
+                    (lost ? ", which was at " + *lost : ""));
   }
   return words;
 }

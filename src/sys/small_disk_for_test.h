@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A disk that is soon full.
+#pragma once
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "base/fd.h"
+
+namespace caisson::sys {
+
+// A file system of 256 KiB at `path`, seen by this process alone.
+inline bool mount_small(const std::string& path) {
+  const std::string uid = std::to_string(::geteuid());
+  const bool is_root = uid == "0";
+  if (::unshare(CLONE_NEWNS | (is_root ? 0 : CLONE_NEWUSER)) != 0) return false;
+  if (!is_root) {
+    const base::Fd map = base::open_file("/proc/self/uid_map", O_WRONLY);
+    base::write_all(map.get(), "0 " + uid + " 1\n", "uid_map");
+  }
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  return ::mount("none", path.c_str(), "tmpfs", 0, "size=256k,mode=755") == 0;
+}
+
+}  // namespace caisson::sys
