@@ -21,7 +21,7 @@ constexpr Habit kCommands[] = {{"ps", "caisson ls lists the sandboxes"},
                                {"rename", "a sandbox keeps its name; run --name gives one"},
                                {"pull", "caisson image import NAME docker://REFERENCE fetches an image"}};
 
-constexpr std::string_view kShareFolders = "-w HOST[:GUEST][:overlay|ro|rw] shares a folder or file";
+constexpr std::string_view kShareFolders = "-w HOST[:GUEST][:overlay|ro|rw|clone] shares a folder or file";
 
 constexpr Habit kRunFlags[] = {{"--rm", "a sandbox is removed at its end without being asked; --keep keeps it"},
                                {"-v", kShareFolders},

@@ -59,10 +59,6 @@ spec::Workspace make_one(const std::string& text, const Standing& standing) {
   look_at(workspace, wish.host);
   const std::optional<std::string> guest = spec::clean_path(wish.guest.empty() ? path : wish.guest);
   if (guest) workspace.guest = *guest;
-  // Its code is here and not yet fit for repositories that are hostile themselves (docs/design.md, section 8).
-  if (wish.mode == spec::WorkspaceMode::kClone)
-    throw Error("cannot share " + base::in_quotes(wish.host) + ": the mode 'clone' is switched off in this version",
-                "share the folder as it is, commit there, and take the commits over by `caisson apply`");
   workspace.mode = wish.mode.value_or(workspace.file ? spec::WorkspaceMode::kReadOnly : spec::WorkspaceMode::kOverlay);
   return workspace;
 }

@@ -76,28 +76,6 @@ void add_file(const std::string& from, int folder, const std::string& name) {
 
 }  // namespace
 
-ScratchFolder::ScratchFolder(const std::string& parent) : path_(parent + "/caisson-git.XXXXXX") {
-  if (::mkdtemp(path_.data()) == nullptr) throw base::system_error("cannot make a folder in", parent);
-}
-
-ScratchFolder::~ScratchFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) fs::remove_all(path_, ignored);
-}
-
-void write_text(const std::string& path, std::string_view text) {
-  const base::Fd file = base::open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  base::write_all(file.get(), {text.data(), text.size()}, path);
-}
-
-void make_bare(const std::string& folder, const std::string& format) {
-  base::make_folders(folder);
-  git_output(
-      {.repository = folder,
-       .arguments = {"init", "--quiet", "--bare", "--template=", "--object-format=" + format, "--initial-branch=none"}},
-      "cannot make a repository in " + base::in_quotes(folder));
-}
-
 HostRepository::HostRepository(const std::string& folder, const std::string& scratch)
     : fd_(open_repository(folder)), scratch_(scratch) {
   id_ = id_of(folder, fd_);

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "clones/git.h"
+#include "clones/scratch.h"
 
 namespace caisson::clones {
 
@@ -30,19 +31,6 @@ struct RepositoryId {
   uint64_t inode = 0;
 
   bool operator==(const RepositoryId& other) const = default;
-};
-
-// A folder of ours that goes with its owner.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const std::string& parent);
-  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchFolder& operator=(ScratchFolder&&) = delete;
-  ~ScratchFolder();
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 class HostRepository {
@@ -89,10 +77,5 @@ class HostRepository {
   std::optional<std::string> shallow_;
   std::vector<Reference> references_;
 };
-
-// Makes a bare repository of ours.
-void make_bare(const std::string& folder, const std::string& format);
-// Writes a file of ours, which is new or is replaced.
-void write_text(const std::string& path, std::string_view text);
 
 }  // namespace caisson::clones

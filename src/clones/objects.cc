@@ -6,15 +6,14 @@
 
 #include "clones/objects.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <map>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "clones/git.h"
+#include "clones/scratch.h"
 
 namespace caisson::clones {
 namespace {
@@ -125,12 +124,7 @@ class Sorter {
 // The list of what is packed, in a file without a name.
 class PackList {
  public:
-  explicit PackList(const std::string& folder) {
-    std::string path = folder + "/objects.XXXXXX";
-    file_ = base::Fd(::mkostemp(path.data(), O_CLOEXEC));
-    if (!file_) throw base::system_error("cannot make a file in", folder);
-    ::unlink(path.c_str());
-  }
+  explicit PackList(const std::string& folder) : file_(nameless_file(folder)) {}
   void add(const std::string& line) {
     buffer_ += line;
     buffer_ += '\n';

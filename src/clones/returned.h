@@ -24,11 +24,10 @@
 #include <vector>
 
 #include "clones/hidden_paths.h"
+#include "clones/incoming_pack.h"
 #include "clones/make.h"
 
 namespace caisson::clones {
-
-inline constexpr uint64_t kMostPackBytes = 1ULL << 30;
 
 class Returned {
  public:

@@ -184,6 +184,15 @@ TEST_F(Returning, APackThatNeedsAnotherOneIsRefused) {
   EXPECT_THAT(error_of([&] { take(thin, head); }), HasSubstr("unresolved delta"));
 }
 
+TEST_F(Returning, APackThatIsTooLargeIsNotStored) {
+  const size_t size = kMostPackBytes + 1;
+  void* const zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(zeros, MAP_FAILED);
+  IncomingPack pack(folder_.path());
+  EXPECT_THAT(error_of([&] { pack.add({static_cast<const char*>(zeros), size}); }), HasSubstr("more than 1024 MiB"));
+  ::munmap(zeros, size);
+}
+
 TEST_F(Returning, OnePackIsKeptOfAllThatCame) {
   work("one\n");
   work("two\n");

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include <chrono>
 #include <filesystem>
 #include <set>
 
@@ -22,6 +23,8 @@ using base::Error;
 constexpr size_t kMostHeadBytes = 4096;
 constexpr size_t kMostIndexBytes = 512U << 20;
 constexpr size_t kMostExcludeBytes = 1U << 20;
+// For a number that is said: what would wait (a named pipe for .gitignore) does not hold up a start for long.
+constexpr std::chrono::seconds kMostCountingTime{30};
 constexpr std::string_view kHeads = "refs/heads/";
 
 std::string doing_clone(const std::string& folder) {
@@ -133,6 +136,7 @@ std::optional<uint64_t> uncommitted_files(const Source& source) {
       call.work_tree = source.folder;
       call.reads = {tree.get()};
       call.bounds = kForGuests;
+      call.bounds.time = kMostCountingTime;
       add_names(git_output(call, "cannot look at the files"), names);
     };
     if (source.head.empty()) {

@@ -2,9 +2,6 @@
 
 #include "keeper/commits.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -13,7 +10,6 @@
 #include <iostream>
 #include <memory>
 
-#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "clones/git.h"
@@ -163,44 +159,25 @@ asio::awaitable<Result> beside(std::function<Result()> work) {
   co_return result;
 }
 
-// A file without a name in the sandbox's folder.
-base::Fd pack_file(const std::string& folder) {
-  std::string path = folder + "/pack.XXXXXX";
-  base::Fd file(::mkostemp(path.data(), O_CLOEXEC));
-  if (!file) throw base::system_error("cannot make a file in", folder);
-  ::unlink(path.c_str());
-  return file;
-}
-
 struct Wanted {
   std::string head;
   std::vector<std::string> known;
 };
 
-asio::awaitable<std::shared_ptr<base::Fd>> receive_pack(link::GuestClient& guest, const std::string& sandbox_folder,
-                                                        const std::string& place, Wanted wanted) {
-  const auto file = std::make_shared<base::Fd>(pack_file(sandbox_folder));
-  const auto total = std::make_shared<uint64_t>(0);
+asio::awaitable<std::shared_ptr<clones::IncomingPack>> receive_pack(link::GuestClient& guest,
+                                                                    const std::string& sandbox_folder,
+                                                                    const std::string& place, Wanted wanted) {
+  const auto pack = std::make_shared<clones::IncomingPack>(sandbox_folder);
   GuestGit call;
   call.folder = place;
   call.arguments = {"pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q"};
   call.input = wanted.head + "\n";
   for (const std::string& one : wanted.known) call.input += "^" + one + "\n";
-  call.take = [file, total, sandbox_folder](std::string_view part) {
-    *total += part.size();
-    if (*total > clones::kMostPackBytes)
-      throw base::Error("the sandbox's commits have more than " + std::to_string(clones::kMostPackBytes >> 20) + " MiB",
-                        "they stay in the sandbox; `caisson cp` copies the clone out");
-    // It is stored once more when it is taken in.
-    if (base::free_space(sandbox_folder).count < *total + base::kSpareSpace.count)
-      throw base::Error("there is no room for the sandbox's commits on the disk of " + base::in_quotes(sandbox_folder),
-                        "they stay in the sandbox; make some room");
-    base::write_all(file->get(), {part.data(), part.size()}, "pack");
-  };
+  call.take = [pack](std::string_view part) { pack->add(part); };
   GuestGit copy = call;
   const GuestEnd end = co_await run_in_guest(guest, std::move(copy));
   if (end.code != 0) throw git_failed(call, end);
-  co_return file;
+  co_return pack;
 }
 
 struct Place {
@@ -230,10 +207,10 @@ asio::awaitable<void> fetch_one(link::GuestClient& guest, KeepOptions options, P
       std::function<std::vector<std::string>()> list = [returned] { return returned->given(); };
       wanted.known = co_await beside<std::vector<std::string>>(std::move(list));
       Wanted asked = wanted;
-      const std::shared_ptr<base::Fd> file =
+      const std::shared_ptr<clones::IncomingPack> pack =
           co_await receive_pack(guest, options.sandbox_folder, place.folder, std::move(asked));
-      take = [returned, file, head = wanted.head, hidden = place.hidden] {
-        returned->take(head, file->get(), *hidden);
+      take = [returned, pack, head = wanted.head, hidden = place.hidden] {
+        returned->take(head, pack->fd(), *hidden);
         return true;
       };
     }
@@ -308,7 +285,7 @@ std::vector<std::string> deliver_commits(const DeliverOptions& options) {
     words.push_back(commits_in_words(commits) + " on branch " + branch +
                     (path.empty() ? "" : " of " + base::in_quotes(path)) + ": `git" +
                     (path.empty() ? "" : " -C " + base::escaped(path)) + " log .." + branch + "`" +
-                    (lost ? ", which was at " + *lost : ""));
+                    (lost ? "; it was at " + *lost : ""));
   }
   return words;
 }

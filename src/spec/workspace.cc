@@ -38,7 +38,7 @@ constexpr std::string_view kReserved[] = {"/dev", "/proc", "/run", "/sys", "/var
 
 Error bad_wish(std::string_view text, std::string_view why) {
   return Error(fmt::format("cannot share {}: {}", in_quotes(text.substr(0, 200)), why),
-               "write HOST[:GUEST][:MODE]; the modes are overlay, ro and rw");
+               "write HOST[:GUEST][:MODE]; the modes are overlay, ro, rw and clone");
 }
 
 void check_path(const Workspace& workspace, const std::string& path, std::string_view whose) {
