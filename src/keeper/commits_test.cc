@@ -90,9 +90,13 @@ class Commits : public testing::Test {
   }
   KeeperExit run(Claim claim, FakeGuest guest) {
     RunningKeeper keeper(std::move(claim), {.share_program = folder_ / "share"}, std::move(guest));
-    FrameConnection client = keeper.start().attach();
-    client.expect(ExecFrame::kStarted);
-    const KeeperExit exit = client.expect_exit();
+    KeeperExit exit;
+    {
+      // Until it has left, or 5 s, the keeper stays.
+      FrameConnection client = keeper.start().attach();
+      client.expect(ExecFrame::kStarted);
+      exit = client.expect_exit();
+    }
     keeper.join();
     return exit;
   }
