@@ -141,7 +141,7 @@ TEST(RunCommandLine, MistakesAreOneLineWithARemedy) {
 }
 
 TEST(RunCommandLine, DockersHabitsAreAnswered) {
-  const std::string copy = "(-w HOST[:GUEST][:overlay|ro|rw] shares a folder or file; see 'caisson run --help')";
+  const std::string copy = "(-w HOST[:GUEST][:overlay|ro|rw|clone] shares a folder or file; see 'caisson run --help')";
   const std::vector<std::pair<Words, std::string>> habits = {
       {{"ps", "-a"}, "unknown command 'ps' (caisson ls lists the sandboxes; see 'caisson --help')"},
       {{"rmi", "x"}, "unknown command 'rmi' (caisson image rm NAME removes an image; see 'caisson --help')"},

@@ -71,6 +71,7 @@ std::vector<std::string> environment_of(const GitCall& call) {
                                           "GIT_OPTIONAL_LOCKS=0",
                                           "GIT_NO_LAZY_FETCH=1",
                                           "GIT_NO_REPLACE_OBJECTS=1",
+                                          "GIT_DEFAULT_REF_FORMAT=files",
                                           "GIT_ALLOW_PROTOCOL=none",
                                           std::string("PATH=") + (path == nullptr ? "/usr/bin:/bin" : path),
                                           "GIT_DIR=" + call.repository};

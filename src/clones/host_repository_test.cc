@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "clones/references.h"
@@ -213,6 +214,16 @@ TEST_F(HostileSource, ReferencesThatAreNoNamesAreNotUsed) {
   clone();
   EXPECT_EQ(inside()({"for-each-ref", "--format=%(refname)"}),
             "refs/heads/main\nrefs/remotes/origin/--all\nrefs/remotes/origin/main");
+}
+
+// As git: who may write to it is another user. Only root can make one of that kind; to others, root's is one.
+TEST_F(HostileSource, ARepositoryOfAnotherUserIsRefused) {
+  std::string folder = "/proc/1";
+  if (::geteuid() == 0) {
+    folder = host_.folder + "/.git";
+    ASSERT_EQ(::chown(folder.c_str(), 12345, static_cast<gid_t>(-1)), 0);
+  }
+  EXPECT_THAT(error_of([&] { HostRepository(folder, folder_.path()); }), HasSubstr("belongs to another user"));
 }
 
 TEST_F(HostileSource, AReftableIsRefused) {

@@ -17,11 +17,16 @@ namespace caisson::sys {
 // A file system of 256 KiB at `path`, seen by this process alone.
 inline bool mount_small(const std::string& path) {
   const std::string uid = std::to_string(::geteuid());
+  const std::string gid = std::to_string(::getegid());
   const bool is_root = uid == "0";
   if (::unshare(CLONE_NEWNS | (is_root ? 0 : CLONE_NEWUSER)) != 0) return false;
   if (!is_root) {
-    const base::Fd map = base::open_file("/proc/self/uid_map", O_WRONLY);
-    base::write_all(map.get(), "0 " + uid + " 1\n", "uid_map");
+    const auto write = [](const std::string& name, const std::string& text) {
+      base::write_all(base::open_file("/proc/self/" + name, O_WRONLY).get(), text, name);
+    };
+    write("uid_map", "0 " + uid + " 1\n");
+    write("setgroups", "deny");
+    write("gid_map", "0 " + gid + " 1\n");
   }
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
   return ::mount("none", path.c_str(), "tmpfs", 0, "size=256k,mode=755") == 0;
