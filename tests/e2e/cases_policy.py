@@ -2,10 +2,13 @@
 """What a user sees of the policy: learned rules, questions, and what the log and the end of a run say."""
 
 import os
+import re
+import shlex
 
 import images
 import testnet
-from harness import case, equal, fail, true
+from cases_http import certificate, tls_server
+from harness import ROOT, case, equal, fail, true
 from netprobe import PROBE, detached, inside, log_of
 
 
@@ -227,3 +230,28 @@ def a_template_carries_no_policy(host):
     host.caisson(*run, *ask).expect(code=7, out="", err_has="the network refused")
     equal(sorted(os.listdir(templates)), made, "templates: another one was thawed")
     equal(len(seen), 1, "requests at the server")
+
+
+def without_what_differs(text):
+    """Times, counts of bytes and numbers of connections are each run's own."""
+    text = re.sub(r"^\d\d:\d\d:\d\d\.\d{3}", "TIME", text, flags=re.MULTILINE)
+    return re.sub(r"\b((?:received|sent)_bytes|id)=\d+", r"\1=N", text)
+
+
+@case(image="base", network=True)
+def the_readmes_example_of_the_network_is_true(host):
+    """What it runs, what is said, and the lines of its log."""
+    with open(f"{ROOT}/README.md", encoding="utf-8") as file:
+        section = file.read().split("### A network judged by name\n")[1].split("\n### ")[0]
+    lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    run, log = (line.removeprefix("$ caisson ") for line in lines if line.startswith("$ caisson "))
+    end = lines.index(f"$ caisson {log}")
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    certificate(host.home, "authority")
+    tls_server(net, [], certificate(host.home, "example.com", "authority"), 443)
+    said = host.caisson(*shlex.split(run))
+    equal(said.out + said.err, "\n".join(lines[1:end]) + "\n", "what it says")
+    equal(without_what_differs(host.caisson(*shlex.split(log)).expect().out), without_what_differs("\n".join(lines[end + 1:]) + "\n"),
+          "its log")
+    host.caisson("rm", "-f", "get").expect()
