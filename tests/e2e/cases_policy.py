@@ -8,7 +8,7 @@ import shlex
 import images
 import testnet
 from cases_http import certificate, tls_server
-from harness import ROOT, case, equal, fail, true
+from harness import case, equal, fail, read, true
 from netprobe import PROBE, detached, inside, log_of
 
 
@@ -241,8 +241,8 @@ def without_what_differs(text):
 @case(image="base", network=True)
 def the_readmes_example_of_the_network_is_true(host):
     """What it runs, what is said, and the lines of its log."""
-    with open(f"{ROOT}/README.md", encoding="utf-8") as file:
-        section = file.read().split("### A network judged by name\n")[1].split("\n### ")[0]
+    readme = read(os.path.join(os.path.dirname(__file__), "../../README.md"))
+    section = readme.split("### A network judged by name\n")[1].split("\n### ")[0]
     lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
     run, log = (line.removeprefix("$ caisson ") for line in lines if line.startswith("$ caisson "))
     end = lines.index(f"$ caisson {log}")
