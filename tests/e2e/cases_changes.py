@@ -7,15 +7,10 @@ import shlex
 import signal
 import subprocess
 
-from harness import case, equal, true, wait_until, write
+from harness import case, equal, read, true, wait_until, write
 
 TINY = ("run", "--image", "tiny")
 NOTE = re.compile(r"caisson: (.*): `caisson diff (\S+)`, `caisson apply \S+`, `caisson discard \S+`\n")
-
-
-def read(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 def project(host):

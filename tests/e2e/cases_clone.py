@@ -5,18 +5,13 @@ import os
 import signal
 import subprocess
 
-from harness import case, equal, true, wait_until, write
+from harness import case, equal, read, true, wait_until, write
 
 CLONE = ("run", "-w", ".:clone")
 # What an agent's git needs to commit, and it alone.
 COMMIT = "git -c user.name=agent -c user.email=agent@example.org commit -q"
 IDENTITY = {"GIT_AUTHOR_NAME": "user", "GIT_AUTHOR_EMAIL": "user@example.org", "GIT_COMMITTER_NAME": "user",
             "GIT_COMMITTER_EMAIL": "user@example.org", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
-
-
-def read(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 def git(folder, *arguments, check=True):

@@ -87,6 +87,11 @@ def true(condition, message):
         fail(message)
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def write(path, text="", mode=None):
     """A file of the case's, with the folders above it; its path."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
