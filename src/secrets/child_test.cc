@@ -22,7 +22,7 @@ Value shell_value(const std::string& script, const CommandRun& run = {}) {
   return value_of_command("example", {.text = script}, run);
 }
 
-std::string refusal_of(const std::string& script, const CommandRun& run = {}) {
+std::string command_refusal(const std::string& script, const CommandRun& run = {}) {
   try {
     shell_value(script, run);
   } catch (const base::Error& error) {
@@ -53,12 +53,13 @@ TEST(SecretChild, IsBounded) {
 
 TEST(SecretChild, ThatDoesNotEndIsKilled) {
   const base::TempFolder folder;
-  EXPECT_THAT(refusal_of("echo $$ > " + (folder / "pid") + "; exec sleep 100000", {.limit = std::chrono::seconds(1)}),
-              HasSubstr("has not ended within 1 s"));
+  EXPECT_THAT(
+      command_refusal("echo $$ > " + (folder / "pid") + "; exec sleep 100000", {.limit = std::chrono::seconds(1)}),
+      HasSubstr("has not ended within 1 s"));
   const int pid = std::stoi(base::read_file(folder / "pid"));
   EXPECT_EQ(::kill(pid, 0), -1);
   // One that closes its stdout, too.
-  EXPECT_THAT(refusal_of("exec >&- 2>&-; exec sleep 100000", {.limit = std::chrono::seconds(1)}),
+  EXPECT_THAT(command_refusal("exec >&- 2>&-; exec sleep 100000", {.limit = std::chrono::seconds(1)}),
               HasSubstr("has not ended"));
 }
 
@@ -70,12 +71,12 @@ TEST(CommandValue, IsOneLineOfItsOutput) {
 TEST(CommandValue, ARefusalNamesTheSecretAndHasNothingOfWhatItWrote) {
   for (const char* script : {"echo hunter2; false", "echo hunter2 >&2; kill -9 $$", "echo hunter2", "exit 127",
                              "printf 'hunter2\\nhunter2'"}) {
-    const std::string text = refusal_of(script);
+    const std::string text = command_refusal(script);
     EXPECT_THAT(text, HasSubstr("cannot get the value of 'example'"));
     // The hint has the command, which the user wrote, and which has the word in it here.
     EXPECT_THAT(text.substr(0, text.find(" (run it by hand")), Not(HasSubstr("hunter2")));
   }
-  EXPECT_THAT(refusal_of("exit 7"), HasSubstr("its command exited with 7 (run it by hand: exit 7)"));
+  EXPECT_THAT(command_refusal("exit 7"), HasSubstr("its command exited with 7 (run it by hand: exit 7)"));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 template <typename Action>
-std::string refusal_of(Action action) {
+std::string refusal_when(Action action) {
   try {
     action();
   } catch (const base::Error& error) {
@@ -39,7 +39,7 @@ TEST(SecretName, IsPlain) {
        {std::string(), std::string("-rf"), std::string("_x"), std::string(".x"), std::string(".."), std::string("A"),
         std::string("a b"), std::string("a/b"), std::string("a=b"), std::string("a\nb"), std::string("a\0b", 3),
         std::string("\x1b[2J"), std::string("\xc3\xa4"), std::string("$(id)"), std::string(kMaxNameBytes + 1, 'a')}) {
-    const std::string text = refusal_of([&] { check_name(name); });
+    const std::string text = refusal_when([&] { check_name(name); });
     EXPECT_THAT(text, HasSubstr("not a secret's name")) << name;
     EXPECT_EQ(text.find_first_of(std::string_view("\n\0\x1b", 3)), std::string::npos);
   }
@@ -53,7 +53,7 @@ TEST(SecretPlace, OfAHeader) {
   for (const char* text :
        {"", "Authorization", "Authorization: Bearer", ": {}", "A B: {}", "X: {}{}", "X: {}\r\nY: z", "X: {}\x01",
         "X\n: {}", "X: \xc3\xa4{}", "Host: {}", "content-length: {}", "Transfer-Encoding: {}", "CONNECTION: {}"})
-    EXPECT_NE(refusal_of([&] { header_place(text); }), "") << text;
+    EXPECT_NE(refusal_when([&] { header_place(text); }), "") << text;
   EXPECT_THROW(header_place("X: {}" + std::string(300, 'a')), base::Error);
 }
 
@@ -68,7 +68,7 @@ TEST(SecretPlace, OfAQueryAndOfBasic) {
 // Somebody may write the value itself there.
 TEST(SecretPlace, WhatWasWrittenIsInNoRefusal) {
   for (const auto make : {header_place, query_place, basic_place}) {
-    const std::string text = refusal_of([&] { make("Authorization: Bearer hunter2:hunter2"); });
+    const std::string text = refusal_when([&] { make("Authorization: Bearer hunter2:hunter2"); });
     EXPECT_NE(text, "");
     EXPECT_THAT(text, Not(HasSubstr("hunter2")));
   }
@@ -115,7 +115,7 @@ TEST(KnownServices, AreDefinitionsOfTheirNames) {
 }
 
 TEST(KnownServices, WhatCannotBeServedYetIsSaid) {
-  EXPECT_THAT(refusal_of([] { find_service("aws"); }), HasSubstr("cannot be used yet"));
+  EXPECT_THAT(refusal_when([] { find_service("aws"); }), HasSubstr("cannot be used yet"));
 }
 
 }  // namespace

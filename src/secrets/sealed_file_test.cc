@@ -32,7 +32,7 @@ std::string sealed() {
   return seal(Value::copy_of(kText), passphrase(), kCheap);
 }
 
-std::string refusal_of(std::string_view file, const Value& words = passphrase()) {
+std::string opening_refusal(std::string_view file, const Value& words = passphrase()) {
   try {
     unseal(file, words);
   } catch (const base::Error& error) {
@@ -53,9 +53,9 @@ std::string with_new_digest(std::string file) {
 TEST(SealedFile, IsOpenedByItsPassphraseAlone) {
   const std::string file = sealed();
   EXPECT_EQ(unseal(file, passphrase()).reveal(), kText);
-  EXPECT_EQ(refusal_of(file, Value::copy_of("correct Horse")), "the passphrase is wrong");
-  EXPECT_EQ(refusal_of(file, Value::copy_of("correct horse ")), "the passphrase is wrong");
-  EXPECT_EQ(refusal_of(file, Value()), "the passphrase is wrong");
+  EXPECT_EQ(opening_refusal(file, Value::copy_of("correct Horse")), "the passphrase is wrong");
+  EXPECT_EQ(opening_refusal(file, Value::copy_of("correct horse ")), "the passphrase is wrong");
+  EXPECT_EQ(opening_refusal(file, Value()), "the passphrase is wrong");
   const std::string empty = seal(Value(), passphrase(), kCheap);
   EXPECT_TRUE(unseal(empty, passphrase()).empty());
 }
@@ -75,7 +75,7 @@ TEST(SealedFile, WithAnyBitFlippedIsDamaged) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string other = file;
       other[at] = static_cast<char>(other[at] ^ (1 << bit));
-      ASSERT_EQ(refusal_of(other), "it is damaged") << at;
+      ASSERT_EQ(opening_refusal(other), "it is damaged") << at;
     }
   }
 }
@@ -83,11 +83,11 @@ TEST(SealedFile, WithAnyBitFlippedIsDamaged) {
 TEST(SealedFile, CutAtAnyLengthIsDamaged) {
   const std::string file = sealed();
   for (size_t size = 0; size < file.size(); ++size) {
-    ASSERT_EQ(refusal_of(std::string_view(file).substr(0, size)), "it is damaged") << size;
-    ASSERT_EQ(refusal_of(std::string_view(file).substr(file.size() - size)), "it is damaged") << size;
+    ASSERT_EQ(opening_refusal(std::string_view(file).substr(0, size)), "it is damaged") << size;
+    ASSERT_EQ(opening_refusal(std::string_view(file).substr(file.size() - size)), "it is damaged") << size;
   }
-  EXPECT_EQ(refusal_of(file + "x"), "it is damaged");
-  EXPECT_EQ(refusal_of(file + file), "it is damaged");
+  EXPECT_EQ(opening_refusal(file + "x"), "it is damaged");
+  EXPECT_EQ(opening_refusal(file + file), "it is damaged");
 }
 
 TEST(SealedFile, ChangedOnPurposeIsNotOpened) {
@@ -97,13 +97,13 @@ TEST(SealedFile, ChangedOnPurposeIsNotOpened) {
     if (at == kPassesAt || at == kMemoryAt) continue;
     std::string other = file;
     other[at] = static_cast<char>(other[at] ^ 1);
-    ASSERT_THAT(refusal_of(with_new_digest(other)),
+    ASSERT_THAT(opening_refusal(with_new_digest(other)),
                 AnyOf("the passphrase is wrong", "it is damaged", "it is of another version of Caisson"))
         << at;
   }
   for (size_t size = 0; size < file.size(); ++size) {
     if (size < kDigestBytes) continue;
-    ASSERT_NE(refusal_of(with_new_digest(file.substr(0, size))), "opened") << size;
+    ASSERT_NE(opening_refusal(with_new_digest(file.substr(0, size))), "opened") << size;
   }
 }
 
@@ -111,7 +111,7 @@ TEST(SealedFile, CostsAreBoundedBeforeAnythingIsComputed) {
   const auto with = [](size_t at, int number) {
     std::string file = sealed();
     file[at] = static_cast<char>(number);
-    return refusal_of(with_new_digest(file));
+    return opening_refusal(with_new_digest(file));
   };
   EXPECT_THAT(with(kPassesAt, 0), HasSubstr("more work"));
   EXPECT_THAT(with(kPassesAt, kMostPasses + 1), HasSubstr("more work"));
@@ -127,7 +127,7 @@ TEST(SealedFile, CostsAreBoundedBeforeAnythingIsComputed) {
 TEST(SealedFile, OfAnotherVersionIsSaidToBe) {
   std::string file = sealed();
   file[kVersionAt] = 2;
-  EXPECT_EQ(refusal_of(with_new_digest(file)), "it is of another version of Caisson");
+  EXPECT_EQ(opening_refusal(with_new_digest(file)), "it is of another version of Caisson");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr SealCost kCheap{.passes = 1, .memory_log2_kib = kLeastMemoryLog2Kib};
+constexpr SealCost kCheapSeal{.passes = 1, .memory_log2_kib = kLeastMemoryLog2Kib};
 
 Definition stored(const std::string& name, const std::string& rule = "api.example.com:443") {
   return {.name = name, .rules = {rule}, .places = {query_place("key")}};
@@ -47,7 +47,7 @@ class Secrets : public testing::Test {
           last_asked_ = what;
           return Value::copy_of(words);
         },
-        kCheap);
+        kCheapSeal);
   }
   void set(const Definition& definition, const std::string& value, std::optional<Keeping> keeping = {}) {
     std::vector<NewSecret> all;
@@ -242,7 +242,7 @@ TEST_F(Secrets, SetAtTheSameTimeAreAllThere) {
 TEST_F(Secrets, WhatAKilledSetHasLeftCountsForNothing) {
   base::make_folders(path());
   base::write_file_atomic(file("values.sealed"),
-                          seal(Value::copy_of("old=hunter2-hunter2\n"), Value::copy_of("lost"), kCheap));
+                          seal(Value::copy_of("old=hunter2-hunter2\n"), Value::copy_of("lost"), kCheapSeal));
   set(stored("one"), "swordfish-swordfish");
   EXPECT_THAT(names(), ElementsAre("one"));
   EXPECT_EQ(value("one"), "swordfish-swordfish");

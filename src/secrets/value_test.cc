@@ -41,7 +41,7 @@ std::vector<std::string> flags_of(const void* address) {
   return {};
 }
 
-std::string refusal_of(std::string_view bytes) {
+std::string value_refusal(std::string_view bytes) {
   try {
     checked_value(Value::copy_of(bytes), "the value of 'x'");
   } catch (const base::Error& error) {
@@ -96,11 +96,11 @@ TEST(CheckedValue, HasNoEndOfLine) {
 }
 
 TEST(CheckedValue, IsOneLineOfText) {
-  EXPECT_THAT(refusal_of(""), HasSubstr("is empty"));
-  EXPECT_THAT(refusal_of("\n"), HasSubstr("is empty"));
-  EXPECT_THAT(refusal_of("1234567"), HasSubstr("fewer than 8"));
-  EXPECT_THAT(refusal_of(" 12345678"), HasSubstr("blanks"));
-  EXPECT_THAT(refusal_of("12345678 \n"), HasSubstr("blanks"));
+  EXPECT_THAT(value_refusal(""), HasSubstr("is empty"));
+  EXPECT_THAT(value_refusal("\n"), HasSubstr("is empty"));
+  EXPECT_THAT(value_refusal("1234567"), HasSubstr("fewer than 8"));
+  EXPECT_THAT(value_refusal(" 12345678"), HasSubstr("blanks"));
+  EXPECT_THAT(value_refusal("12345678 \n"), HasSubstr("blanks"));
   for (const std::string_view bytes :
        {std::string_view("1234\r\nHost: x"), std::string_view("12345678\n\n"), std::string_view("12345678\r"),
         std::string_view("1234\0"
@@ -109,14 +109,14 @@ TEST(CheckedValue, IsOneLineOfText) {
         std::string_view("1234\x7f"
                          "5678"),
         std::string_view("1234\t5678")})
-    EXPECT_THAT(refusal_of(bytes), HasSubstr("control byte"));
-  EXPECT_THAT(refusal_of(std::string(kMaxValueBytes + 1, 'x')), HasSubstr("more than 8000"));
-  EXPECT_EQ(refusal_of(std::string(kMaxValueBytes, 'x')), "");
+    EXPECT_THAT(value_refusal(bytes), HasSubstr("control byte"));
+  EXPECT_THAT(value_refusal(std::string(kMaxValueBytes + 1, 'x')), HasSubstr("more than 8000"));
+  EXPECT_EQ(value_refusal(std::string(kMaxValueBytes, 'x')), "");
 }
 
 TEST(CheckedValue, IsInNoRefusal) {
   for (const char* bytes : {"hunter2", " hunter2-hunter2", "hunter2\x01hunter2"})
-    EXPECT_THAT(refusal_of(bytes), Not(HasSubstr("hunter2")));
+    EXPECT_THAT(value_refusal(bytes), Not(HasSubstr("hunter2")));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::string refusal_of(std::string_view text) {
+std::string list_refusal(std::string_view text) {
   try {
     decode_values(Value::copy_of(text));
   } catch (const base::Error& error) {
@@ -39,13 +39,13 @@ TEST(Values, AreReadStrictly) {
   for (const char* text : {"a=hunter2-hunter2", "a=hunter2-hunter2\n\n", "hunter2-hunter2\n", "=hunter2-hunter2\n",
                            "a=\n", "a=hunter2\n", "A=hunter2-hunter2\n", "a=hunter2-hunter2\na=hunter2-hunter2\n",
                            "a= hunter2-hunter2\n", "a=hunter2-hunter2\r\n", "hunter2/=hunter2-hunter2\n"}) {
-    const std::string refusal = refusal_of(text);
+    const std::string refusal = list_refusal(text);
     EXPECT_NE(refusal, "") << text;
     EXPECT_THAT(refusal, Not(HasSubstr("hunter2")));
   }
   std::string many;
   for (size_t i = 0; i <= kMostSecrets; ++i) many += "s" + std::to_string(i) + "=12345678\n";
-  EXPECT_THAT(refusal_of(many), HasSubstr("more secrets than there can be"));
+  EXPECT_THAT(list_refusal(many), HasSubstr("more secrets than there can be"));
 }
 
 }  // namespace
