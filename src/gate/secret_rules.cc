@@ -11,7 +11,7 @@ namespace {
 using base::Error;
 
 void check_secret_rule(const Rule& rule) {
-  using Kind = HostPattern::Kind;
+  using HostKind = HostPattern::Kind;
   constexpr const char* kHint = "name the host: api.example.com, or *.example.com";
   if (rule.protocol != Protocol::kTcp) throw Error("secrets go over TCP alone", kHint);
   if (rule.host.kind == Kind::kNetwork) throw Error("secrets go to names, not to addresses", kHint);
