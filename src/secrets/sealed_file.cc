@@ -40,7 +40,8 @@ Value key_of(const Value& passphrase, std::string_view header) {
   Value key(crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
   const auto passes = static_cast<uint8_t>(header[kMagic.size() + 1]);
   const auto memory = static_cast<uint8_t>(header[kMagic.size() + 2]);
-  const std::string_view words = passphrase.reveal();
+  // Of an empty one there are no bytes to point to, and libsodium wants a pointer.
+  const std::string_view words = passphrase.empty() ? std::string_view("") : passphrase.reveal();
   if (::crypto_pwhash(bytes_of(key.data()), key.size(), words.data(), words.size(), bytes_of(header.substr(kSaltAt)),
                       passes, size_t{1024} << memory, crypto_pwhash_ALG_ARGON2ID13) != 0)
     throw base::system_error("cannot make a key of", "the passphrase", ENOMEM);
