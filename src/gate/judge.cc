@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/host_port.h"
 #include "gate/gate_state.h"
 
 namespace caisson::gate {
@@ -114,9 +115,7 @@ asio::awaitable<Allowed> resolve(StatePtr state, Target target) {
 }  // namespace
 
 std::string Target::text() const {
-  std::string host = name ? *name : to_string(address);
-  if (!name && !address.is_v4()) host = "[" + host + "]";
-  const std::string place = host + ":" + std::to_string(port);
+  const std::string place = base::host_port(name ? *name : to_string(address), port);
   return protocol == Protocol::kUdp ? "udp:" + place : place;
 }
 
