@@ -364,6 +364,7 @@ TEST_F(GateTest, AConnectionWaitsForTheAnswerToItsQuestion) {
   // The address is named; the name is what is asked about.
   open({target(server)}, {}, Default::kAsk);
   Questions& questions = gate_->questions();
+  questions.attend();
   for (const bool once : {true, false}) {
     Asked asked;
     loop_.run({[&]() -> Task {
@@ -394,6 +395,7 @@ TEST_F(GateTest, AConnectionWaitsForTheAnswerToItsQuestion) {
 
 TEST_F(GateTest, AQuestionThatIsAnsweredWithNoIsARefusal) {
   open({}, {}, Default::kAsk);
+  gate_->questions().attend();
   loop_.run({[&]() -> Task {
                const Asked asked = co_await connect("93.184.216.34", 443);
                EXPECT_FALSE(asked.ok);
@@ -404,6 +406,15 @@ TEST_F(GateTest, AQuestionThatIsAnsweredWithNoIsARefusal) {
              }});
   EXPECT_NE(reason().find("the answer to the question was no"), std::string::npos) << reason();
   EXPECT_EQ(gate_->refusals().targets.at("93.184.216.34:443").allow, "93.184.216.34:443");
+}
+
+TEST_F(GateTest, WithNobodyToAskAConnectionIsRefusedAtOnce) {
+  open({}, {}, Default::kAsk);
+  loop_.run({[&]() -> Task {
+    const Asked asked = co_await connect("93.184.216.34", 443);
+    EXPECT_FALSE(asked.ok);
+  }});
+  EXPECT_EQ(reason(), "no rule speaks of '93.184.216.34' port 443, and no terminal is attached that could be asked");
 }
 
 }  // namespace
