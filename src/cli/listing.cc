@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/host_port.h"
 #include "base/text.h"
 #include "cli/prepare.h"
 #include "cli/table.h"
@@ -44,9 +45,7 @@ std::string age_text(std::chrono::seconds age) {
 std::string ports_text(const std::vector<spec::PortPublish>& ports) {
   std::vector<std::string> parts;
   for (const spec::PortPublish& port : ports) {
-    const bool v6 = port.host_address.find(':') != std::string::npos;
-    parts.push_back(
-        fmt::format("{}{}{}:{}->{}", v6 ? "[" : "", port.host_address, v6 ? "]" : "", port.host_port, port.guest_port));
+    parts.push_back(fmt::format("{}->{}", base::host_port(port.host_address, port.host_port), port.guest_port));
   }
   return base::join(parts, ", ");
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/host_port.h"
 #include "base/text.h"
 
 namespace caisson::cli {
@@ -66,9 +67,9 @@ std::string headline(const base::Json& entry) {
   if (event == "policy") return text + " " + change_text(entry);
   if (event != "connect" && event != "name" && event != "request") return text;
   const bool is_name = entry.contains("name") && entry["name"].is_string();
-  text += " " + (is_name ? entry["name"].get<std::string>() : entry.value("address", ""));
-  if (entry.contains("port")) text += ":" + entry["port"].dump();
-  return text;
+  const std::string host = is_name ? entry["name"].get<std::string>() : entry.value("address", "");
+  if (!entry.contains("port")) return text + " " + host;
+  return text + " " + base::in_brackets_if_v6(host) + ":" + entry["port"].dump();
 }
 
 bool is_in_headline(const std::string& head, const base::Json& entry, const std::string& key) {

@@ -2,40 +2,16 @@
 
 #include "cli/policy_target.h"
 
-#include <array>
-#include <utility>
-
 #include "base/error.h"
 #include "base/text.h"
+#include "gate/url.h"
 
 namespace caisson::cli {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, const char*>, 4> kSchemes{
-    {{"https://", "443"}, {"http://", "80"}, {"ssh://", "22"}, {"git://", "9418"}}};
-
-// "https://user@example.com/x" as "example.com:443".
-std::string without_scheme(const std::string& target) {
-  for (const auto& [scheme, port] : kSchemes) {
-    if (!target.starts_with(scheme)) continue;
-    std::string place = target.substr(scheme.size());
-    place = place.substr(0, place.find_first_of("/?#"));
-    place = place.substr(place.rfind('@') == std::string::npos ? 0 : place.rfind('@') + 1);
-    const size_t colon = place.rfind(':');
-    const bool has_port = colon != std::string::npos && place.find(']', colon) == std::string::npos &&
-                          (place.find(':') == colon || place.find("]:") != std::string::npos);
-    return has_port ? place : place + ":" + port;
-  }
-  return target;
-}
-
 base::Error not_a_target(const std::string& target) {
   return base::Error(base::in_quotes(target) + " is not a target",
                      "write HOST:PORT, udp:HOST:PORT or a URL, for example example.com:443");
-}
-
-bool is_http(const std::string& target) {
-  return target.starts_with("https://") || target.starts_with("http://");
 }
 
 // "/x" of "https://example.com/x?y"; the query is not judged.
@@ -54,7 +30,26 @@ gate::Verdict judge_get(const gate::Policy& policy, const Host& host, uint16_t p
   return policy.judge_request(host, port, "GET", *path);
 }
 
-// A target is written as a rule for one host and one port is.
+gate::Rule place_of_target(const gate::UrlPlace& url, const std::string& target) {
+  if (gate::default_port(url.scheme) == 0) throw not_a_target(target);
+  return {.protocol = gate::Protocol::kTcp, .host = url.host, .ports = {url.port, url.port}};
+}
+
+// As a rule for one host and one port is written.
+gate::Rule place_in_words(const std::string& target) {
+  gate::Rule rule;
+  try {
+    rule = gate::parse_rule(target);
+  } catch (const base::Error&) {
+    throw not_a_target(target);
+  }
+  using Kind = gate::HostPattern::Kind;
+  const bool one_host =
+      rule.host.kind == Kind::kName || (rule.host.kind == Kind::kNetwork && rule.host.network->is_one_address());
+  if (!one_host || rule.ports.first != rule.ports.last || rule.request) throw not_a_target(target);
+  return rule;
+}
+
 gate::Verdict judge_place(const gate::Policy& policy, const gate::Rule& place) {
   const uint16_t port = place.ports.first;
   if (place.host.kind == gate::HostPattern::Kind::kName)
@@ -65,23 +60,15 @@ gate::Verdict judge_place(const gate::Policy& policy, const gate::Rule& place) {
 }  // namespace
 
 gate::Verdict judge_target(const gate::Policy& policy, const std::string& target) {
-  std::optional<gate::Rule> place;
-  try {
-    place = gate::parse_rule(without_scheme(target));
-  } catch (const base::Error&) {
-    throw not_a_target(target);
-  }
-  if (place->ports.first != place->ports.last || place->request) throw not_a_target(target);
-  using Kind = gate::HostPattern::Kind;
-  const bool is_name = place->host.kind == Kind::kName;
-  if (!is_name && !(place->host.kind == Kind::kNetwork && place->host.network->is_one_address()))
-    throw not_a_target(target);
-  gate::Verdict verdict = judge_place(policy, *place);
-  if (!verdict.allowed || !is_http(target)) return verdict;
-  const uint16_t port = place->ports.first;
-  if (is_name && policy.needs_http(place->host.name, port)) return judge_get(policy, place->host.name, port, target);
-  if (is_name) return verdict;
-  const gate::IpAddress address = place->host.network->network();
+  const std::optional<gate::UrlPlace> url = gate::place_of_url(target);
+  const gate::Rule place = url ? place_of_target(*url, target) : place_in_words(target);
+  gate::Verdict verdict = judge_place(policy, place);
+  const bool is_http = url && (url->scheme == "http" || url->scheme == "https");
+  if (!verdict.allowed || !is_http) return verdict;
+  const uint16_t port = place.ports.first;
+  if (place.host.kind == gate::HostPattern::Kind::kName)
+    return policy.needs_http(place.host.name, port) ? judge_get(policy, place.host.name, port, target) : verdict;
+  const gate::IpAddress address = place.host.network->network();
   return policy.needs_http(address, port) ? judge_get(policy, address, port, target) : verdict;
 }
 

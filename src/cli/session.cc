@@ -55,6 +55,15 @@ SessionOptions main_session(const spec::SandboxSpec& spec) {
           .workspaces = spec.workspaces};
 }
 
+std::shared_ptr<keeper::Upgraded> questions_of(const std::string& sandbox) {
+  try {
+    keeper::Client client = keeper::Client::connect(keeper::read_sandbox(sandbox));
+    return std::make_shared<keeper::Upgraded>(std::move(client).upgrade("GET", "/v1/policy/questions"));
+  } catch (const base::Error&) {
+    return nullptr;
+  }
+}
+
 int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   KeeperControl control(options.sandbox, options.id);
   StreamOptions stream;
@@ -66,11 +75,9 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
   stream.output = options.output;
   stream.detach_keys = options.may_leave;
   stream.read_keys = options.read_keys;
-  keeper::Upgraded questions;
-  if (options.ask) {
-    questions = keeper::Client::connect(keeper::read_sandbox(options.sandbox)).upgrade("GET", "/v1/policy/questions");
-    stream.questions = questions.connection.get();
-    stream.early_questions = std::move(questions.early_bytes);
+  if (options.questions) {
+    stream.questions = options.questions->connection.get();
+    stream.early_questions = options.questions->early_bytes;
   }
   const StreamEnd end = run_stream(stream, control);
   switch (end.kind) {

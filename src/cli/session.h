@@ -4,6 +4,7 @@
 // share.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,12 +42,17 @@ struct SessionOptions {
   int output = 1;          // where its stdout goes
   bool may_leave = true;   // by ctrl-p ctrl-q
   bool read_keys = false;  // for them, although no input is sent
-  bool ask = false;        // about the network, on this terminal
+  // Of questions_of(), where the terminal is asked about the network.
+  std::shared_ptr<keeper::Upgraded> questions = {};
   std::vector<spec::Workspace> workspaces = {};
 };
 
 // Of a sandbox's main command.
 SessionOptions main_session(const spec::SandboxSpec& spec);
+
+// The questions about the sandbox's network. To be had before its command begins: a connection that nobody can be asked
+// about is refused. Null where there is none to be had; why, the command's own connection says.
+std::shared_ptr<keeper::Upgraded> questions_of(const std::string& sandbox);
 
 // Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is
 // told that the sandbox stays.

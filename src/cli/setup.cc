@@ -22,6 +22,7 @@ int run_one(const std::string& sandbox, const Setup& setup, const std::string& c
   request.user = setup.user;
   request.folder = setup.folder;
   request.keep_stdin = false;
+  std::shared_ptr<keeper::Upgraded> questions = setup.ask ? questions_of(sandbox) : nullptr;
   keeper::Client client = keeper::Client::connect(keeper::read_sandbox(sandbox));
   return run_session(std::move(client).upgrade("POST", "/v1/exec", link::to_json(request)),
                      {.sandbox = sandbox,
@@ -31,7 +32,7 @@ int run_one(const std::string& sandbox, const Setup& setup, const std::string& c
                       .size = own_terminal_size(),
                       .output = kStderr,
                       .may_leave = false,
-                      .ask = setup.ask});
+                      .questions = std::move(questions)});
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/host_port.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "link/event.h"
@@ -50,8 +51,7 @@ base::Fd new_socket(const SocketAddress& address, int type) {
 }
 
 base::Error cannot_connect(const IpAddress& address, uint16_t port, int errnum) {
-  const std::string where = address.is_v4() ? to_string(address) : "[" + to_string(address) + "]";
-  return base::system_error("cannot connect to", where + ":" + std::to_string(port), errnum);
+  return base::system_error("cannot connect to", base::host_port(to_string(address), port), errnum);
 }
 
 // The attempts for one connection. The first that is made ends the others.

@@ -19,34 +19,6 @@ namespace {
 using link::Task;
 using namespace std::chrono_literals;
 
-sockaddr_in place_of(const IpAddress& address, uint16_t port) {
-  sockaddr_in place{};
-  place.sin_family = AF_INET;
-  place.sin_addr.s_addr = htonl(address.v4_host_order());
-  place.sin_port = htons(port);
-  return place;
-}
-
-// An address whose queue of connections is full: what is asked of it is dropped, as by a host that is not there.
-struct BlackHole {
-  BlackHole(const IpAddress& at, uint16_t port)
-      : address(at), listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const sockaddr_in place = place_of(at, port);
-    const auto* generic = reinterpret_cast<const sockaddr*>(&place);
-    EXPECT_EQ(::bind(listener.get(), generic, sizeof place), 0);
-    EXPECT_EQ(::listen(listener.get(), 0), 0);
-    // The queue holds one.
-    for (int i = 0; i < 4; ++i) {
-      waiting.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      EXPECT_TRUE(::connect(waiting.back().get(), generic, sizeof place) == 0 || errno == EINPROGRESS);
-    }
-  }
-
-  IpAddress address;
-  base::Fd listener;
-  std::vector<base::Fd> waiting;
-};
-
 struct Dialling : testing::Test {
   Dialling() { EXPECT_EQ(::listen(server.fd.get(), 64), 0); }
 

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 
@@ -271,6 +272,33 @@ TEST_F(GateTest, AChangedPolicyEndsWhatItDoesNotAllow) {
   }});
 }
 
+TEST_F(GateTest, WhatARuleEndsHasTheRuleInTheLedger) {
+  const Server server;
+  const std::string place = target(server);
+  open({place, "udp:" + place});
+  loop_.run({[&]() -> Task {
+    const Asked stream = co_await connect("127.0.0.1", server.port);
+    const Asked flow = co_await connect("127.0.0.1", server.port, link::ConnectRequest::Protocol::kUdp);
+    EXPECT_TRUE(stream.ok && flow.ok);
+    ledger_.clear();
+    Policy policy = gate_->policy();
+    policy.add(parse_rule(place), false, "by hand");
+    policy.add(parse_rule("udp:" + place), false, "by hand");
+    gate_->set_policy(std::move(policy));
+    while (gate_->connections() != 0) co_await asio::post(loop_.executor(), asio::use_awaitable);
+  }});
+  ASSERT_EQ(ledger_.size(), 2U);
+  std::sort(ledger_.begin(), ledger_.end(), [](const base::Json& a, const base::Json& b) { return a["id"] < b["id"]; });
+  for (const base::Json& end : ledger_) {
+    EXPECT_EQ(end["event"], "disconnect");
+    EXPECT_EQ(end["verdict"], "refused");
+    EXPECT_EQ(end["origin"], "by hand");
+    EXPECT_NE(end["reason"].get<std::string>().find("is denied by the rule"), std::string::npos) << end;
+  }
+  EXPECT_EQ(ledger_[0]["rule"], place);
+  EXPECT_EQ(ledger_[1]["rule"], "udp:" + place);
+}
+
 TEST_F(GateTest, AHelloWithAnotherNameIsNotPassedOn) {
   const Server server;
   upstream_->addresses["good.example.com"] = {"127.0.0.1"};
@@ -364,6 +392,7 @@ TEST_F(GateTest, AConnectionWaitsForTheAnswerToItsQuestion) {
   // The address is named; the name is what is asked about.
   open({target(server)}, {}, Default::kAsk);
   Questions& questions = gate_->questions();
+  questions.attend();
   for (const bool once : {true, false}) {
     Asked asked;
     loop_.run({[&]() -> Task {
@@ -394,6 +423,7 @@ TEST_F(GateTest, AConnectionWaitsForTheAnswerToItsQuestion) {
 
 TEST_F(GateTest, AQuestionThatIsAnsweredWithNoIsARefusal) {
   open({}, {}, Default::kAsk);
+  gate_->questions().attend();
   loop_.run({[&]() -> Task {
                const Asked asked = co_await connect("93.184.216.34", 443);
                EXPECT_FALSE(asked.ok);
@@ -404,6 +434,15 @@ TEST_F(GateTest, AQuestionThatIsAnsweredWithNoIsARefusal) {
              }});
   EXPECT_NE(reason().find("the answer to the question was no"), std::string::npos) << reason();
   EXPECT_EQ(gate_->refusals().targets.at("93.184.216.34:443").allow, "93.184.216.34:443");
+}
+
+TEST_F(GateTest, WithNobodyToAskAConnectionIsRefusedAtOnce) {
+  open({}, {}, Default::kAsk);
+  loop_.run({[&]() -> Task {
+    const Asked asked = co_await connect("93.184.216.34", 443);
+    EXPECT_FALSE(asked.ok);
+  }});
+  EXPECT_EQ(reason(), "no rule speaks of '93.184.216.34' port 443, and no terminal is attached that could be asked");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "gate/http_exchange.h"
 
+#include "base/host_port.h"
 #include "base/text.h"
 
 namespace caisson::gate {
@@ -57,8 +58,8 @@ HttpRecord judge_head(const HttpHead& head, const HttpOptions& options) {
 }
 
 std::string authority_of(const HttpOptions& options) {
-  const std::string host = options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";
-  return options.port == options.usual_port ? host : host + ":" + std::to_string(options.port);
+  return options.port == options.usual_port ? base::in_brackets_if_v6(options.host)
+                                            : base::host_port(options.host, options.port);
 }
 
 }  // namespace caisson::gate

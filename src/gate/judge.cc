@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/host_port.h"
 #include "gate/gate_state.h"
 
 namespace caisson::gate {
@@ -114,9 +115,7 @@ asio::awaitable<Allowed> resolve(StatePtr state, Target target) {
 }  // namespace
 
 std::string Target::text() const {
-  std::string host = name ? *name : to_string(address);
-  if (!name && !address.is_v4()) host = "[" + host + "]";
-  const std::string place = host + ":" + std::to_string(port);
+  const std::string place = base::host_port(name ? *name : to_string(address), port);
   return protocol == Protocol::kUdp ? "udp:" + place : place;
 }
 
@@ -146,13 +145,13 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
   co_return allowed;
 }
 
-std::optional<std::string> objection(const Policy& policy, const OpenConnection& connection) {
+std::optional<Verdict> objection(const Policy& policy, const OpenConnection& connection) {
   const Target& target = connection.target;
   Verdict verdict = judge_target(policy, target);
   verdict.allowed = verdict.allowed || (verdict.ask && target.once);
   if (verdict.allowed && target.name && connection.reached)
     verdict = judge_reached(policy, target, *connection.reached);
-  if (!verdict.allowed) return verdict.reason;
+  if (!verdict.allowed) return verdict;
   return connection.objection ? connection.objection(policy) : std::nullopt;
 }
 

@@ -75,7 +75,6 @@ class Policy {
   bool remove(uint64_t id);
   const std::vector<Entry>& entries() const { return entries_; }
   Default fallback() const { return fallback_; }
-  void set_fallback(Default fallback) { fallback_ = fallback; }
   // As the judgements take it: not kPublic is what needs a rule of its own.
   AddressKind kind_of(const IpAddress& address) const { return classify_(address); }
   // For tests, in the place of classify_here.

@@ -3,7 +3,7 @@
 // A policy that is kept in a file:
 //
 //   [network]
-//   preset = "locked"                              # none, locked, balanced, open
+//   preset = "locked"                              # none, locked, balanced, ask, open
 //   allow = ["example.com:443", "@registries"]     # rules and groups
 //   deny = ["**.example.org"]                      # rules
 //   rate = "10M"                                   # bytes a second, both ways together

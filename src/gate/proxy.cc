@@ -9,6 +9,7 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
+#include "base/host_port.h"
 #include "base/text.h"
 #include "gate/url.h"
 
@@ -115,7 +116,7 @@ bool is_exception(std::string_view entry, std::string_view host, uint16_t port) 
 }  // namespace
 
 std::string Proxy::text() const {
-  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+  return base::host_port(host, port);
 }
 
 const std::vector<const char*>& Proxies::variables() {

@@ -62,9 +62,14 @@ std::string connect_request(const Proxy& proxy, const std::string& target);
 // base::Error with the reason: "proxy: 403".
 asio::awaitable<void> ask_proxy(std::shared_ptr<link::Descriptor> socket, std::string request,
                                 std::chrono::milliseconds limit);
-// A tunnel to "HOST:PORT" through the proxy. Throws a base::Error with the reason.
+// A tunnel to "HOST:PORT" through the proxy, whose addresses are tried as `limits` say. Throws a base::Error with the
+// reason.
+struct ProxyDial {
+  std::shared_ptr<const Proxy> proxy;
+  std::string target;
+  DialLimits limits = {};
+};
 asio::awaitable<std::shared_ptr<link::Descriptor>> dial_proxy(asio::any_io_executor executor,
-                                                              std::shared_ptr<Upstream> upstream,
-                                                              std::shared_ptr<const Proxy> proxy, std::string target);
+                                                              std::shared_ptr<Upstream> upstream, ProxyDial wanted);
 
 }  // namespace caisson::gate

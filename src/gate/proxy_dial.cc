@@ -92,7 +92,8 @@ asio::awaitable<void> ask_proxy(Socket socket, std::string request, std::chrono:
 }
 
 asio::awaitable<Socket> dial_proxy(asio::any_io_executor executor, std::shared_ptr<Upstream> upstream,
-                                   std::shared_ptr<const Proxy> proxy, std::string target) {
+                                   ProxyDial wanted) {
+  const std::shared_ptr<const Proxy> proxy = wanted.proxy;
   std::vector<IpAddress> addresses;
   if (const auto address = IpAddress::parse(proxy->host)) {
     addresses.push_back(*address);
@@ -104,13 +105,12 @@ asio::awaitable<Socket> dial_proxy(asio::any_io_executor executor, std::shared_p
   }
   Socket socket;
   try {
-    const DialLimits limits;
-    const Dialled dialled = co_await dial_tcp(executor, std::move(addresses), proxy->port, limits);
+    const Dialled dialled = co_await dial_tcp(executor, std::move(addresses), proxy->port, wanted.limits);
     socket = dialled.socket;
   } catch (const base::Error& error) {
     throw error.within("proxy");
   }
-  std::string request = connect_request(*proxy, target);
+  std::string request = connect_request(*proxy, wanted.target);
   co_await ask_proxy(socket, std::move(request), kAnswerLimit);
   co_return socket;
 }

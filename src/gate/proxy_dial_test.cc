@@ -17,16 +17,19 @@ namespace {
 using link::Task;
 using testing::HasSubstr;
 
+// Each name has the addresses `known`.
 class NoUpstream final : public Upstream {
  public:
   asio::awaitable<Resolved> resolve(std::string name) override {
     asked.push_back(std::move(name));
     Resolved resolved;
-    resolved.error = "unknown";
+    resolved.addresses = known;
+    if (known.empty()) resolved.error = "unknown";
     co_return resolved;
   }
   asio::awaitable<std::string> query(std::string) override { co_return std::string(); }
 
+  std::vector<IpAddress> known;
   std::vector<std::string> asked;
 };
 
@@ -117,7 +120,8 @@ class DialProxy : public testing::Test {
     auto shared = std::make_shared<const Proxy>(std::move(proxy));
     loop.run({[&]() -> Task {
       try {
-        tunnel = co_await dial_proxy(loop.executor(), upstream, shared, "a.example:443");
+        ProxyDial wanted{.proxy = shared, .target = "a.example:443", .limits = limits};
+        tunnel = co_await dial_proxy(loop.executor(), upstream, std::move(wanted));
       } catch (const base::Error& error) {
         problem = error.problem();
       }
@@ -127,6 +131,7 @@ class DialProxy : public testing::Test {
 
   link::Loop loop;
   std::shared_ptr<NoUpstream> upstream = std::make_shared<NoUpstream>();
+  DialLimits limits;
   std::shared_ptr<link::Descriptor> tunnel;
 };
 
@@ -134,6 +139,20 @@ TEST_F(DialProxy, ResolvesTheProxysNameAndNoOther) {
   EXPECT_EQ(dial({.host = "proxy.example", .port = 3128, .authorization = {}}),
             "proxy: cannot resolve 'proxy.example': unknown");
   EXPECT_THAT(upstream->asked, testing::ElementsAre("proxy.example"));
+}
+
+// The limits are the caller's: by dial_tcp's own it would take minutes.
+TEST_F(DialProxy, GivesUpOnAddressesThatDoNotAnswerWhereItsLimitsSay) {
+  const LoopbackSocket with_port;
+  const BlackHole first(IpAddress::v4(INADDR_LOOPBACK + 1), with_port.port);
+  const BlackHole second(IpAddress::v4(INADDR_LOOPBACK + 2), with_port.port);
+  upstream->known = {first.address, second.address};
+  size_t spare = 0;
+  const std::chrono::milliseconds soon{1};
+  limits = {.stagger = soon, .longest = soon, .spare = &spare, .patience = soon};
+  EXPECT_THAT(dial({.host = "proxy.example", .port = with_port.port, .authorization = {}}),
+              testing::AllOf(HasSubstr("proxy: cannot connect to '127.0.0."), HasSubstr("timed out")));
+  EXPECT_EQ(spare, 0U);
 }
 
 TEST_F(DialProxy, SaysThatTheProxyTakesNoConnection) {

@@ -28,6 +28,8 @@ std::string_view reason_of(Answer answer) {
       return "the answer to the question was no";
     case Answer::kUnanswered:
       return "nobody answered the question in time";
+    case Answer::kUnattended:
+      return "no terminal is attached that could be asked";
     case Answer::kNobody:
       return "nobody answers questions";
     case Answer::kTooMany:
@@ -45,6 +47,7 @@ Questions::~Questions() {
 
 asio::awaitable<Answer> Questions::ask(std::string target, std::function<bool()> open) {
   if (closed_ || denied_.contains(target)) co_return Answer::kDenied;
+  if (attending_ == 0) co_return Answer::kUnattended;
   if (unanswered_ >= kMostUnanswered) co_return Answer::kNobody;
   const auto same = std::find_if(open_.begin(), open_.end(),
                                  [&](const QuestionPtr& question) { return question->about.target == target; });
@@ -99,11 +102,24 @@ void Questions::recheck() {
 void Questions::close() {
   if (closed_) return;
   closed_ = true;
+  settle_all(Answer::kDenied);
+  note_change();
+}
+
+void Questions::attend() {
+  ++attending_;
+  unanswered_ = 0;
+}
+
+void Questions::leave() {
+  if (--attending_ == 0) settle_all(Answer::kUnattended);
+}
+
+void Questions::settle_all(Answer answer) {
   while (!open_.empty()) {
     QuestionPtr question = open_.front();
-    settle(question, Answer::kDenied);
+    settle(question, answer);
   }
-  note_change();
 }
 
 void Questions::note_change() {

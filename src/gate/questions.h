@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Questions to the user: may the sandbox connect to this target? A connection waits until somebody has answered, the
-// policy has changed, or the time is up, which is a no.
+// policy has changed, or the time is up, which is a no. It is one at once where nobody is there to be asked, and when
+// the last one goes.
 //
 // A guest can make up any number of targets. So a target is asked about once, however many connections wait for it;
 // kMostOpen questions are open at a time; a target that was denied is not asked about again; and where
-// kMostUnanswered questions in a row had no answer, nothing is asked until somebody is there.
+// kMostUnanswered questions in a row had no answer, nothing is asked until somebody comes.
 //
 // One thread: the executor's.
 #pragma once
@@ -30,6 +31,7 @@ enum class Answer : uint8_t {
   kDecided,     // the policy speaks of the target now: judge again
   kDenied,      // by the user, now or before
   kUnanswered,  // the time is up
+  kUnattended,  // nobody is there
   kNobody,      // nobody answered several questions in a row
   kTooMany,     // too many are open, or were denied
 };
@@ -59,8 +61,9 @@ class Questions {
   bool answer(uint64_t id, Answer answer);
   // The policy has changed.
   void recheck();
-  // Somebody who can answer is there.
-  void attended() { unanswered_ = 0; }
+  // Somebody who can answer has come, or gone.
+  void attend();
+  void leave();
   // Those that wait are denied, and nothing is asked any more.
   void close();
 
@@ -75,12 +78,14 @@ class Questions {
   struct Question;
   using QuestionPtr = std::shared_ptr<Question>;
   void settle(const QuestionPtr& question, Answer answer);
+  void settle_all(Answer answer);
   void note_change();
 
   asio::any_io_executor executor_;
   std::chrono::seconds patience_;
   std::vector<QuestionPtr> open_;
   std::set<std::string> denied_;
+  size_t attending_ = 0;
   size_t unanswered_ = 0;  // in a row
   uint64_t next_id_ = 1;
   bool closed_ = false;

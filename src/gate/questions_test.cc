@@ -18,6 +18,8 @@ using ::testing::IsEmpty;
 
 class QuestionsTest : public testing::Test {
  protected:
+  QuestionsTest() { questions_->attend(); }
+
   // The answers go to answers_, by target, in the order in which they came.
   void ask(
       const std::string& target, std::function<bool()> open = [] { return true; }) {
@@ -44,6 +46,7 @@ class QuestionsTest : public testing::Test {
   }
   void with_patience(std::chrono::seconds patience) {
     questions_ = std::make_unique<Questions>(io_.get_executor(), patience);
+    questions_->attend();
   }
 
   asio::io_context io_;
@@ -85,9 +88,27 @@ TEST_F(QuestionsTest, ANoAnswerIsANoAndEndsAskingWhenItIsRepeated) {
   EXPECT_EQ(answers_["a:1"], std::vector<Answer>(Questions::kMostUnanswered, Answer::kUnanswered));
   ask("b:1");
   EXPECT_THAT(answers_["b:1"], ElementsAre(Answer::kNobody));
-  questions_->attended();
+  questions_->attend();
   ask("c:1");
   EXPECT_NE(answers_["c:1"], std::vector{Answer::kNobody});
+}
+
+// It is not remembered as a no, and another who is still there can answer.
+TEST_F(QuestionsTest, WithNobodyThereTheAnswerIsNoAtOnce) {
+  ask("a:1");
+  questions_->attend();
+  questions_->leave();
+  EXPECT_THAT(open(), ElementsAre("a:1"));
+  questions_->leave();
+  settle();
+  EXPECT_THAT(answers_["a:1"], ElementsAre(Answer::kUnattended));
+  for (size_t i = 0; i <= Questions::kMostUnanswered; ++i) ask("b:1");
+  EXPECT_THAT(answers_["b:1"], testing::Each(Answer::kUnattended));
+  EXPECT_THAT(open(), IsEmpty());
+  questions_->attend();
+  ask("a:1");
+  ask("b:1");
+  EXPECT_THAT(open(), ElementsAre("a:1", "b:1"));
 }
 
 TEST_F(QuestionsTest, AreBounded) {

@@ -2,6 +2,7 @@
 
 #include "keeper/failures.h"
 
+#include "base/host_port.h"
 #include "base/text.h"
 
 namespace caisson::keeper {
@@ -11,9 +12,8 @@ constexpr size_t kMostFailuresShown = 4;
 
 std::string target_of(const base::Json& details) {
   const std::string host = details.contains("name") ? details.value("name", "") : details.value("address", "");
-  const std::string place = host.find(':') == std::string::npos ? host : "[" + host + "]";
   const std::string udp = details.value("protocol", "") == "udp" ? "udp:" : "";
-  return udp + place + ":" + std::to_string(details.value("port", 0));
+  return udp + base::host_port(host, details.value("port", uint16_t{0}));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/error.h"
+#include "base/host_port.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "keeper/accept_pause.h"
@@ -31,12 +32,6 @@ using boost::system::error_code;
 
 constexpr size_t kMaxPortConnections = 4096;
 constexpr int kBacklog = 256;
-
-std::string text_of(const spec::PortPublish& port) {
-  const bool v6 = port.host_address.find(':') != std::string::npos;
-  const std::string address = v6 ? "[" + port.host_address + "]" : port.host_address;
-  return address + ":" + std::to_string(port.host_port);
-}
 
 bool overlap(const spec::PortPublish& a, const spec::PortPublish& b) {
   auto is_any = [](const std::string& address) { return address == "0.0.0.0" || address == "::"; };
@@ -64,8 +59,8 @@ base::Error cannot_publish(const spec::PortPublish& port, int errnum) {
   if (errnum == EADDRINUSE) hint = listener_at(port);
   if (errnum == EACCES) hint = "ports below 1024 need root; give a higher host port";
   if (errnum == EADDRNOTAVAIL) hint = "the address is not one of this machine";
-  return base::system_error("cannot publish port " + std::to_string(port.guest_port) + " at", text_of(port), errnum,
-                            hint);
+  return base::system_error("cannot publish port " + std::to_string(port.guest_port) + " at",
+                            base::host_port(port.host_address, port.host_port), errnum, hint);
 }
 
 struct Address {

@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "keeper/network_policy.h"
 
 namespace caisson::keeper {
@@ -25,7 +26,8 @@ asio::awaitable<void> watch([[maybe_unused]] std::shared_ptr<void> alive, gate::
 asio::awaitable<void> stream_questions(std::shared_ptr<void> alive, gate::Questions& questions, ChannelPtr channel) {
   const auto executor = co_await asio::this_coro::executor;
   asio::co_spawn(executor, watch(alive, questions, channel), asio::detached);
-  questions.attended();
+  questions.attend();
+  const base::Scope left([&questions] { questions.leave(); });
   try {
     while (!channel->closed()) {
       // A client that reads slowly gets what is open when it has read, and nothing in between.

@@ -111,6 +111,17 @@ def connections_are_asked_about_on_the_terminal(host):
     host.caisson("policy", "allow", name, f"c.example:{port}").expect()
     terminal.read_until("that question is over")
     terminal.read_until("'hello'")
+    # With nobody to ask the answer is no at once, and not for good.
+    terminal.send("\x10\x11")
+    equal(terminal.wait(), 0, "exit code of a terminal that left")
+    inside(host, name, f"print(probe('d.example', {port}))").expect(out="ECONNREFUSED\n")
+    reasons = [entry["reason"] for entry in log_of(host, name, "connect") if entry.get("name") == "d.example"]
+    equal(reasons, [f"no rule speaks of 'd.example' port {port}, and no terminal is attached that could be asked"], "reasons in the ledger")
+    net.names["d.example"] = [testnet.PUBLIC]
+    terminal = host.terminal("attach", name)
+    terminal.send("\r")
+    terminal.read_until(">>> ")
+    ask("d.example", ["a\r"], "hello")
     terminal.send("exit(5)\r")
     equal(terminal.wait(), 5, "exit code")
     host.caisson("rm", name).expect()
