@@ -194,9 +194,9 @@ constexpr std::array<Route, 19> kRoutes{{
     {"POST", "/v1/stop", false},
 }};
 constexpr std::array<Handler, kRoutes.size()> kHandlers{
-    get_sandbox,      get_ready,   get_configured, get_stats,    post_attach,  post_detach, post_exec,
-    post_signal,      post_resize, post_exec_detach, post_copy,  post_changes, post_commits, post_discard,
-    get_policy,       post_policy, get_questions,  post_answer,  post_stop};
+    get_sandbox, get_ready,   get_configured,   get_stats,   post_attach,  post_detach,  post_exec,
+    post_signal, post_resize, post_exec_detach, post_copy,   post_changes, post_commits, post_discard,
+    get_policy,  post_policy, get_questions,    post_answer, post_stop};
 
 // What stands for {id} where the path is one of the route's; nothing where it is not.
 std::optional<std::string> match(const Route& route, const std::vector<std::string>& path) {
