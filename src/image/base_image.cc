@@ -63,9 +63,13 @@ ImageConfig base_config() {
   return config;
 }
 
+// Nothing also for a record that cannot be read: it is made again.
 std::optional<ImageRecord> current_base(const ImageStore& store) {
-  auto record = store.find(kBaseName);
-  if (record && record->recipe == base_recipe()) return record;
+  try {
+    auto record = store.find(kBaseName);
+    if (record && record->recipe == base_recipe()) return record;
+  } catch (const BadRecord&) {
+  }
   return std::nullopt;
 }
 

@@ -139,6 +139,35 @@ TEST_F(StoreTest, ATruncatedFileIsNoticedBeforeAGuestReadsIt) {
   store.remove("tools", nobody);
 }
 
+TEST_F(StoreTest, OneRecordThatCannotBeReadIsInNobodysWay) {
+  const ImageRecord good = add("good", "good");
+  const ImageRecord lost = add("team/bad:1", "bad");
+  std::ofstream(folder.path() + "/images/names/team%2Fbad%3A1.json") << "{\"format\":";
+  std::vector<BadRecord> bad;
+  const std::vector<ImageRecord> listed = store.list(&bad);
+  ASSERT_EQ(listed.size(), 2U);
+  EXPECT_EQ(listed[0].name, "good");
+  EXPECT_EQ(listed[1].digest, lost.digest);  // nameless for now
+  ASSERT_EQ(bad.size(), 1U);
+  EXPECT_EQ(bad[0].name(), "team/bad:1");
+  EXPECT_THAT(bad[0].what(), HasSubstr("`caisson image rm team/bad:1` removes it"));
+  EXPECT_EQ(store.find("good")->digest, good.digest);
+  EXPECT_EQ(store.find("sha256:" + good.digest.substr(0, 8))->digest, good.digest);
+  base::NoProgress progress;
+  EXPECT_EQ(ensure_image(store, "good", progress).digest, good.digest);
+  EXPECT_THROW(store.require("team/bad:1"), BadRecord);
+  const std::vector<ImageCheck> checks = store.verify();
+  ASSERT_EQ(checks.size(), 3U);
+  EXPECT_EQ(checks[0].record.name, "team/bad:1");
+  EXPECT_FALSE(checks[0].intact);
+  // Its file is kept until it is known to be nobody's.
+  EXPECT_THROW(store.prune(nobody), BadRecord);
+  EXPECT_TRUE(fs::exists(store.path_of(lost.digest)));
+  EXPECT_EQ(store.remove("team/bad:1", nobody).name, "team/bad:1");
+  EXPECT_EQ(store.prune(nobody), std::vector<std::string>{lost.digest});
+  EXPECT_EQ(store.list().size(), 1U);
+}
+
 TEST_F(StoreTest, ARecordWithAnUnknownKeyIsAnError) {
   add("x", "x");
   const std::string path = folder.path() + "/images/names/x.json";
