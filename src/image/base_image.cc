@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/paths.h"
@@ -89,6 +90,7 @@ ImageRecord whole(const ImageStore& store, ImageRecord record) {
 }
 
 ImageRecord make_base(ImageStore& store, base::Progress& progress) {
+  base::require_space(store.cache(), kBootstrapSpace, "the base image", kBootstrapRoom);
   progress.step("making the base image");
   WorkFolder work(store.cache(), "base");
   const std::string overlay = work.path() + "/overlay.tar";

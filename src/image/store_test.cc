@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/small_disk_for_test.h"
 #include "base/temp_folder_for_test.h"
 #include "image/base_image.h"
 #include "image/digest.h"
@@ -166,6 +169,26 @@ TEST_F(StoreTest, OneRecordThatCannotBeReadIsInNobodysWay) {
   EXPECT_EQ(store.remove("team/bad:1", nobody).name, "team/bad:1");
   EXPECT_EQ(store.prune(nobody), std::vector<std::string>{lost.digest});
   EXPECT_EQ(store.list().size(), 1U);
+}
+
+TEST_F(StoreTest, TooLittleRoomForTheBaseImageIsSaidBeforeTheWork) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!base::mount_small(folder.path())) ::_exit(77);
+    base::NoProgress progress;
+    std::string said;
+    try {
+      ensure_base(store, progress);
+    } catch (const base::Error& error) {
+      said = error.what();
+    }
+    ::_exit(said.starts_with("no space left for the base image in '" + folder.path() + "': 3 GiB are needed, 2") ? 0
+                                                                                                                 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no mount namespace can be made here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(StoreTest, ARecordWithAnUnknownKeyIsAnError) {
