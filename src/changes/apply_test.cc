@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/small_disk_for_test.h"
 #include "changes/change_set_for_test.h"
 #include "sys/in_child_for_test.h"
-#include "sys/small_disk_for_test.h"
 
 namespace caisson::changes {
 namespace {
@@ -202,7 +202,7 @@ TEST_F(ApplyTest, WhatTheHostChangesMeanwhileIsNotOverwritten) {
 
 TEST_F(ApplyTest, AFullDiskChangesNothing) {
   const int code = in_child([&] {
-    if (!sys::mount_small(host_)) return 77;
+    if (!base::mount_small(host_)) return 77;
     const HostRoot small(host_);
     const Tree before = {{"a", file_node("one")}, {"b", file_node("two")}};
     make_tree(host_, before);

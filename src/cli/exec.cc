@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kExecDetails =
     "The exit code is the command's; 124 when the sandbox's time limit ended it, 125 when caisson failed, 126 when\n"
     "the command cannot be executed, 127 when it is not found, 128 + N when signal N ended it.\n"
+    "On a terminal, ctrl-p ctrl-q leaves it running; it cannot be come back to, and what it writes then is lost.\n"
     "\n"
     "Examples:\n"
     "  caisson exec web ls -l /\n"

@@ -89,7 +89,9 @@ void import(const std::string& name, const std::string& source, Form form) {
 }
 
 void list(Form form) {
-  const std::vector<image::ImageRecord> records = open_store().list();
+  std::vector<image::BadRecord> bad;
+  const std::vector<image::ImageRecord> records = open_store().list(&bad);
+  for (const image::BadRecord& one : bad) warn(one.what());
   if (form == Form::kJson) {
     base::Json all = base::Json::array();
     for (const image::ImageRecord& record : records) all.push_back(to_json(record));
@@ -110,7 +112,7 @@ void remove(const std::vector<std::string>& names, Gone& all) {
   const image::TemplateStore templates(base::cache_folder());
   for (const std::string& name : names) {
     const image::ImageRecord gone = store.remove(name, user_of);
-    if (!store.find("sha256:" + gone.digest)) templates.discard_for_image(gone.digest);
+    if (!gone.digest.empty() && !store.find("sha256:" + gone.digest)) templates.discard_for_image(gone.digest);
     all.add(name, to_json(gone));
     if (gone.name == image::kBaseName) warn("the next run that needs the image 'base' makes it again");
   }

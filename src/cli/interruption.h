@@ -44,6 +44,7 @@ class WorkProgress final : public base::Progress {
     terminal_.step(what);
   }
   void update(double fraction, std::string_view detail) override { terminal_.update(fraction, detail); }
+  void note(std::string_view what) override { terminal_.note(what); }
   void done() override { terminal_.done(); }
 
  private:

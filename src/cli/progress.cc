@@ -98,6 +98,13 @@ void TerminalProgress::update(double fraction, std::string_view detail) {
   draw_locked();
 }
 
+void TerminalProgress::note(std::string_view what) {
+  const std::lock_guard lock(mutex_);
+  erase_locked();
+  write_quietly(fd_, fmt::format("caisson: {}\n", safe(what)));
+  draw_locked();
+}
+
 void TerminalProgress::done() {
   const std::lock_guard lock(mutex_);
   erase_locked();

@@ -35,6 +35,7 @@ class TerminalProgress final : public base::Progress {
 
   void step(std::string_view what) override;
   void update(double fraction, std::string_view detail) override;
+  void note(std::string_view what) override;
   void done() override;
 
  private:

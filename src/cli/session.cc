@@ -16,10 +16,16 @@ namespace {
 // A keeper that does not answer must not hold up the keys of its user.
 constexpr std::chrono::milliseconds kAnswerWithin{2000};
 
-void leave_running(const SessionOptions& options) {
+// Only a main command can be come back to: what another writes is kept nowhere.
+void leave_running(const SessionOptions& options, const std::string& id) {
   keeper::Client client = keeper::Client::connect(keeper::read_sandbox(options.sandbox));
-  if (options.id == "main") client.request("POST", "/v1/detach", {}, kAnswerWithin);
-  warn(fmt::format("left '{0}', which goes on (`caisson attach {0}` comes back)", options.sandbox));
+  if (options.id == "main") {
+    client.request("POST", "/v1/detach", {}, kAnswerWithin);
+    warn(fmt::format("left '{0}', which goes on (`caisson attach {0}` comes back)", options.sandbox));
+  } else {
+    client.request("POST", fmt::format("/v1/exec/{}/detach", id), {}, kAnswerWithin);
+    warn(fmt::format("left the command, which goes on in '{}'; what it writes from now on is lost", options.sandbox));
+  }
 }
 
 }  // namespace
@@ -86,7 +92,7 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
       if (const std::string hint = own_registry_hint(end.result.allow, options.workspaces); !hint.empty()) warn(hint);
       return end.result.code;
     case StreamEnd::Kind::kDetached:
-      leave_running(options);
+      leave_running(options, control.id());
       return 0;
     case StreamEnd::Kind::kLeft:
       return 128 + end.signal;

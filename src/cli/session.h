@@ -21,6 +21,9 @@ class KeeperControl final : public CommandControl {
   // `id`: "main", or "" until started() tells it.
   KeeperControl(std::string sandbox, std::string id) : sandbox_(std::move(sandbox)), id_(std::move(id)) {}
 
+  // "" before it has started.
+  const std::string& id() const { return id_; }
+
   void started(const link::ExecStarted& started) override;
   void signal(int number) override;
   void resize(TerminalSize size) override;
@@ -55,7 +58,7 @@ SessionOptions main_session(const spec::SandboxSpec& spec);
 std::shared_ptr<keeper::Upgraded> questions_of(const std::string& sandbox);
 
 // Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is
-// told that the sandbox stays.
+// told that the sandbox, or the new command, goes on.
 int run_session(keeper::Upgraded upgraded, const SessionOptions& options);
 
 // What a new command with a terminal is started with.

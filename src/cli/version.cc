@@ -47,8 +47,12 @@ std::string qemu_version() {
 }
 
 std::string base_image() {
-  const auto record = image::ImageStore(base::cache_folder()).find(image::kBaseName);
-  return record ? record->source + ", " + record->digest.substr(0, kShownDigits) + ", made " + record->created : "";
+  try {
+    const auto record = image::ImageStore(base::cache_folder()).find(image::kBaseName);
+    return record ? record->source + ", " + record->digest.substr(0, kShownDigits) + ", made " + record->created : "";
+  } catch (const base::Error&) {
+    return {};  // `caisson image verify` says what is wrong with it
+  }
 }
 
 std::string host_kernel() {

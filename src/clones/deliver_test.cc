@@ -4,11 +4,11 @@
 
 #include <gmock/gmock.h>
 
+#include "base/small_disk_for_test.h"
 #include "clones/references.h"
 #include "clones/returning_for_test.h"
 #include "clones/source.h"
 #include "sys/in_child_for_test.h"
-#include "sys/small_disk_for_test.h"
 
 namespace caisson::clones {
 namespace {
@@ -225,7 +225,7 @@ TEST_F(Delivering, WithoutRoomNothingIsWritten) {
   fs::create_directories(small);
   // What is thrown in the child must not reach the test's own frames.
   const auto deliver = [&] {
-    if (!sys::mount_small(small)) return 77;
+    if (!base::mount_small(small)) return 77;
     const TestGit host{small};
     host({"init", "--quiet", "--template=", "-b", "main"});
     host.write("readme", "hello\n");

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/paths.h"
@@ -63,9 +64,13 @@ ImageConfig base_config() {
   return config;
 }
 
+// Nothing also for a record that cannot be read: it is made again.
 std::optional<ImageRecord> current_base(const ImageStore& store) {
-  auto record = store.find(kBaseName);
-  if (record && record->recipe == base_recipe()) return record;
+  try {
+    auto record = store.find(kBaseName);
+    if (record && record->recipe == base_recipe()) return record;
+  } catch (const BadRecord&) {
+  }
   return std::nullopt;
 }
 
@@ -85,6 +90,7 @@ ImageRecord whole(const ImageStore& store, ImageRecord record) {
 }
 
 ImageRecord make_base(ImageStore& store, base::Progress& progress) {
+  base::require_space(store.cache(), kBootstrapSpace, "the base image", kBootstrapRoom);
   progress.step("making the base image");
   WorkFolder work(store.cache(), "base");
   const std::string overlay = work.path() + "/overlay.tar";

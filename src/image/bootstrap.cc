@@ -92,7 +92,7 @@ std::vector<std::string> command_line(const BootstrapOptions& options) {
 std::string bootstrap_remedy(std::string_view said) {
   const auto has = [&](std::string_view words) { return said.find(words) != std::string_view::npos; };
   if (has("No space left on device"))
-    return "free some disk space, or set XDG_CACHE_HOME to a larger disk (3 GiB are needed)";
+    return std::string(kBootstrapRoom) + " (" + base::to_string(kBootstrapSpace) + " are needed)";
   if (has("Could not resolve") || has("Could not connect") || has("Connection failed") || has("Failed to fetch") ||
       has("Unable to connect") || has("Temporary failure"))
     return "the package sources of this machine can't be reached: check the network, and `apt-get update`; lines of "

@@ -8,12 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/process.h"
 #include "base/progress.h"
 #include "image/line_reader.h"
 #include "image/work_folder.h"
 
 namespace caisson::image {
+
+// What a base image takes while it is made: its tree twice, mmdebstrap's and the unpacked one, and the image.
+inline constexpr base::Bytes kBootstrapSpace = base::gibibytes(3);
+inline constexpr const char* kBootstrapRoom =
+    "free some disk space, or set XDG_CACHE_HOME to a folder on a larger disk";
 
 struct BootstrapOptions {
   std::string suite;

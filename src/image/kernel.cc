@@ -182,6 +182,8 @@ Kernel ensure_kernel(base::Progress& progress) {
     if (current) {
       if (const auto kernel = load(kernels, current->offer)) {
         write_current(kernels, {.offer = current->offer, .lists_changed_ns = changed});
+        progress.note("cannot look for a newer kernel for the guest, and stays with " + current->offer.folder_name() +
+                      " until the next `apt-get update`: " + error.problem());
         return *kernel;
       }
     }

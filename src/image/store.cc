@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <set>
 
-#include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "image/digest.h"
@@ -20,6 +19,7 @@ namespace caisson::image {
 namespace {
 
 constexpr std::string_view kSuffix = ".erofs";
+constexpr std::string_view kRecordSuffix = ".json";
 constexpr size_t kMinPrefix = 6;
 constexpr int kRecordFormat = 1;
 
@@ -35,7 +35,21 @@ std::string file_name(std::string_view name) {
       out += c;
     }
   }
-  return out + ".json";
+  return out + std::string(kRecordSuffix);
+}
+
+// The name whose file this is; "" for what is no such file.
+std::string name_of(std::string_view file) {
+  std::string name(file.substr(0, file.size() - kRecordSuffix.size()));
+  for (const auto& [spelt, stands_for] : {std::pair("%2F", "/"), std::pair("%3A", ":")}) {
+    for (size_t at = 0; (at = name.find(spelt, at)) != std::string::npos; ++at) name.replace(at, 3, stands_for);
+  }
+  try {
+    validate_image_name(name);
+  } catch (const base::Error&) {
+    return {};
+  }
+  return name;
 }
 
 ImageRecord record_from_json(const base::Json& json, const std::string& path) {
@@ -113,27 +127,44 @@ base::FileLock ImageStore::lock() const {
   return base::FileLock::acquire(folder_ + "/lock");
 }
 
+BadRecord::BadRecord(std::string name, const std::string& path, const base::Error& error)
+    : base::Error("cannot read what is known of the image " + base::in_quotes(name.empty() ? path : name) + ": " +
+                      error.problem(),
+                  name.empty() ? "remove that file"
+                               : "`caisson image rm " + name +
+                                     "` removes it; then import it again: caisson image import " + name + " SOURCE"),
+      name_(std::move(name)) {}
+
 std::optional<ImageRecord> ImageStore::read_name(const std::string& name) const {
   const std::string path = names_ + "/" + file_name(name);
-  const auto text = base::read_file_if_exists(path, 1U << 20);
-  if (!text) return std::nullopt;
-  ImageRecord record = record_from_json(base::parse_json_object(*text, path), path);
-  if (record.name != name) throw base::Error("the image record " + base::in_quotes(path) + " is for another name");
-  return record;
+  try {
+    const auto text = base::read_file_if_exists(path, 1U << 20);
+    if (!text) return std::nullopt;
+    ImageRecord record = record_from_json(base::parse_json_object(*text, path), path);
+    if (record.name != name) throw base::Error("the image record " + base::in_quotes(path) + " is for another name");
+    return record;
+  } catch (const base::Error& error) {
+    throw BadRecord(name, path, error);
+  }
 }
 
-std::vector<ImageRecord> ImageStore::list() const {
+std::vector<ImageRecord> ImageStore::list(std::vector<BadRecord>* bad) const {
   std::vector<ImageRecord> found;
   std::set<std::string> named;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(names_, error)) {
-    const std::string path = entry.path();
-    if (!path.ends_with(".json")) continue;  // a record that is being written
-    const auto text = base::read_file_if_exists(path, 1U << 20);
-    if (!text) continue;
-    ImageRecord record = record_from_json(base::parse_json_object(*text, path), path);
-    named.insert(record.digest);
-    found.push_back(std::move(record));
+    const std::string file = entry.path().filename();
+    if (!file.ends_with(kRecordSuffix)) continue;  // a record that is being written
+    try {
+      const std::string name = name_of(file);
+      if (name.empty()) throw BadRecord(name, entry.path(), base::Error("no image has such a name"));
+      std::optional<ImageRecord> record = read_name(name);
+      if (!record) continue;
+      named.insert(record->digest);
+      found.push_back(std::move(*record));
+    } catch (const BadRecord& problem) {
+      if (bad != nullptr) bad->push_back(problem);
+    }
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   std::vector<ImageRecord> nameless;
@@ -208,22 +239,28 @@ ImageRecord ImageStore::remove(std::string_view name_or_digest, const InUse& in_
   std::optional<ImageRecord> record;
   if (!name_or_digest.starts_with("sha256:")) {
     validate_image_name(name_or_digest);
-    record = read_name(std::string(name_or_digest));  // also a name whose file is gone
+    try {
+      record = read_name(std::string(name_or_digest));  // also a name whose file is gone
+    } catch (const BadRecord& bad) {
+      record.emplace().name = bad.name();
+    }
   }
   if (!record) record = require(name_or_digest);
-  if (const std::string user = in_use(record->digest); !user.empty())
+  if (const std::string user = record->digest.empty() ? "" : in_use(record->digest); !user.empty())
     throw base::Error("cannot remove the image " + base::in_quotes(name_or_digest) + ": " + user + " uses it",
                       "remove that first");
   if (!record->name.empty() && ::unlink((names_ + "/" + file_name(record->name)).c_str()) != 0 && errno != ENOENT)
     throw base::system_error("cannot remove the image", name_or_digest);
-  remove_file_if_nameless(record->digest);
+  if (!record->digest.empty()) remove_file_if_nameless(record->digest);
   return *record;
 }
 
 std::string ImageStore::remove_file_if_nameless(const std::string& digest) const {
-  for (const ImageRecord& other : list()) {
+  std::vector<BadRecord> bad;
+  for (const ImageRecord& other : list(&bad)) {
     if (other.digest == digest && !other.name.empty()) return {};
   }
+  if (!bad.empty()) return {};  // it may be of this file
   if (::unlink(path_of(digest).c_str()) != 0 && errno != ENOENT)
     throw base::system_error("cannot remove", path_of(digest));
   return digest;
@@ -232,7 +269,10 @@ std::string ImageStore::remove_file_if_nameless(const std::string& digest) const
 std::vector<std::string> ImageStore::prune(const InUse& in_use) {
   const base::FileLock held = lock();
   std::vector<std::string> gone;
-  for (const ImageRecord& record : list()) {
+  std::vector<BadRecord> bad;
+  const std::vector<ImageRecord> records = list(&bad);
+  if (!bad.empty()) throw bad.front();
+  for (const ImageRecord& record : records) {
     if (!record.name.empty() || !in_use(record.digest).empty()) continue;
     gone.push_back(remove_file_if_nameless(record.digest));
   }
@@ -241,7 +281,14 @@ std::vector<std::string> ImageStore::prune(const InUse& in_use) {
 
 std::vector<ImageCheck> ImageStore::verify(const std::function<void(const ImageRecord&, uint64_t)>& tick) const {
   std::vector<ImageCheck> checks;
-  for (ImageRecord& record : list()) {
+  std::vector<BadRecord> bad;
+  std::vector<ImageRecord> records = list(&bad);
+  for (const BadRecord& one : bad) {
+    ImageCheck& check = checks.emplace_back();
+    check.record.name = one.name();
+    check.problem = one.problem();
+  }
+  for (ImageRecord& record : records) {
     ImageCheck check;
     check.record = std::move(record);
     const base::Fd file = base::open_if_exists(path_of(check.record.digest), O_RDONLY | O_NOFOLLOW);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "image/image_config.h"
 
@@ -35,7 +36,18 @@ struct ImageRecord {
 
 base::Json to_json(const ImageRecord& record);
 
-// What verify() found about one file.
+// A name's record that cannot be read: damaged, or of another version.
+class BadRecord : public base::Error {
+ public:
+  // `name`: "" where the file's name is none of an image.
+  BadRecord(std::string name, const std::string& path, const base::Error& error);
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  std::string name_;
+};
+
+// What verify() found about one file, or about a record that cannot be read.
 struct ImageCheck {
   ImageRecord record;
   bool intact = false;
@@ -48,12 +60,12 @@ class ImageStore {
   explicit ImageStore(std::string cache);
 
   // By name, or by digest or the beginning of one (at least 6 digits, "sha256:" allowed before it). Nothing when there
-  // is no such image, or its file is gone. An ambiguous beginning is an Error.
+  // is no such image, or its file is gone. An ambiguous beginning is an Error, and so is a name with a BadRecord.
   std::optional<ImageRecord> find(std::string_view name_or_digest) const;
   // The same, but nothing found is an Error that says how to get an image.
   ImageRecord require(std::string_view name_or_digest) const;
-  // Sorted by name, nameless files last.
-  std::vector<ImageRecord> list() const;
+  // Sorted by name, nameless files last. Without those whose record cannot be read: these come into `bad`.
+  std::vector<ImageRecord> list(std::vector<BadRecord>* bad = nullptr) const;
 
   // Moves `file` (an EROFS file in the same cache, complete) into the store under its digest and points record.name at
   // it; digest, size and created are filled in. A name that was there before points to the new image afterwards. `tick`
@@ -63,9 +75,11 @@ class ImageStore {
   // `in_use(digest)` returns what uses an image ("the sandbox 'web'"), or "".
   using InUse = std::function<std::string(const std::string& digest)>;
   // Forgets a name; its file goes too unless another name has it. An image in use is not removed (Error).
-  // A nameless file is removed by the beginning of its digest. Returns the record that is gone.
+  // A nameless file is removed by the beginning of its digest. Returns the record that is gone; of one that could not
+  // be read, the name alone: its file stays, nameless.
   ImageRecord remove(std::string_view name_or_digest, const InUse& in_use);
-  // Removes nameless files that nobody uses; returns the digests that are gone.
+  // Removes nameless files that nobody uses; returns the digests that are gone. Throws a BadRecord, where there is one,
+  // before anything is removed: a nameless file may be that one's.
   std::vector<std::string> prune(const InUse& in_use);
 
   // Recomputes the digest of each file.

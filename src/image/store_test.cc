@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/small_disk_for_test.h"
 #include "base/temp_folder_for_test.h"
 #include "image/base_image.h"
 #include "image/digest.h"
@@ -137,6 +140,55 @@ TEST_F(StoreTest, ATruncatedFileIsNoticedBeforeAGuestReadsIt) {
   add("tools", "content");
   EXPECT_EQ(ensure_image(store, "tools", progress).digest, added.digest);
   store.remove("tools", nobody);
+}
+
+TEST_F(StoreTest, OneRecordThatCannotBeReadIsInNobodysWay) {
+  const ImageRecord good = add("good", "good");
+  const ImageRecord lost = add("team/bad:1", "bad");
+  std::ofstream(folder.path() + "/images/names/team%2Fbad%3A1.json") << "{\"format\":";
+  std::vector<BadRecord> bad;
+  const std::vector<ImageRecord> listed = store.list(&bad);
+  ASSERT_EQ(listed.size(), 2U);
+  EXPECT_EQ(listed[0].name, "good");
+  EXPECT_EQ(listed[1].digest, lost.digest);  // nameless for now
+  ASSERT_EQ(bad.size(), 1U);
+  EXPECT_EQ(bad[0].name(), "team/bad:1");
+  EXPECT_THAT(bad[0].what(), HasSubstr("`caisson image rm team/bad:1` removes it"));
+  EXPECT_EQ(store.find("good")->digest, good.digest);
+  EXPECT_EQ(store.find("sha256:" + good.digest.substr(0, 8))->digest, good.digest);
+  base::NoProgress progress;
+  EXPECT_EQ(ensure_image(store, "good", progress).digest, good.digest);
+  EXPECT_THROW(store.require("team/bad:1"), BadRecord);
+  const std::vector<ImageCheck> checks = store.verify();
+  ASSERT_EQ(checks.size(), 3U);
+  EXPECT_EQ(checks[0].record.name, "team/bad:1");
+  EXPECT_FALSE(checks[0].intact);
+  // Its file is kept until it is known to be nobody's.
+  EXPECT_THROW(store.prune(nobody), BadRecord);
+  EXPECT_TRUE(fs::exists(store.path_of(lost.digest)));
+  EXPECT_EQ(store.remove("team/bad:1", nobody).name, "team/bad:1");
+  EXPECT_EQ(store.prune(nobody), std::vector<std::string>{lost.digest});
+  EXPECT_EQ(store.list().size(), 1U);
+}
+
+TEST_F(StoreTest, TooLittleRoomForTheBaseImageIsSaidBeforeTheWork) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!base::mount_small(folder.path())) ::_exit(77);
+    base::NoProgress progress;
+    std::string said;
+    try {
+      ensure_base(store, progress);
+    } catch (const base::Error& error) {
+      said = error.what();
+    }
+    ::_exit(said.starts_with("no space left for the base image in '" + folder.path() + "': 3 GiB are needed, 2") ? 0
+                                                                                                                 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no mount namespace can be made here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(StoreTest, ARecordWithAnUnknownKeyIsAnError) {

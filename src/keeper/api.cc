@@ -129,6 +129,15 @@ asio::awaitable<ApiAnswer> post_resize(Call call) {
   co_return ApiAnswer{};
 }
 
+// The main command has a resource of its own: what goes on without its client is the sandbox.
+asio::awaitable<ApiAnswer> post_exec_detach(Call call) {
+  call.expect_no_body();
+  const CommandId command = command_of(call.id);
+  if (command.main) throw ApiFailure(404, "the main command is no exec's", "POST /v1/detach");
+  call.control.let_go(command.id);
+  co_return ApiAnswer{};
+}
+
 asio::awaitable<ApiAnswer> get_policy(Call call) {
   co_return ApiAnswer{.body = call.control.policy()};
 }
@@ -163,7 +172,7 @@ asio::awaitable<ApiAnswer> post_stop(Call call) {
 
 using Handler = asio::awaitable<ApiAnswer> (*)(Call);
 
-constexpr std::array<Route, 18> kRoutes{{
+constexpr std::array<Route, 19> kRoutes{{
     {"GET", "/v1/sandbox", false},
     {"GET", "/v1/ready", false},
     {"GET", "/v1/configured", false},
@@ -173,6 +182,7 @@ constexpr std::array<Route, 18> kRoutes{{
     {"POST", "/v1/exec", true},
     {"POST", "/v1/exec/{id}/signal", false},
     {"POST", "/v1/exec/{id}/resize", false},
+    {"POST", "/v1/exec/{id}/detach", false},
     {"POST", "/v1/copy", true},
     {"POST", "/v1/changes", true},
     {"POST", "/v1/commits", false},
@@ -184,9 +194,9 @@ constexpr std::array<Route, 18> kRoutes{{
     {"POST", "/v1/stop", false},
 }};
 constexpr std::array<Handler, kRoutes.size()> kHandlers{
-    get_sandbox,  get_ready,   get_configured, get_stats,     post_attach,  post_detach,
-    post_exec,    post_signal, post_resize,    post_copy,     post_changes, post_commits,
-    post_discard, get_policy,  post_policy,    get_questions, post_answer,  post_stop};
+    get_sandbox, get_ready,   get_configured,   get_stats,   post_attach,  post_detach,  post_exec,
+    post_signal, post_resize, post_exec_detach, post_copy,   post_changes, post_commits, post_discard,
+    get_policy,  post_policy, get_questions,    post_answer, post_stop};
 
 // What stands for {id} where the path is one of the route's; nothing where it is not.
 std::optional<std::string> match(const Route& route, const std::vector<std::string>& path) {

@@ -54,6 +54,7 @@ TEST(Api, RequestsBecomeCalls) {
   EXPECT_EQ(ask("POST", "/v1/detach").of_control, "detach");
   EXPECT_EQ(ask("POST", "/v1/exec", R"({"argv":["ls"]})", true).of_control, "exec ls");
   EXPECT_EQ(ask("POST", "/v1/exec/main/signal", R"({"signal":15})").of_control, "signal main 15");
+  EXPECT_EQ(ask("POST", "/v1/exec/7/detach").of_control, "let go 7");
   EXPECT_EQ(ask("POST", "/v1/exec/7/resize", R"({"rows":2,"columns":3})").of_control, "resize 7 2x3");
   EXPECT_EQ(ask("POST", "/v1/copy", R"({"put":true,"path":"/a"})", true).of_control, "copy /a");
   EXPECT_EQ(ask("POST", "/v1/changes", R"({"id":1,"content":true})", true).of_control, "changes 1 content");
@@ -101,6 +102,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"POST", "/v1/exec/x/signal", R"({"signal":15})", false, 404},
                     Refused{"POST", "/v1/exec//signal", R"({"signal":15})", false, 404},
                     Refused{"POST", "/v1/exec/-1/signal", R"({"signal":15})", false, 404},
+                    Refused{"POST", "/v1/exec/main/detach", "", false, 404},
                     Refused{"POST", "/v1/exec/main/signal", R"({"signal":0})", false, 400},
                     Refused{"POST", "/v1/exec/main/signal", R"({"signal":65})", false, 400},
                     Refused{"POST", "/v1/exec/main/signal", R"({"signal":"15"})", false, 400},

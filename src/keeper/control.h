@@ -61,6 +61,8 @@ class Control {
   // Returns when they are gone.
   virtual asio::awaitable<void> discard(link::DiscardRequest request) = 0;
   virtual asio::awaitable<void> signal(CommandId command, int number) = 0;
+  // The command of an exec goes on without its client.
+  virtual void let_go(uint64_t exec_id) = 0;
   virtual asio::awaitable<void> resize(CommandId command, link::TtySize size) = 0;
   // {"policy", "refusals"}
   virtual base::Json policy() = 0;

@@ -26,15 +26,21 @@ class Violation : public base::Error {
 
 class ClientGone : public std::exception {};
 
-struct Session {
+struct Session final : ExecClient {
   ExecEnvironment environment;
   link::StreamPtr stream;
   ChannelPtr channel;
   std::optional<Turn> output_turn;
-  bool client_gone = false;
+  bool client_gone = false;  // the command with it
+  bool let_client_go = false;
   bool over = false;  // the client has its last frame
 
+  void let_go() override {
+    let_client_go = true;
+    channel->close();
+  }
   void leave() {
+    if (let_client_go) return;
     client_gone = true;
     if (stream) stream->reset();  // there is none where the guest has not answered
     channel->close();
@@ -43,12 +49,13 @@ struct Session {
 using SessionPtr = std::shared_ptr<Session>;
 
 asio::awaitable<void> to_client(SessionPtr session, std::span<const uint8_t> bytes) {
+  if (session->let_client_go) co_return;
   try {
     const Turn::Held held = co_await session->output_turn->take();
     co_await session->channel->write(bytes);
   } catch (const base::Error&) {
     session->leave();
-    throw ClientGone();
+    if (session->client_gone) throw ClientGone();
   }
 }
 
@@ -98,17 +105,19 @@ std::vector<uint8_t> exit_frame(Session& session, std::string_view payload) {
 }
 
 // The frame that the client gets in place of the guest's.
-std::vector<uint8_t> checked(Session& session, const FrameBatch& batch) {
+std::vector<uint8_t> checked(const SessionPtr& session, const FrameBatch& batch) {
   try {
-    if (batch.type == ExecFrame::kExit) return exit_frame(session, batch.payload());
+    if (batch.type == ExecFrame::kExit) return exit_frame(*session, batch.payload());
     if (batch.type == ExecFrame::kError) {
       const CommandError error = command_error_from_guest(batch.payload());
-      if (session.environment.on_end) session.environment.on_end(error.exit_code);
+      if (session->environment.on_end) session->environment.on_end(error.exit_code);
       return make_error_frame(error);
     }
     if (batch.type == ExecFrame::kStarted) {
       const auto json = base::parse_json_object(batch.payload(), "the guest's answer");
-      return make_frame(ExecFrame::kStarted, to_json(link::from_json<link::ExecStarted>(json)));
+      const auto started = link::from_json<link::ExecStarted>(json);
+      session->environment.on_start(started.id, session);
+      return make_frame(ExecFrame::kStarted, to_json(started));
     }
   } catch (const base::Error& error) {
     throw Violation(error.problem());
@@ -126,7 +135,7 @@ asio::awaitable<void> pass_output(SessionPtr session) {
       co_await to_client(session, batch.bytes);
       continue;
     }
-    const std::vector<uint8_t> frame = checked(*session, batch);
+    const std::vector<uint8_t> frame = checked(session, batch);
     co_await to_client(session, frame);
     if (batch.type != ExecFrame::kStarted) co_return;
   }

@@ -14,6 +14,14 @@
 
 namespace caisson::keeper {
 
+// A command's client, for as long as the command runs.
+class ExecClient {
+ public:
+  virtual ~ExecClient() = default;
+  // The command goes on without it: its connection is closed, and what the command writes from now on is dropped.
+  virtual void let_go() = 0;
+};
+
 struct ExecEnvironment {
   link::GuestClient* guest = nullptr;
   LimitWords limits;
@@ -23,13 +31,16 @@ struct ExecEnvironment {
   std::function<asio::awaitable<std::vector<uint8_t>>()> last_frame;
   // What the keeper itself has had to do with a command's end.
   std::function<void(KeeperExit& exit)> amend;
+  // The command runs, under this number of the guest's.
+  std::function<void(uint64_t id, std::weak_ptr<ExecClient> client)> on_start;
   // The command has ended with this code, or could not be started.
   std::function<void(int exit_code)> on_end;
   // The guest broke the rules.
   std::function<void(std::string reason)> on_violation;
 };
 
-// Returns when the command has ended, or its client has gone (the guest's stream is reset then). Never throws.
+// Returns when the command has ended, or its client has gone and was not let go (the guest's stream is reset then).
+// Never throws.
 asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest request, ChannelPtr channel);
 
 }  // namespace caisson::keeper

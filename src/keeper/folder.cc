@@ -2,9 +2,11 @@
 
 // How a sandbox's folder appears and goes.
 //
-// sandboxes/.lock is held for the moments in which a hidden folder has no lock of its own yet: from mkdtemp to the
-// inner lock, and from mkdtemp to the rename. The sweeper looks at hidden folders only while it holds it, so it never
-// sees such a moment; it deletes with the inner lock alone.
+// sandboxes/.lock is held for the moment in which a hidden folder has no lock of its own yet: from mkdtemp to that
+// lock. The sweeper looks at hidden folders only while it holds it, so it never sees such a moment; it deletes with the
+// folder's lock alone.
+//
+// What is removed only gets another name in the same folder: that takes no room on a disk that is full.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,6 +17,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "engine/registry.h"
@@ -45,13 +48,6 @@ std::string parent_of(const std::string& folder) {
 }
 std::string name_of(const std::string& folder) {
   return folder.substr(folder.rfind('/') + 1);
-}
-
-// The caller holds sandboxes/.lock.
-std::string make_hidden(const std::string& parent, const char* prefix) {
-  std::string path = parent + "/" + prefix + "XXXXXX";
-  if (::mkdtemp(path.data()) == nullptr) throw base::system_error("cannot make a folder in", parent);
-  return path;
 }
 
 base::Error taken(const std::string& parent, const std::string& name) {
@@ -102,9 +98,8 @@ bool discard_if_unstarted(const std::string& folder) {
 }
 
 struct Leftover {
-  std::string hidden;
-  std::vector<base::FileLock> locks;  // empty: the hidden folder is empty
-  std::vector<std::string> folders;
+  std::string folder;
+  base::FileLock lock;
 };
 
 std::vector<Leftover> find_leftovers(const std::string& parent) {
@@ -115,18 +110,9 @@ std::vector<Leftover> find_leftovers(const std::string& parent) {
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(".new-") && !name.starts_with(".gone-")) continue;
-    Leftover leftover{.hidden = entry->path().string(), .locks = {}, .folders = {}};
-    bool in_use = false;
-    std::error_code inner;
-    for (auto below = fs::directory_iterator(entry->path(), inner); !inner && below != fs::directory_iterator();
-         below.increment(inner)) {
-      if (!below->is_directory(inner)) continue;
-      std::optional<base::FileLock> lock = base::FileLock::try_acquire(below->path().string() + "/lock");
-      if (!lock) in_use = true;
-      if (lock) leftover.locks.push_back(std::move(*lock));
-      leftover.folders.push_back(below->path().string());
-    }
-    if (!in_use) found.push_back(std::move(leftover));
+    const std::string folder = entry->path().string();
+    std::optional<base::FileLock> lock = base::FileLock::try_acquire(folder + "/lock");
+    if (lock) found.push_back({folder, std::move(*lock)});
   }
   return found;
 }
@@ -142,23 +128,22 @@ NewSandbox::NewSandbox(const std::string& name) : name_(name) {
   if (::lstat((parent + "/" + name).c_str(), &info) == 0) throw taken(parent, name);
   try {
     const base::FileLock making = base::FileLock::acquire(parent + "/.lock");
-    hidden_ = make_hidden(parent, ".new-");
-    folder_ = hidden_ + "/" + name;
-    base::make_folders(folder_);
+    std::string folder = parent + "/.new-" + name + "-XXXXXX";
+    if (::mkdtemp(folder.data()) == nullptr) throw base::system_error("cannot make a folder in", parent);
+    folder_ = std::move(folder);
     lock_ = base::FileLock::acquire(folder_ + "/lock");
   } catch (const base::Error& error) {
-    std::error_code ignored;
-    if (!hidden_.empty()) std::filesystem::remove_all(hidden_, ignored);
+    if (!folder_.empty()) delete_hidden(folder_, nullptr);
     throw unusable(error);
   }
 }
 
 NewSandbox::~NewSandbox() {
-  if (!hidden_.empty() && lock_) delete_hidden(folder_, nullptr);
+  if (!folder_.empty()) delete_hidden(folder_, nullptr);
 }
 
 Claim NewSandbox::commit(const engine::Plan& plan, const gate::Policy& policy) && {
-  const std::string parent = parent_of(hidden_);
+  const std::string parent = parent_of(folder_);
   const std::string folder = parent + "/" + name_;
   const Durability durability = plan.spec.remove_at_end ? Durability::kNotSynced : Durability::kSynced;
   State state;
@@ -171,9 +156,8 @@ Claim NewSandbox::commit(const engine::Plan& plan, const gate::Policy& policy) &
     if (errno == EEXIST) throw taken(parent, name_);
     throw unusable(base::system_error("cannot rename to", folder));
   }
-  ::rmdir(hidden_.c_str());
   if (durability == Durability::kSynced) ::fsync(base::open_file(parent, O_RDONLY | O_DIRECTORY).get());
-  hidden_.clear();
+  folder_.clear();
   return Claim{folder, std::move(*lock_)};
 }
 
@@ -213,15 +197,8 @@ bool collect_abandoned(const std::string& name) {
 }
 
 std::string hide_folder(const std::string& folder) {
-  const std::string parent = parent_of(folder);
-  const base::FileLock moving = base::FileLock::acquire(parent + "/.lock");
-  const std::string gone = make_hidden(parent, ".gone-");
-  std::string hidden = gone + "/" + name_of(folder);
-  if (::rename(folder.c_str(), hidden.c_str()) != 0) {
-    const int errnum = errno;
-    ::rmdir(gone.c_str());
-    throw base::system_error("cannot remove", folder, errnum);
-  }
+  std::string hidden = parent_of(folder) + "/.gone-" + name_of(folder) + "-" + base::random_hex(8);
+  if (::rename(folder.c_str(), hidden.c_str()) != 0) throw base::system_error("cannot remove", folder);
   return hidden;
 }
 
@@ -229,7 +206,6 @@ void delete_hidden(const std::string& hidden, engine::Engine* engine) {
   if (engine != nullptr) destroy_quietly(*engine, hidden);
   std::error_code ignored;  // what cannot be deleted now is a leftover for the next command
   std::filesystem::remove_all(hidden, ignored);
-  ::rmdir(parent_of(hidden).c_str());
 }
 
 void sweep_leftovers() {
@@ -240,15 +216,10 @@ void sweep_leftovers() {
       std::optional<base::FileLock> looking = base::FileLock::try_acquire(parent + "/.lock");
       if (!looking) return;
       leftovers = find_leftovers(parent);
-      for (const Leftover& leftover : leftovers) {
-        if (leftover.folders.empty()) ::rmdir(leftover.hidden.c_str());
-      }
     }
     for (const Leftover& leftover : leftovers) {
-      for (const std::string& folder : leftover.folders) {
-        destroy_by_record(folder);
-        delete_hidden(folder, nullptr);
-      }
+      destroy_by_record(leftover.folder);
+      delete_hidden(leftover.folder, nullptr);
     }
   } catch (const base::Error&) {
     // A state folder that cannot be written is reported by the command that has to write.

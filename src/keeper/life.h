@@ -14,6 +14,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "gate/ca.h"
 #include "gate/gate.h"
 #include "keeper/control.h"
+#include "keeper/exec_session.h"
 #include "keeper/exit.h"
 #include "keeper/failures.h"
 #include "keeper/frames.h"
@@ -79,6 +81,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<base::Json> commits(uint32_t id) override;
   asio::awaitable<void> discard(link::DiscardRequest request) override;
   asio::awaitable<void> signal(CommandId command, int number) override;
+  void let_go(uint64_t exec_id) override;
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override;
   base::Json policy() override;
   void change_policy(const PolicyChange& change) override;
@@ -190,6 +193,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   Server server_;
   std::shared_ptr<MainCommand> main_;
   std::shared_ptr<Notices> notices_;
+  std::map<uint64_t, std::weak_ptr<ExecClient>> exec_clients_;
   std::unique_ptr<engine::Instance> instance_;
   std::unique_ptr<link::GuestClient> guest_;
   std::shared_ptr<gate::LocalAuthority> authority_;

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "keeper/commits.h"
 #include "keeper/copy_session.h"
-#include "keeper/exec_session.h"
 #include "keeper/life.h"
 #include "keeper/question_stream.h"
 
@@ -103,6 +102,10 @@ StreamHandler Life::exec(link::ExecRequest request) {
       exit.code = kExitTimedOut;
       exit.notes.push_back(self->time_limit_words());
     };
+    environment.on_start = [self](uint64_t id, std::weak_ptr<ExecClient> client) {
+      std::erase_if(self->exec_clients_, [](const auto& one) { return one.second.expired(); });
+      self->exec_clients_[id] = std::move(client);
+    };
     environment.on_end = [self, argv = request.argv](int exit_code) {
       self->ledger_.write("exit", Json{{"argv", argv}, {"exit_code", exit_code}});
     };
@@ -112,6 +115,13 @@ StreamHandler Life::exec(link::ExecRequest request) {
     };
     return serve_exec(std::move(environment), request, std::move(channel));
   };
+}
+
+void Life::let_go(uint64_t exec_id) {
+  const auto found = exec_clients_.find(exec_id);
+  const std::shared_ptr<ExecClient> client = found == exec_clients_.end() ? nullptr : found->second.lock();
+  if (!client) throw ApiFailure(404, "the command has ended");
+  client->let_go();
 }
 
 // A command beside the main one was cut off.

@@ -12,9 +12,8 @@
 //                  "running" means, so a sandbox whose keeper was killed reads as stopped
 //   output.log, output.log.1, console.log, ledger.jsonl, allowed.jsonl, keeper.log, and the engine's files in vm/
 //
-// A folder appears under its name complete, by one rename, and goes the same way: sandboxes/.new-XXXXXX/NAME and
-// sandboxes/.gone-XXXXXX/NAME are what is being made and removed. What a crash leaves there is swept by the next
-// command.
+// A folder appears under its name complete, by one rename, and goes the same way: sandboxes/.new-NAME-XXXXXX and
+// sandboxes/.gone-NAME-X… are what is being made and removed. What a crash leaves there is swept by the next command.
 //
 // Blocking file work; used by the CLI and, for its own sandbox, by the keeper. All functions throw base::Error.
 #pragma once
@@ -150,8 +149,7 @@ class NewSandbox {
 
  private:
   std::string name_;
-  std::string hidden_;  // sandboxes/.new-XXXXXX; "" when there is nothing to remove
-  std::string folder_;  // hidden_/NAME
+  std::string folder_;  // sandboxes/.new-NAME-XXXXXX; "" when there is nothing to remove
   std::optional<base::FileLock> lock_;
 };
 
@@ -166,7 +164,8 @@ void remove_sandbox(const Sandbox& sandbox);
 // wanted for the next try. Waits so long for the keeper's end; leaves every other sandbox alone; never fails.
 void discard_unstarted(const std::string& folder, std::chrono::milliseconds patience = std::chrono::seconds(5));
 
-// Takes the folder out of sight by one rename; returns where it is now. The name is free after this.
+// Takes the folder, whose lock the caller holds, out of sight by one rename; returns where it is now. The name is free
+// after this.
 std::string hide_folder(const std::string& folder);
 // Deletes what hide_folder() returned; `engine` may be null.
 void delete_hidden(const std::string& hidden, engine::Engine* engine);

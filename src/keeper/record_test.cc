@@ -6,9 +6,11 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/process.h"
+#include "base/small_disk_for_test.h"
 #include "base/text.h"
 #include "keeper/abandoned.h"
 #include "keeper/launch.h"
@@ -89,11 +91,30 @@ TEST_F(RecordTest, BadNamesAreRefused) {
 
 TEST_F(RecordTest, LeftoversAreSweptUnlessSomebodyWorksOnThem) {
   const std::string parent = sandboxes_folder();
-  for (const char* left : {"/.new-abc123/kt-a", "/.gone-abc123/kt-b", "/.new-empty"}) base::make_folders(parent + left);
+  for (const char* left : {"/.new-kt-a-abc123/vm", "/.gone-kt-b-abc123/vm", "/.new-kt-empty-abc123"})
+    base::make_folders(parent + left);
   NewSandbox in_use("kt-c");
   EXPECT_THAT(list_sandboxes(), IsEmpty());
   ASSERT_EQ(names_in_state_folder().size(), 1U);
   EXPECT_TRUE(std::filesystem::exists(in_use.folder()));
+}
+
+TEST_F(RecordTest, ASandboxIsRemovedFromADiskThatHasNoRoomForOneMoreFile) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!base::mount_small(state.folder.path(), 64)) ::_exit(77);
+    make_sandbox(spec_of("kt-a", {"true"}));
+    int made = 0;
+    while (base::Fd(::open((state.folder / std::to_string(made)).c_str(), O_WRONLY | O_CREAT, 0600))) ++made;
+    ::_exit(made > 0 && error_of([] { remove_sandbox(read_sandbox("kt-a")); }) == "no error" &&
+                    names_in_state_folder().empty()
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no mount namespace can be made here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(RecordTest, WhatWasKilledBeforeItHadAKeeperIsCollected) {

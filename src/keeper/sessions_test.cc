@@ -84,6 +84,25 @@ TEST_F(SessionsTest, AnExecWhoseClientHasGoneIsResetInTheGuest) {
   EXPECT_EQ(keeper.another().request("GET", "/v1/sandbox")["status"], "running");
 }
 
+TEST_F(SessionsTest, AnExecWhoseClientWasLetGoGoesOnToItsEnd) {
+  constexpr uint64_t kBytes = 64U << 20;
+  RunningKeeper keeper(idle(), kDetached);
+  bring_up(keeper);
+  FrameConnection exec = keeper.exec({"flood", std::to_string(kBytes)});
+  const base::Json started = base::parse_json_object(exec.expect(ExecFrame::kStarted), "started");
+  keeper.another().request("POST", "/v1/exec/" + std::to_string(started["id"].get<int>()) + "/detach");
+  exec.read_to_end();  // the keeper closes it
+  exec.close();
+  FrameConnection waits = keeper.exec({"cat"});
+  const base::Json id = base::parse_json_object(waits.expect(ExecFrame::kStarted), "started")["id"];
+  keeper.another().request("POST", "/v1/exec/" + std::to_string(id.get<int>()) + "/detach");
+  waits.close();
+  while (keeper.in_loop([&] { return keeper.guest.flooded_bytes; }) < kBytes)
+    keeper.another().request("GET", "/v1/sandbox");
+  EXPECT_EQ(keeper.in_loop([&] { return keeper.guest.resets; }), 0);
+  EXPECT_THROW(keeper.another().request("POST", "/v1/exec/77/detach"), ApiError);
+}
+
 TEST_F(SessionsTest, AClientThatLeavesBeforeTheGuestHasAnsweredIsMissedByNobody) {
   FakeGuest guest;
   guest.answers_commands = false;

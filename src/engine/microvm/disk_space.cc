@@ -3,7 +3,6 @@
 #include "engine/microvm/disk_space.h"
 
 #include "base/disk_space.h"
-#include "base/text.h"
 
 namespace caisson::engine::microvm {
 namespace {
@@ -11,6 +10,7 @@ namespace {
 // Below a page cache's worth of writes nothing gets on.
 constexpr base::Bytes kFull = base::mebibytes(2);
 
+constexpr const char* kWhat = "a template";
 constexpr const char* kMakeRoom = "free some disk space, or set XDG_CACHE_HOME to a folder on a larger disk";
 
 }  // namespace
@@ -20,14 +20,11 @@ bool is_full(base::Bytes free) {
 }
 
 void require_space(const std::string& folder, base::Bytes needed) {
-  const base::Bytes free = base::free_space(folder);
-  if (free < needed) throw no_space_left(folder, free, needed);
+  base::require_space(folder, needed, kWhat, kMakeRoom);
 }
 
 base::Error no_space_left(const std::string& folder, base::Bytes free, base::Bytes needed) {
-  return base::Error("no space left for a template in " + base::in_quotes(folder) + ": " + base::to_string(needed) +
-                         " are needed, " + base::to_string(free) + " are free",
-                     kMakeRoom, ENOSPC);
+  return base::no_space_left(folder, free, needed, kWhat, kMakeRoom);
 }
 
 }  // namespace caisson::engine::microvm

@@ -49,14 +49,9 @@ void require_space_for(const std::vector<std::string>& sources, const SandboxFil
     const struct stat info = look_at(source);
     if (info.st_dev != here) needed.count += static_cast<uint64_t>(info.st_blocks) * 512;
   }
-  const base::Bytes free = base::free_space(files.folder);
-  if (free >= needed) return;
-  throw base::Error(
-      "no space left for the sandbox's files in " + base::in_quotes(files.folder) + ": " + base::to_string(needed) +
-          " are needed, " + base::to_string(free) + " are free",
-      "free some disk space, or set XDG_DATA_HOME to a folder on a larger disk: on the cache's, the large "
-      "files are hard links",
-      ENOSPC);
+  base::require_space(files.folder, needed, "the sandbox's files",
+                      "free some disk space, or set XDG_DATA_HOME to a folder on a larger disk: on the cache's, the "
+                      "large files are hard links");
 }
 
 void keep_boot_files(const Parts& parts, const SandboxFiles& files) {

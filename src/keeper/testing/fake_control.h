@@ -58,6 +58,7 @@ class FakeControl : public Control {
     asked = "signal " + (command.main ? "main" : std::to_string(command.id)) + " " + std::to_string(number);
     co_return;
   }
+  void let_go(uint64_t exec_id) override { asked = "let go " + std::to_string(exec_id); }
   asio::awaitable<void> resize(CommandId command, link::TtySize size) override {
     asked = "resize " + (command.main ? "main" : std::to_string(command.id)) + " " + std::to_string(size.rows) + "x" +
             std::to_string(size.columns);
