@@ -18,7 +18,7 @@ namespace {
 
 Fd open_resolved(int dir, const char* path, int flags, unsigned mode, uint64_t resolve) {
   open_how how{};
-  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
   how.mode = mode;
   how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve;
   while (true) {
@@ -35,7 +35,7 @@ Fd open_without_links(const std::string& path, int flags) {
 }
 
 Fd open_beneath(int dir, const std::string& path, int flags, unsigned mode) {
-  return open_resolved(dir, path.empty() ? "." : path.c_str(), flags, mode, RESOLVE_BENEATH);
+  return open_resolved(dir, path.empty() ? "." : path.c_str(), flags | O_NOFOLLOW, mode, RESOLVE_BENEATH);
 }
 
 std::optional<std::string> read_beneath(int dir, const std::string& path, size_t max_bytes) {

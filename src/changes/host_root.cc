@@ -3,13 +3,12 @@
 #include "changes/host_root.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <memory>
 
+#include "base/beneath.h"
 #include "base/error.h"
 #include "base/folder_names.h"
 #include "base/text.h"
@@ -77,28 +76,15 @@ bool is_below(std::string_view path, std::string_view folder) {
   return folder.empty() || (path.size() > folder.size() && path[folder.size()] == '/' && path.starts_with(folder));
 }
 
-HostRoot::HostRoot(const std::string& path) : path_(path) {
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  fd_ = base::Fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+HostRoot::HostRoot(const std::string& path) : path_(path), fd_(base::open_without_links(path, O_PATH | O_DIRECTORY)) {
   if (fd_) return;
   if (errno == ELOOP)
     throw Error("a symbolic link stands in the way to " + base::in_quotes(path),
                 "it was none when the sandbox was made; put the folder back", ELOOP);
+  if (errno == ENOENT || errno == ENOTDIR)
+    throw Error("the folder " + base::in_quotes(path) + " is not there any more",
+                "if it was moved or renamed, move it back to that place", errno);
   throw base::system_error("cannot open", path);
-}
-
-base::Fd HostRoot::resolve(const std::string& path, int flags) const {
-  open_how how{};
-  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const char* name = path.empty() ? "." : path.c_str();
-  while (true) {
-    const auto fd = static_cast<int>(::syscall(SYS_openat2, fd_.get(), name, &how, sizeof how));
-    // A rename anywhere meanwhile makes RESOLVE_BENEATH try again (openat2(2)).
-    if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) return base::Fd(fd);
-  }
 }
 
 HostFile HostRoot::look(const std::string& path) const {
@@ -112,13 +98,17 @@ HostFile HostRoot::look(const std::string& path) const {
 }
 
 base::Fd HostRoot::folder(const std::string& path) const {
-  base::Fd opened = resolve(path, O_PATH | O_DIRECTORY);
+  base::Fd opened = base::open_beneath(fd_.get(), path, O_PATH | O_DIRECTORY);
   if (!opened && !means_nothing_there(errno)) throw base::system_error("cannot open the folder", path_ + "/" + path);
   return opened;
 }
 
+base::Fd HostRoot::folder_to_list(const std::string& path) const {
+  return base::open_beneath(fd_.get(), path, O_RDONLY | O_DIRECTORY);
+}
+
 base::Fd HostRoot::open(const std::string& path) const {
-  base::Fd opened = resolve(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  base::Fd opened = base::open_beneath(fd_.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!opened) {
     if (means_nothing_there(errno) || errno == ENXIO) return {};
     throw base::system_error("cannot open", path_ + "/" + path);
@@ -143,7 +133,7 @@ std::optional<std::string> HostRoot::link_target(const std::string& path) const 
 }
 
 std::vector<std::string> HostRoot::names(const std::string& path, size_t most) const {
-  const base::Fd opened = resolve(path, O_RDONLY | O_DIRECTORY);
+  const base::Fd opened = folder_to_list(path);
   if (!opened) {
     if (means_nothing_there(errno)) return {};
     throw base::system_error("cannot list", path_ + "/" + path);

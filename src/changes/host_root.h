@@ -61,6 +61,8 @@ class HostRoot {
   HostFile look(const std::string& path) const;
   // A folder's descriptor (O_PATH); none where it is not there.
   base::Fd folder(const std::string& path) const;
+  // The same, to list it; none where that cannot be.
+  base::Fd folder_to_list(const std::string& path) const;
   // A regular file's content; none where it is not one (any more).
   base::Fd open(const std::string& path) const;
   // What a symlink points to; nothing where it is not one.
@@ -69,8 +71,6 @@ class HostRoot {
   std::vector<std::string> names(const std::string& path, size_t most) const;
 
  private:
-  base::Fd resolve(const std::string& path, int flags) const;
-
   std::string path_;
   base::Fd fd_;
 };

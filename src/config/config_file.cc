@@ -3,13 +3,11 @@
 #include "config/config_file.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
 
+#include "base/beneath.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
@@ -25,21 +23,14 @@ base::Error unusable_file(const std::string& path, const std::string& why) {
   return base::Error("cannot use the configuration " + base::in_quotes(path) + ": " + why, kWithout);
 }
 
-// A link would have what it leads to read as the folder's: something of the user's that is no such file. Nor is one on
-// the way to the folder followed, which has been put there since the folder was looked at. Without O_NONBLOCK the
-// opening of a named pipe waits for somebody who writes.
-base::Fd open_without_links(const std::string& path) {
-  open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-  how.resolve = RESOLVE_NO_SYMLINKS;
-  return base::Fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
-}
-
 }  // namespace
 
 std::optional<ConfigFile> read_config_file(const std::string& folder) {
   ConfigFile file{.folder = folder, .path = (folder == "/" ? "" : folder) + "/" + std::string(kFileName)};
-  const base::Fd opened = open_without_links(file.path);
+  // A link would have what it leads to read as the folder's: something of the user's that is no such file. Nor is one
+  // on the way to the folder followed, which has been put there since the folder was looked at. Without O_NONBLOCK the
+  // opening of a named pipe waits for somebody who writes.
+  const base::Fd opened = base::open_without_links(file.path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!opened) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     if (errno == ELOOP) throw unusable_file(file.path, "it is a link, which is not followed");
