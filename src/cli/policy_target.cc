@@ -57,9 +57,9 @@ gate::Verdict judge_get(const gate::Policy& policy, const Host& host, uint16_t p
 // A target is written as a rule for one host and one port is.
 gate::Verdict judge_place(const gate::Policy& policy, const gate::Rule& place) {
   const uint16_t port = place.ports.first;
-  if (place.host.kind == gate::HostPattern::Kind::kName)
-    return policy.judge_connect(place.protocol, place.host.name, port);
-  return policy.judge_address(place.protocol, place.host.network->network(), port);
+  const gate::Protocol protocol = place.protocol.value_or(gate::Protocol::kTcp);
+  if (place.host.kind == gate::HostPattern::Kind::kName) return policy.judge_connect(protocol, place.host.name, port);
+  return policy.judge_address(protocol, place.host.network->network(), port);
 }
 
 }  // namespace
