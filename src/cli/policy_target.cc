@@ -52,9 +52,9 @@ gate::Rule place_in_words(const std::string& target) {
 
 gate::Verdict judge_place(const gate::Policy& policy, const gate::Rule& place) {
   const uint16_t port = place.ports.first;
-  if (place.host.kind == gate::HostPattern::Kind::kName)
-    return policy.judge_connect(place.protocol, place.host.name, port);
-  return policy.judge_address(place.protocol, place.host.network->network(), port);
+  const gate::Protocol protocol = place.protocol.value_or(gate::Protocol::kTcp);
+  if (place.host.kind == gate::HostPattern::Kind::kName) return policy.judge_connect(protocol, place.host.name, port);
+  return policy.judge_address(protocol, place.host.network->network(), port);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ void GroupCollector::note(std::string_view text) {
 }
 
 void GroupCollector::add(const HostPattern& host, uint16_t port, std::string_view where) {
-  const Rule rule{.protocol = Protocol::kTcp, .host = host, .ports = {port, port}};
+  const Rule rule{.host = host, .ports = {port, port}};
   if (contains(result_.rules, rule)) return;
   if (const auto problem = objection(host, writer_)) {
     note(fmt::format("{} names {}: {} (if it is meant: --allow)", where, base::in_quotes(to_string(host)), *problem));

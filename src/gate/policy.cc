@@ -33,6 +33,7 @@ bool opens(const Cidr& network, const IpAddress& address, const std::optional<Ci
 }  // namespace
 
 uint64_t Policy::add(Rule rule, bool allow, std::string origin) {
+  if (allow && rule.protocol) rule.protocol = written(*rule.protocol);  // "tcp:" says nothing more there
   Positions& positions = bucket(rule.host);
   for (const size_t position : positions) {
     const Entry& entry = entries_[position];

@@ -42,6 +42,10 @@ struct Entry {
   std::string origin;  // where it was written: "--allow", "preset balanced", "@registries", a file's name, …
   uint64_t id = 0;     // unique in its policy, never used again
 
+  // Without a protocol: what is allowed is TCP, what is denied both.
+  bool is_for(Protocol protocol) const {
+    return rule.protocol ? *rule.protocol == protocol : !allow || protocol == Protocol::kTcp;
+  }
   bool operator==(const Entry&) const = default;
 };
 
@@ -88,6 +92,7 @@ class Policy {
   // judged by the address it stands for. A record that is not allowed of a name that judge_name allows is answered as
   // absent (NODATA).
   Verdict judge_record(std::string_view name, RecordType type) const;
+  // Over UDP what needs_http says of the port is refused: requests in QUIC can't be read.
   Verdict judge_connect(Protocol protocol, std::string_view name, uint16_t port) const;
   // A connection whose destination is an address and not one of the gate's synthetic ones.
   Verdict judge_address(Protocol protocol, const IpAddress& address, uint16_t port) const;

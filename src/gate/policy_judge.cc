@@ -69,7 +69,21 @@ std::string peculiarity(AddressKind kind) {
 }
 
 bool speaks_of(const Entry& entry, Protocol protocol, uint16_t port) {
-  return entry.rule.protocol == protocol && entry.rule.ports.contains(port);
+  return entry.is_for(protocol) && entry.rule.ports.contains(port);
+}
+
+// The first that speaks of requests to that port; null: none does.
+const Entry* first_of_requests(const Matches& matches, uint16_t port) {
+  const auto found = std::find_if(matches.begin(), matches.end(), [&](const Entry* entry) {
+    return entry->rule.request && speaks_of(*entry, Protocol::kTcp, port);
+  });
+  return found != matches.end() ? *found : nullptr;
+}
+
+Verdict unreadable(const Entry& entry, const std::string& what) {
+  return {.entry = entry,
+          .reason = fmt::format("{} is refused: the rule {} is for requests, and over UDP (QUIC) they cannot be read",
+                                what, base::in_quotes(to_string(entry.rule)))};
 }
 
 Verdict decide_connect(const Matches& matches, Protocol protocol, uint16_t port, Default fallback,
@@ -81,6 +95,8 @@ Verdict decide_connect(const Matches& matches, Protocol protocol, uint16_t port,
     // A rule for some requests lets the connection be made, so that they can be read; one for all says it better.
     if (entry->allow && (allowing == nullptr || (allowing->rule.request && !entry->rule.request))) allowing = entry;
   }
+  const Entry* reading = protocol == Protocol::kUdp ? first_of_requests(matches, port) : nullptr;
+  if (reading != nullptr) return unreadable(*reading, what);
   return allowing != nullptr ? by_rule(*allowing, what) : by_default(fallback, what);
 }
 
@@ -109,10 +125,14 @@ Verdict decide_some_port(const Matches& matches, Default fallback, const std::st
     std::vector<PortRange> allowed;
     std::vector<PortRange> gone;
     for (const Entry* entry : matches) {
-      if (entry->rule.protocol != protocol) continue;
-      if (entry->allow) {
+      const bool of_requests = entry->rule.request.has_value();
+      if (of_requests && protocol == Protocol::kUdp) {
+        gone.push_back(entry->rule.ports);
+      } else if (!entry->is_for(protocol) || (of_requests && !entry->allow)) {
+        continue;
+      } else if (entry->allow) {
         allowed.push_back(entry->rule.ports);
-      } else if (!entry->rule.request) {
+      } else {
         gone.push_back(entry->rule.ports);
         if (denying == nullptr) denying = entry;
       }
@@ -168,12 +188,6 @@ Verdict decide_request(const Matches& matches, const Request& request, Default f
   if (request.path.has_escaped_slash())
     return denied("no rule with this escaped slash in its path (%2F) allows " + what);
   return by_default(fallback, what);
-}
-
-bool any_speaks_of_requests(const Matches& matches, uint16_t port) {
-  return std::any_of(matches.begin(), matches.end(), [&](const Entry* entry) {
-    return entry->rule.request && speaks_of(*entry, Protocol::kTcp, port);
-  });
 }
 
 // Records that say something about a name and lead nowhere by themselves. HTTPS and SVCB are not among them: they carry
@@ -266,11 +280,11 @@ Verdict Policy::judge_resolved(Protocol protocol, std::string_view name, const I
 
 bool Policy::needs_http(std::string_view name, uint16_t port) const {
   const auto normal = normal_name(name);
-  return normal && any_speaks_of_requests(matching(*normal), port);
+  return normal && first_of_requests(matching(*normal), port) != nullptr;
 }
 
 bool Policy::needs_http(const IpAddress& address, uint16_t port) const {
-  return any_speaks_of_requests(matching(destination(address)), port);
+  return first_of_requests(matching(destination(address)), port) != nullptr;
 }
 
 Verdict Policy::judge_request(std::string_view name, uint16_t port, std::string_view method,

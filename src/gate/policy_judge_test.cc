@@ -48,7 +48,8 @@ TEST(JudgeName, IsAllowedWhereSomePortIs) {
       {{"example.com:65535", "!example.com:1-65534"}, "example.com", true},
       {{"example.com", "!example.com:1-65534"}, "example.com", true},
       {{"example.com", "!example.com GET /"}, "example.com", true},
-      {{"example.com", "udp:example.com:53", "!example.com"}, "example.com", true},
+      {{"example.com", "udp:example.com:53", "!example.com"}, "example.com", false},
+      {{"example.com", "udp:example.com:53", "!tcp:example.com"}, "example.com", true},
       {{"example.com", "!udp:example.com"}, "example.com", true},
   };
   for (const auto& one : kCases) {
@@ -85,11 +86,64 @@ TEST(JudgeName, RefusesWhatIsNoName) {
 
 TEST(JudgeName, TheDefaultIsForWhatNoRuleSpeaksOf) {
   EXPECT_TRUE(policy_of({}, Default::kAllow).judge_name("example.com").allowed);
-  EXPECT_FALSE(policy_of({"!example.com", "!udp:example.com"}, Default::kAllow).judge_name("example.com").allowed);
-  EXPECT_TRUE(policy_of({"!example.com"}, Default::kAllow).judge_name("example.com").allowed);  // over UDP
+  EXPECT_FALSE(policy_of({"!tcp:example.com", "!udp:example.com"}, Default::kAllow).judge_name("example.com").allowed);
   EXPECT_TRUE(policy_of({}, Default::kAsk).judge_name("example.com").ask);
   EXPECT_FALSE(policy_of({}, Default::kAsk).judge_name("example.com").allowed);
   EXPECT_FALSE(policy_of({"example.com:1"}, Default::kAsk).judge_name("example.com").ask);
+}
+
+// Without a protocol it is for both, and with no port left the name has no records either.
+TEST(JudgeName, ADenyRuleClosesTheWholeName) {
+  constexpr RecordType kHttps = 65;
+  for (const Default fallback : {Default::kAllow, Default::kAsk}) {
+    for (const std::vector<const char*>& rules :
+         std::vector<std::vector<const char*>>{{"!example.com"},
+                                               {"!example.com:1-40000", "!example.com:40001-65535"},
+                                               {"udp:example.com:443", "!*.com"}}) {
+      const Policy policy = policy_of(rules, fallback);
+      const Verdict name = policy.judge_name("example.com");
+      EXPECT_FALSE(name.allowed || name.ask) << name.reason;
+      for (const RecordType type : {RecordType{kTypeTxt}, RecordType{kTypeSrv}, RecordType{kTypeMx}, kHttps})
+        EXPECT_FALSE(policy.judge_record("example.com", type).allowed) << type;
+      EXPECT_FALSE(policy.judge_record("_sip._udp.example.com", kTypeSrv).allowed);
+      for (const Protocol protocol : {kTcp, kUdp}) {
+        const Verdict verdict = policy.judge_connect(protocol, "example.com", 443);
+        EXPECT_FALSE(verdict.allowed || verdict.ask) << verdict.reason;
+      }
+    }
+  }
+}
+
+// What a rule for ports leaves open is still reached, by its name.
+TEST(JudgeName, ADenyRuleForPortsClosesThemAlone) {
+  const Policy policy = policy_of({"!example.com:443"}, Default::kAllow);
+  EXPECT_TRUE(policy.judge_name("example.com").allowed);
+  EXPECT_TRUE(policy.judge_record("example.com", kTypeTxt).allowed);
+  for (const Protocol protocol : {kTcp, kUdp}) {
+    EXPECT_FALSE(policy.judge_connect(protocol, "example.com", 443).allowed);
+    EXPECT_TRUE(policy.judge_connect(protocol, "example.com", 80).allowed);
+  }
+  const Policy tcp = policy_of({"!tcp:example.com"}, Default::kAllow);
+  EXPECT_TRUE(tcp.judge_name("example.com").allowed);
+  EXPECT_FALSE(tcp.judge_connect(kTcp, "example.com", 443).allowed);
+  EXPECT_TRUE(tcp.judge_connect(kUdp, "example.com", 443).allowed);
+}
+
+TEST(JudgeConnect, NothingOverUdpWhereRequestsAreJudged) {
+  for (const char* rule : {"example.com:443 GET /x", "!example.com:443 * /admin"}) {
+    for (const Default fallback : {Default::kAllow, Default::kAsk, Default::kDeny}) {
+      const Policy policy = policy_of({"udp:example.com", rule}, fallback);
+      EXPECT_TRUE(policy.needs_http("example.com", 443));
+      const Verdict quic = policy.judge_connect(kUdp, "example.com", 443);
+      EXPECT_FALSE(quic.allowed || quic.ask) << rule;
+      EXPECT_NE(quic.reason.find("over UDP (QUIC) they cannot be read"), std::string::npos) << quic.reason;
+      EXPECT_TRUE(policy.judge_connect(kUdp, "example.com", 3478).allowed) << rule;
+    }
+  }
+  EXPECT_FALSE(policy_of({"8.8.8.8 GET /x"}, Default::kAllow).judge_address(kUdp, ip("8.8.8.8"), 443).allowed);
+  // Nor is the name there for the sake of such a port.
+  EXPECT_FALSE(
+      policy_of({"!tcp:example.com", "!example.com GET /"}, Default::kAllow).judge_name("example.com").allowed);
 }
 
 TEST(JudgeConnect, ByProtocolNameAndPort) {
@@ -186,6 +240,18 @@ TEST(JudgeAddress, SpecialOnesAreByARuleThatNamesThemOnly) {
   EXPECT_TRUE(policy_of({"10.0.0.0/8"}).judge_address(kTcp, ip("10.1.2.3"), 80).allowed);
   EXPECT_FALSE(policy_of({"169.254.0.0/16"}).judge_address(kTcp, ip("169.254.169.254"), 80).allowed);
   EXPECT_TRUE(policy_of({"169.254.0.0/16"}).judge_address(kTcp, ip("169.254.1.1"), 80).allowed);
+}
+
+TEST(JudgeAddress, ADenyRuleIsForBothProtocols) {
+  const Policy policy = policy_of({"!8.8.8.8", "!9.9.9.9:53", "udp:8.8.8.8"}, Default::kAllow);
+  for (const Protocol protocol : {kTcp, kUdp}) {
+    EXPECT_FALSE(policy.judge_address(protocol, ip("8.8.8.8"), 53).allowed);
+    EXPECT_FALSE(policy.judge_address(protocol, ip("9.9.9.9"), 53).allowed);
+    EXPECT_TRUE(policy.judge_address(protocol, ip("9.9.9.9"), 54).allowed);
+    EXPECT_FALSE(policy.judge_resolved(protocol, "example.com", ip("8.8.8.8"), 53).allowed);
+  }
+  EXPECT_FALSE(policy.judge_record("8.8.8.8.in-addr.arpa", kTypePtr).allowed);
+  EXPECT_TRUE(policy.judge_record("9.9.9.9.in-addr.arpa", kTypePtr).allowed);
 }
 
 TEST(JudgeAddress, ADenyRuleSeesThroughEmbeddings) {

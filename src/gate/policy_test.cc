@@ -115,7 +115,7 @@ TEST(Presets, AreTheDocumentedOnes) {
   EXPECT_EQ(find_preset("open").fallback, Default::kAllow);
   EXPECT_THAT(find_preset("balanced").groups, testing::ElementsAre(GroupName{"registries"}, GroupName{"git"}));
   for (const Rule& rule : find_preset("balanced").rules) {
-    EXPECT_EQ(rule.protocol, Protocol::kTcp);
+    EXPECT_EQ(rule.protocol, std::nullopt);
     EXPECT_EQ(rule.ports.first, rule.ports.last) << to_string(rule);
     EXPECT_NE(rule.host.kind, HostPattern::Kind::kAnyName);
   }

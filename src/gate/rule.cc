@@ -131,6 +131,12 @@ std::vector<std::string> parse_methods(std::string_view text) {
   return methods;
 }
 
+// With its port it would read as the protocol.
+bool is_named_as_protocol(const Rule& rule) {
+  return rule.host.kind == HostPattern::Kind::kName && !rule.ports.is_every() &&
+         (rule.host.name == "tcp" || rule.host.name == "udp");
+}
+
 Rule read_rule(std::string_view text) {
   if (text.size() > kMaxRuleBytes) throw Error("it has more than 2048 bytes");
   std::vector<std::string> words = base::split(text, ' ');
@@ -139,12 +145,17 @@ Rule read_rule(std::string_view text) {
   Rule rule;
   std::string_view place = words[0];
   if (place.starts_with("tcp:")) {
+    rule.protocol = Protocol::kTcp;
     place.remove_prefix(4);
   } else if (place.starts_with("udp:")) {
     rule.protocol = Protocol::kUdp;
     place.remove_prefix(4);
   }
   read_place(place, rule);
+  if (!rule.protocol && is_named_as_protocol(rule))
+    throw Error(
+        "a host of the name " + in_quotes(rule.host.name) + " needs the protocol before it where a port follows",
+        "write tcp:" + rule.host.name + ":PORT, udp:" + rule.host.name + ":PORT, or both");
   if (words.size() == 3) {
     if (rule.protocol == Protocol::kUdp)
       throw Error("requests cannot be read over UDP", "leave out the method and path");
@@ -197,11 +208,8 @@ std::string to_string(const Rule& rule) {
   const std::string host = host_text(rule.host);
   const bool has_ports = !rule.ports.is_every();
   std::string text;
-  if (rule.protocol == Protocol::kUdp) {
-    text = "udp:";
-  } else if (has_ports && (host == "tcp" || host == "udp")) {
-    text = "tcp:";  // a host of that name must not read as the protocol
-  }
+  if (rule.protocol || is_named_as_protocol(rule))
+    text = fmt::format("{}:", to_string(rule.protocol.value_or(Protocol::kTcp)));
   const bool in_brackets = has_ports && rule.host.network && !rule.host.network->network().is_v4();
   text += in_brackets ? "[" + host + "]" : host;
   if (has_ports) text += fmt::format(":{}", rule.ports.first);

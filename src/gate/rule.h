@@ -13,7 +13,9 @@
 //   METHOD   GET, POST, …, or * for every one
 //   PATH     begins with '/'; see http_path.h
 //
-// Without a protocol a rule is for TCP. A rule with a method and path is for TCP only.
+// Without a protocol a rule that allows is for TCP, and one that denies for TCP and UDP: what is denied by its name
+// alone is not reached by QUIC. A rule with a method and path is for what can be read, which over UDP nothing is: it
+// closes its ports there.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +61,7 @@ struct RequestPattern {
 };
 
 struct Rule {
-  Protocol protocol = Protocol::kTcp;
+  std::optional<Protocol> protocol = {};  // as it is written
   HostPattern host = {};
   PortRange ports = {};
   std::optional<RequestPattern> request = {};
@@ -79,7 +81,12 @@ struct GroupName {
 Rule parse_rule(std::string_view text);
 std::variant<Rule, GroupName> parse_rule_or_group(std::string_view text);
 
-// The normal form: parse_rule(to_string(rule)) == rule.
+// How a rule that allows this protocol is written: TCP goes without saying.
+inline std::optional<Protocol> written(Protocol protocol) {
+  return protocol == Protocol::kTcp ? std::nullopt : std::optional(protocol);
+}
+
+// The normal form: parse_rule(to_string(rule)) == rule for what parse_rule has read.
 std::string to_string(const Rule& rule);
 
 // `name` is in normal form (host_name.h).

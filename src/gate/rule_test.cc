@@ -16,7 +16,7 @@ TEST(ParseRule, HasOneNormalForm) {
   } constexpr kCases[] = {
       {"example.com", "example.com"},
       {"Example.COM.:443", "example.com:443"},
-      {"tcp:example.com:443", "example.com:443"},
+      {"tcp:example.com:443", "tcp:example.com:443"},
       {"udp:example.com:53", "udp:example.com:53"},
       {"*.example.com", "*.example.com"},
       {"**.example.com:8000-9000", "**.example.com:8000-9000"},
@@ -37,6 +37,7 @@ TEST(ParseRule, HasOneNormalForm) {
       {"::ffff:10.0.0.1", "10.0.0.1"},
       {"2001:db8::7:443", "2001:db8::7:443"},
       {"tcp", "tcp"},
+      {"tcp:tcp", "tcp:tcp"},
       {"tcp:tcp:80", "tcp:tcp:80"},
       {"tcp:udp:80", "tcp:udp:80"},
       {"udp:udp:80", "udp:udp:80"},
@@ -53,7 +54,9 @@ TEST(ParseRule, HasOneNormalForm) {
 
 TEST(ParseRule, ReadsTheParts) {
   const Rule rule = parse_rule("**.Example.com:80-90 GET,HEAD /a");
-  EXPECT_EQ(rule.protocol, Protocol::kTcp);
+  EXPECT_EQ(rule.protocol, std::nullopt);
+  EXPECT_EQ(parse_rule("tcp:example.com").protocol, Protocol::kTcp);
+  EXPECT_EQ(parse_rule("udp:example.com").protocol, Protocol::kUdp);
   EXPECT_EQ(rule.host.kind, HostPattern::Kind::kAnyDepth);
   EXPECT_EQ(rule.host.name, "example.com");
   EXPECT_EQ(rule.ports, (PortRange{80, 90}));
@@ -71,6 +74,8 @@ TEST(ParseRule, RefusesWhatIsNone) {
            "tcp:",
            "udp:",
            "tcp::443",
+           "TCP:443",
+           "Udp:80-90",
            "example.com:",
            "example.com:0",
            "example.com:65536",

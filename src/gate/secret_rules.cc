@@ -13,7 +13,7 @@ using base::Error;
 void check_secret_rule(const Rule& rule) {
   using HostKind = HostPattern::Kind;
   constexpr const char* kHint = "name the host: api.example.com, or *.example.com";
-  if (rule.protocol != Protocol::kTcp) throw Error("secrets go over TCP alone", kHint);
+  if (rule.protocol == Protocol::kUdp) throw Error("secrets go over TCP alone", kHint);
   if (rule.host.kind == HostKind::kNetwork) throw Error("secrets go to names, not to addresses", kHint);
   if (rule.host.kind == HostKind::kAnyName) throw Error("a secret does not go to every name", kHint);
   if (rule.host.kind != HostKind::kName && rule.host.name.find('.') == std::string::npos)

