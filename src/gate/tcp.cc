@@ -18,8 +18,7 @@ HelloRules hello_rules(const Gate::State& state, const Target& target) {
 // What passes on a connection: bytes, or requests that are judged.
 struct Passed {
   link::RelayEnd end = {};
-  std::string refusal = {};             // why it was ended for what passed on it, "" when it was not
-  std::optional<Verdict> cut_off = {};  // why it was ended from elsewhere
+  std::string refusal = {};  // why it was ended for what passed on it, "" when it was not
 };
 
 asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target target, Dialled dialled) {
@@ -51,14 +50,16 @@ Dial dial_for(StatePtr state, const Target& target) {
   return [state, target](Allowed allowed) { return dial_allowed(state, target, std::move(allowed)); };
 }
 
-void note_end(Gate::State& state, const Target& target, uint64_t id, const Passed& passed) {
+// `cut_off`: why it was ended from elsewhere.
+void note_end(Gate::State& state, const Target& target, uint64_t id, const Passed& passed,
+              const std::optional<Verdict>& cut_off) {
   if (!passed.refusal.empty()) state.count_refusal(target.text(), {.reason = passed.refusal, .allow = ""});
   const link::RelayEnd& end = passed.end;
   base::Json details{{"id", id}, {"received_bytes", end.to_stream_bytes}, {"sent_bytes", end.from_stream_bytes}};
   if (!passed.refusal.empty()) {
     note_cut_off(details, {.reason = passed.refusal});
-  } else if (passed.cut_off) {
-    note_cut_off(details, *passed.cut_off);
+  } else if (cut_off) {
+    note_cut_off(details, *cut_off);
   } else if (!end.failure.empty()) {
     details["reason"] = end.failure;
   }
@@ -121,8 +122,7 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
   } else {
     passed = co_await pass(state, stream, target, *dialled);
   }
-  passed.cut_off = *cut_off;
-  note_end(*state, target, id, passed);
+  note_end(*state, target, id, passed, *cut_off);
 }
 
 }  // namespace caisson::gate
