@@ -130,6 +130,9 @@ inline void note_denying_rule(base::Json& details, const Entry& entry) {
   details["origin"] = entry.origin;
 }
 
+// reach.cc. Whereto, for the ledger: "protocol", "port", and "name" or "address".
+base::Json place_of(const Target& target);
+
 // judge.cc. The target of a request; throws Refused for a synthetic address that no name has.
 Target target_of(Gate::State& state, const link::ConnectRequest& request);
 // Throws Refused.

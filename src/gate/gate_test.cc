@@ -292,6 +292,9 @@ TEST_F(GateTest, AHelloWithAnotherNameIsNotPassedOn) {
   }});
   loop_.settle();
   EXPECT_NE(reason().find("evil.test"), std::string::npos) << reason();
+  EXPECT_EQ(ledger_.back()["verdict"], "refused");
+  EXPECT_EQ(ledger_.back()["name"], "good.example.com");
+  EXPECT_EQ(ledger_.back()["port"], server.port);
   const base::Fd connection = server.accept();
   char byte;
   EXPECT_LE(::recv(connection.get(), &byte, 1, 0), 0) << "a byte of the hello arrived";

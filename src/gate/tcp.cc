@@ -60,7 +60,10 @@ void note_end(Gate::State& state, const Target& target, uint64_t id, const Passe
   const std::string& cut_off = passed.refusal.empty() ? passed.cut_off : passed.refusal;
   const std::string& why = cut_off.empty() ? end.failure : cut_off;
   if (!why.empty()) details["reason"] = why;
-  if (!cut_off.empty()) details["verdict"] = "refused";
+  if (!cut_off.empty()) {
+    details["verdict"] = "refused";
+    details.update(place_of(target));
+  }
   state.record("disconnect", std::move(details));
 }
 
