@@ -77,9 +77,10 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
         options(std::move(gate_options)),
         names(options.random),
         questions(runs_on, options.limits.for_answers),
-        budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes),
+        budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes, options.limits.spent_bytes),
         held(std::make_shared<HeldBytes>(options.limits.held_bytes)) {
     budget.on_limit([this](const std::string& words) { note_limit(words); });
+    budget.on_reserve(options.reserve);
   }
 
   asio::any_io_executor executor;

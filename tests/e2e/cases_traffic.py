@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import signal
 import socket
 import struct
 import threading
@@ -267,6 +268,59 @@ except socket.gaierror:
 '''
     python(host, script, "--allow", "example.com", "--net-total", "2M").expect(
         out="reset True\nECONNREFUSED\nno names\n", err="caisson: the network limit of 2 MiB in all is used up (--net-total)\n")
+
+
+@case(image="base", network=True)
+def the_total_of_the_network_holds_over_starts(host):
+    """N9: neither a stop nor a killed keeper gives anything of it back, and inspect says what was used."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    total, piece = 1 << 20, 300 << 10
+
+    def give(connection):
+        with connection:
+            connection.sendall(bytes(piece))
+
+    port = net.serve(give)
+    load = f'''
+def load():
+    try:
+        with socket.create_connection(("example.com", {port}), 20) as one:
+            got = 0
+            while data := one.recv(1 << 16):
+                got += len(data)
+            return got
+    except (OSError, socket.gaierror) as error:
+        return type(error).__name__
+print(load())
+'''
+    name = detached(host, "total", "--allow", "example.com", "--net-total", "1M")
+    inside(host, name, load).expect(out=f"{piece}\n")
+    used = host.inspect(name)["network_bytes"]
+    true(piece < used < piece + 10000, f"{used} bytes were used")
+    host.caisson("stop", name).expect()
+    equal(host.inspect(name)["network_bytes"], used, "bytes of the stopped sandbox")
+    host.caisson("start", name).expect()
+    inside(host, name, load).expect(out=f"{piece}\n")
+    # The keeper is killed, and has no time to say anything.
+    keeper = host.inspect(name)["keeper_pid"]
+    used = host.inspect(name)["network_bytes"]
+    true(2 * piece < used, f"{used} bytes were used")
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: host.inspect(name)["status"] == "stopped", "the sandbox is stopped")
+    kept = host.inspect(name)["network_bytes"]
+    true(used <= kept <= used + total // 32, f"{kept} of {used} bytes were kept")
+    host.caisson("start", name).expect()
+    inside(host, name, load).expect(out=f"{piece}\n")
+    # What is left does not suffice for another one, nor for anything behind it.
+    inside(host, name, load).expect(out="ConnectionResetError\n")
+    inside(host, name, load).expect(out="gaierror\n")
+    equal(host.inspect(name)["network_bytes"], total)
+    host.caisson("stop", name).expect()
+    host.caisson("start", name).expect()
+    inside(host, name, f"print(probe('{testnet.PUBLIC}', {port}))" + load).expect(out="ECONNREFUSED\ngaierror\n")
+    equal(log_of(host, name, "connect")[-1]["reason"], "the network limit of 1 MiB in all is used up (--net-total)", "the reason in the ledger")
+    host.caisson("rm", "-f", name).expect()
 
 
 @case(image="base", network=True)
