@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A TCP socket on 127.0.0.1 with a port of its own. For tests alone.
+// A socket on 127.0.0.1 with a port of its own. For tests alone.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,9 +13,9 @@
 
 namespace caisson::gate {
 
-// Nobody is taken before listen(2).
+// Over TCP nobody is taken before listen(2).
 struct LoopbackSocket {
-  LoopbackSocket() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit LoopbackSocket(int type = SOCK_STREAM) : fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

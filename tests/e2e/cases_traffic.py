@@ -270,6 +270,62 @@ except socket.gaierror:
         out="reset True\nECONNREFUSED\nno names\n", err="caisson: the network limit of 2 MiB in all is used up (--net-total)\n")
 
 
+@case(image="base", network=True, timeout=600)
+def datagrams_pass_both_ways_and_their_flows_are_bounded(host):
+    """N1, N9: whole datagrams, over both families and by name; what no rule allows is refused at once, as a closed port is; many flows of
+    several workers keep apart, those that are too many are refused, and connections go on."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    udp, seen = net.serve_datagrams(lambda data: b"udp " + data)
+    udp6, _ = net.serve_datagrams(lambda data: b"udp6 " + data, testnet.PUBLIC_6)
+    port = net.serve_text("hello")
+    workers, flows = 4, 150
+    script = f'''
+import threading
+UDP = socket.SOCK_DGRAM
+one = socket.socket(socket.AF_INET, UDP)
+one.settimeout(60)
+one.connect((socket.gethostbyname("example.com"), {udp}))
+for text in (b"a", b"x" * 8000, b""):
+    one.send(text)
+    print(one.recv(65536) == b"udp " + text, end=" ")
+print(probe("{testnet.PUBLIC_6}", {udp6}, UDP, b"x"), probe("{testnet.PUBLIC_6}", {udp}, UDP, b"no"),
+      probe("example.com", {udp} + 1, UDP, b"no"), probe("{testnet.PUBLIC}", {udp}, UDP, b"no"))
+address = socket.gethostbyname("example.com")
+counts, kept = dict(answered=0, refused=0, lost=0), []
+def outcome(one, text):
+    for _ in range(6):
+        try:
+            one.send(text)
+            return "answered" if one.recv(100) == b"udp " + text else "lost"
+        except ConnectionRefusedError:
+            return "refused"
+        except TimeoutError:  # a datagram may be lost
+            pass
+    return "lost"
+def work(worker):
+    for number in range({flows}):
+        one = socket.socket(socket.AF_INET, UDP)
+        one.settimeout(10)
+        one.connect((address, {udp}))
+        kept.append(one)
+        result = outcome(one, b"%d-%d" % (worker, number))
+        with lock:
+            counts[result] += 1
+lock = threading.Lock()
+threads = [threading.Thread(target=work, args=(worker,)) for worker in range({workers})]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(counts["answered"] + counts["refused"], counts["refused"] > 0, probe("example.com", {port}))
+'''
+    python(host, script, "--allow", f"udp:example.com:{udp}", "--allow", f"udp:[{testnet.PUBLIC_6}]:{udp6}", "--allow", f"example.com:{port}").expect(
+        out=f"True True True udp6 x ECONNREFUSED ECONNREFUSED ECONNREFUSED\n{workers * flows} True hello\n",
+        err_has="the limit of 512 flows of datagrams at a time is reached")
+    true(b"no" not in seen, "a datagram that was refused arrived")
+
+
 @case(image="base", network=True)
 def the_total_of_the_network_holds_over_starts(host):
     """N9: neither a stop nor a killed keeper gives anything of it back, and inspect says what was used."""
