@@ -5,6 +5,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -59,23 +60,30 @@ std::string change_text(const base::Json& entry) {
   return base::join(parts, ", ");
 }
 
+// Is it of a target, which is shown behind the event then?
+bool has_target(const base::Json& entry) {
+  constexpr std::array<std::string_view, 5> kEvents = {"connect", "disconnect", "name", "request", "more"};
+  return std::find(kEvents.begin(), kEvents.end(), entry.value("event", "")) != kEvents.end() &&
+         (entry.contains("name") || entry.contains("address"));
+}
+
 // What is shown first, and without its key.
 std::string headline(const base::Json& entry) {
   const std::string event = entry.value("event", "");
   std::string text = event;
   if (entry.contains("verdict") && entry["verdict"].is_string()) text += " " + entry["verdict"].get<std::string>();
   if (event == "policy") return text + " " + change_text(entry);
-  if (event != "connect" && event != "name" && event != "request") return text;
+  if (!has_target(entry)) return text;
   const bool is_name = entry.contains("name") && entry["name"].is_string();
   const std::string host = is_name ? entry["name"].get<std::string>() : entry.value("address", "");
   if (!entry.contains("port")) return text + " " + host;
   return text + " " + base::in_brackets_if_v6(host) + ":" + entry["port"].dump();
 }
 
-bool is_in_headline(const std::string& head, const base::Json& entry, const std::string& key) {
+bool is_in_headline(const base::Json& entry, const std::string& key) {
   if (key == "time_unix_ms" || key == "event" || key == "verdict") return true;
   if (entry.value("event", "") == "policy") return key == "add" || key == "remove";
-  return head.find(' ') != std::string::npos && (key == "name" || key == "port");
+  return has_target(entry) && (key == "name" || key == "port");
 }
 
 }  // namespace
@@ -85,7 +93,7 @@ std::string log_line(const base::Json& entry, int64_t now_unix_ms) {
   std::string text = time_text(entry.value("time_unix_ms", int64_t{0}), now_unix_ms) + "  " + base::escaped(head);
   const bool is_name = entry.value("event", "") == "name";
   for (const auto& [key, value] : entry.items()) {
-    if (is_in_headline(head, entry, key)) continue;
+    if (is_in_headline(entry, key)) continue;
     const std::string shown = is_name && key == "type" ? record_type(value) : text_of(value);
     text += "  " + base::escaped(key) + "=" + base::escaped(shown);
   }

@@ -135,7 +135,8 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
                   "let it reach a host: [udp:]HOST[:PORT][ METHOD PATH], @registries or @git", "RULE");
   add_list_option(command, "--deny", options.deny, "never let it reach a host, whatever allows it", "RULE");
   command.add_option("--net-rate", options.net_rate, "bytes a second, both ways together")->type_name("SIZE");
-  command.add_option("--net-total", options.net_total, "bytes in all, both ways together")->type_name("SIZE");
+  command.add_option("--net-total", options.net_total, "bytes in all of its runs, both ways together")
+      ->type_name("SIZE");
   command.add_option("--net-connections", options.net_connections, "connections at a time (default: 4096)")
       ->type_name("N");
   add_list_option(command, "--workspace,-w", options.workspaces,

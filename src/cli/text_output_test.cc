@@ -181,6 +181,16 @@ TEST(LogLine, IsForEyes) {
       "  name refused a\\x1b.example  type=TXT\n");
   EXPECT_EQ(behind_time({{"time_unix_ms", kNow}, {"event", "name"}, {"name", "a.example"}, {"type", 65280}}),
             "  name a.example  type=TYPE65280\n");
+  EXPECT_EQ(behind_time({{"time_unix_ms", kNow},
+                         {"event", "more"},
+                         {"of", "disconnect"},
+                         {"verdict", "refused"},
+                         {"name", "a.example"},
+                         {"port", 443},
+                         {"count", 9}}),
+            "  more refused a.example:443  count=9  of=disconnect\n");
+  EXPECT_EQ(behind_time({{"time_unix_ms", kNow}, {"event", "disconnect"}, {"id", 1}, {"sent_bytes", 2}}),
+            "  disconnect  id=1  sent_bytes=2\n");
   const base::Json added{{"rule", "example.com:443"}, {"allow", true}, {"origin", "policy allow"}};
   EXPECT_EQ(
       behind_time({{"time_unix_ms", kNow}, {"event", "policy"}, {"remove", {3}}, {"add", base::Json::array({added})}}),

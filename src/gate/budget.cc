@@ -13,8 +13,13 @@ constexpr std::chrono::milliseconds kShortestWait{5};
 
 }  // namespace
 
-Budget::Budget(asio::any_io_executor executor, uint64_t bytes_per_second, uint64_t total_bytes)
-    : executor_(std::move(executor)), per_second_(bytes_per_second), total_(total_bytes), clock_(executor_) {
+Budget::Budget(asio::any_io_executor executor, uint64_t bytes_per_second, uint64_t total_bytes, uint64_t spent_bytes)
+    : executor_(std::move(executor)),
+      per_second_(bytes_per_second),
+      total_(total_bytes),
+      spent_(total_bytes != 0 ? std::min(spent_bytes, total_bytes) : spent_bytes),
+      reserved_(spent_),
+      clock_(executor_) {
   if (per_second_ != 0) pace_.emplace(per_second_, Pace::Clock::now());
 }
 
@@ -29,10 +34,19 @@ void Budget::hit(const std::string& words) const {
 void Budget::count(size_t bytes) {
   if (total_ != 0 && bytes > total_ - spent_) {
     spent_ = total_;
+    reserve();
     hit(used_up_words());
     throw base::Error(used_up_words());
   }
   spent_ += bytes;
+  reserve();
+}
+
+// Ahead, so that not each byte is told.
+void Budget::reserve() {
+  if (total_ == 0 || spent_ <= reserved_) return;
+  reserved_ = std::min(total_, spent_ + std::min(kReserved, total_ / 32));
+  if (on_reserve_) on_reserve_(reserved_);
 }
 
 void Budget::spend_first(size_t bytes) {

@@ -28,9 +28,16 @@ class Budget {
   // Told of each limit that is hit, in words, again and again; must not throw.
   using OnLimit = std::function<void(const std::string& words)>;
 
-  // 0: no limit.
-  Budget(asio::any_io_executor executor, uint64_t bytes_per_second, uint64_t total_bytes);
+  // Told how many bytes may have been spent at most until it is told more, before they are. Must not throw.
+  using OnReserve = std::function<void(uint64_t bytes)>;
+
+  // A total and rate of 0: no limit. `spent_bytes`: of the total, before this.
+  Budget(asio::any_io_executor executor, uint64_t bytes_per_second, uint64_t total_bytes, uint64_t spent_bytes = 0);
   void on_limit(OnLimit told) { on_limit_ = std::move(told); }
+  // Where there is a total: whoever keeps what it is told has not less than was spent, however this ends, and at most
+  // kReserved of it or a 32nd of the total too much.
+  static constexpr uint64_t kReserved = 16U << 20;
+  void on_reserve(OnReserve told) { on_reserve_ = std::move(told); }
 
   const asio::any_io_executor& executor() const { return executor_; }
   // For what must not wait, names: bytes that pass at once, and for which connections wait the longer. Throws
@@ -50,17 +57,20 @@ class Budget {
   friend class Spender;
 
   void count(size_t bytes);
+  void reserve();
   void hit(const std::string& words) const;
   void wake_later();
 
   asio::any_io_executor executor_;
   uint64_t per_second_;
   uint64_t total_;
-  uint64_t spent_ = 0;
+  uint64_t spent_;
+  uint64_t reserved_;  // not less
   std::optional<Pace> pace_;
   Watchdog clock_;
   bool ticks_ = false;
   OnLimit on_limit_;
+  OnReserve on_reserve_;
 };
 
 // One connection's part in it.

@@ -129,6 +129,47 @@ TEST(Budget, WhatWaitedPasses) {
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(80));
 }
 
+TEST(Budget, TheTotalHoldsOverWhatWasSpentBefore) {
+  link::Loop loop;
+  Budget budget(loop.executor(), 0, 100, 60);
+  EXPECT_EQ(budget.spent(), 60U);
+  budget.spend_first(40);
+  EXPECT_TRUE(budget.used_up());
+  EXPECT_THROW(budget.spend_first(1), base::Error);
+  Budget used(loop.executor(), 0, 100, 1000);
+  EXPECT_TRUE(used.used_up());
+  EXPECT_THROW(used.spend_first(1), base::Error);
+  EXPECT_EQ(used.spent(), 100U);
+  Budget unlimited(loop.executor(), 0, 0, 60);
+  unlimited.spend_first(40);
+  EXPECT_EQ(unlimited.spent(), 100U);
+}
+
+// Whoever is killed has told enough, and not much more.
+TEST(Budget, WhatIsSpentWasTold) {
+  link::Loop loop;
+  constexpr uint64_t kTotal = 3200;
+  Budget budget(loop.executor(), 0, kTotal, 7);
+  uint64_t told = 7;
+  int times = 0;
+  budget.on_reserve([&](uint64_t bytes) {
+    EXPECT_GT(bytes, told);
+    told = bytes;
+    ++times;
+  });
+  for (int i = 0; i < 300; ++i) {
+    budget.spend_first(10);
+    EXPECT_LE(budget.spent(), told);
+    EXPECT_LE(told, budget.spent() + kTotal / 32);
+  }
+  EXPECT_LE(times, 31);
+  EXPECT_THROW(budget.spend_first(1000), base::Error);
+  EXPECT_EQ(told, kTotal);
+  Budget unlimited(loop.executor(), 0, 0);
+  unlimited.on_reserve([](uint64_t) { FAIL() << "there is no total"; });
+  unlimited.spend_first(1000);
+}
+
 TEST(Budget, TheTotalIsForNamesToo) {
   link::Loop loop;
   Budget budget(loop.executor(), 0, 100);

@@ -102,6 +102,7 @@ Gate::Gate(asio::any_io_executor executor, GateOptions options)
 Gate::~Gate() {
   close();
   state_->options.record = {};
+  state_->budget.on_reserve({});
   state_->options.failed = {};
 }
 
@@ -145,6 +146,10 @@ const Uses& Gate::uses() const {
 
 size_t Gate::connections() const {
   return state_->connections;
+}
+
+uint64_t Gate::spent_bytes() const {
+  return state_->budget.spent();
 }
 
 }  // namespace caisson::gate

@@ -36,7 +36,8 @@ struct GateLimits {
   size_t datagram_flows = 512;    // of those
   uint64_t bytes_per_second = 0;  // both ways together; 0: no limit
   uint64_t total_bytes = 0;       // both ways together; 0: no limit
-  std::chrono::seconds idle_datagrams{60};
+  uint64_t spent_bytes = 0;       // before this, of the total
+  std::chrono::milliseconds idle_datagrams{60000};
   std::chrono::milliseconds idle_names{10000};  // until the first question, of a conversation with the name server
   std::chrono::seconds for_answers{30};         // to questions (Default::kAsk)
   std::chrono::milliseconds hello{30000};       // for a ClientHello, from its first byte
@@ -56,6 +57,9 @@ struct GateOptions {
   std::string trust_store = {};
   // What happened, for the ledger: an event's name and its details. Called for each judgement and each end.
   std::function<void(std::string_view event, const base::Json& details)> record;
+  // Where there is a total: how many bytes may have been exchanged until this is told more (Budget::on_reserve). May be
+  // empty.
+  std::function<void(uint64_t bytes)> reserve = {};
   // It can't go on: nothing of the guest's is served from here on. May be empty.
   std::function<void(const std::string& why)> failed = {};
 };
@@ -100,6 +104,8 @@ class Gate {
   // Connections that were made, over TCP and UDP.
   const Uses& uses() const;
   size_t connections() const;
+  // Bytes that were exchanged, both ways together, and GateLimits::spent_bytes.
+  uint64_t spent_bytes() const;
 
   struct State;
 

@@ -85,9 +85,10 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
         options(std::move(gate_options)),
         names(options.random),
         questions(runs_on, options.limits.for_answers),
-        budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes),
+        budget(runs_on, options.limits.bytes_per_second, options.limits.total_bytes, options.limits.spent_bytes),
         held(std::make_shared<HeldBytes>(options.limits.held_bytes)) {
     budget.on_limit([this](const std::string& words) { note_limit(words); });
+    budget.on_reserve(options.reserve);
   }
 
   asio::any_io_executor executor;
@@ -138,8 +139,12 @@ inline void note_denying_rule(base::Json& details, const Entry& entry) {
   details["origin"] = entry.origin;
 }
 
+// reach.cc. Whereto, for the ledger: "protocol", "port", and "name" or "address".
+base::Json place_of(const Target& target);
+
 // Of a connection's end that was not its own.
-inline void note_cut_off(base::Json& details, const Verdict& why) {
+inline void note_cut_off(base::Json& details, const Target& target, const Verdict& why) {
+  details.update(place_of(target));
   details["verdict"] = "refused";
   details["reason"] = why.reason;
   if (why.entry) note_denying_rule(details, *why.entry);

@@ -9,25 +9,21 @@
 #include "gate/host_name.h"
 
 namespace caisson::gate {
+namespace {
+
+constexpr size_t kCopiesOfHello = 2;  // the reader has it, too
+
+}  // namespace
 
 bool HelloFilter::lets_by(link::Way way, size_t bytes) {
-  if (way == link::Way::kFromStream) {
-    if (stage_ != Stage::kDecided) return false;
-    forget();
-  }
+  if (way == link::Way::kFromStream && stage_ != Stage::kDecided) return false;
   return spender_->budget().spend_at_once(bytes);
 }
 
 asio::awaitable<std::span<const uint8_t>> HelloFilter::pass(link::Way way, std::span<const uint8_t> bytes) {
   co_await spender_->spend(bytes.size());
-  if (way == link::Way::kToStream) co_return bytes;
-  if (stage_ == Stage::kDecided) {
-    forget();
-    co_return bytes;
-  }
+  if (way == link::Way::kToStream || stage_ == Stage::kDecided) co_return bytes;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  kept_.erase(0, passed_);
-  passed_ = 0;
   hold(kept_.size() + text.size());
   kept_ += text;
   passed_ = look(text);
@@ -35,10 +31,18 @@ asio::awaitable<std::span<const uint8_t>> HelloFilter::pass(link::Way way, std::
   co_return std::span(reinterpret_cast<const uint8_t*>(kept_.data()), passed_);
 }
 
-// The reader has them, too.
+// It is of no use any more. Connections live long, and there may be thousands whose client says nothing more for now:
+// what they have said is not theirs to hold of what hellos share that have begun.
+void HelloFilter::went_on(link::Way way) {
+  if (way == link::Way::kToStream || passed_ == 0) return;
+  kept_.erase(0, std::exchange(passed_, 0));
+  if (kept_.empty()) std::string().swap(kept_);
+  held_.set(kCopiesOfHello * kept_.size());
+}
+
 void HelloFilter::hold(size_t bytes) {
   try {
-    held_.set(2 * bytes);
+    held_.set(kCopiesOfHello * bytes);
   } catch (const base::Error& error) {
     object(error.problem());
   }
@@ -49,7 +53,6 @@ void HelloFilter::watch() {
   if (stage_ != Stage::kFirst && stage_ != Stage::kSecond) {
     dog_.reset();
     (void)std::exchange(reader_, {});  // gives its memory back, which an assignment would not
-    held_.set(kept_.size());
     return;
   }
   if (dog_) return;
@@ -102,14 +105,6 @@ bool HelloFilter::hello_ends(std::string_view text) {
       break;
   }
   return true;
-}
-
-// What was kept is of no use any more, and there may be thousands of connections.
-void HelloFilter::forget() {
-  if (kept_.empty()) return;
-  std::string().swap(kept_);
-  passed_ = 0;
-  held_.release();
 }
 
 std::string hello_objection(const ClientHello& hello, const HelloRules& rules) {

@@ -50,6 +50,7 @@ class HelloFilter final : public link::RelayFilter {
 
   bool lets_by(link::Way way, size_t bytes) override;
   asio::awaitable<std::span<const uint8_t>> pass(link::Way way, std::span<const uint8_t> bytes) override;
+  void went_on(link::Way way) override;
 
   // Why the connection was ended by this filter, "" when it was not.
   const std::string& objection() const { return objection_; }
@@ -61,7 +62,6 @@ class HelloFilter final : public link::RelayFilter {
   bool hello_ends(std::string_view text);
   void hold(size_t bytes);
   void watch();
-  void forget();
   void object(std::string why);
 
   SpenderPtr spender_;
@@ -71,7 +71,7 @@ class HelloFilter final : public link::RelayFilter {
   std::optional<Watchdog> dog_;  // there while a hello is not whole
   ClientHelloReader reader_;
   SecondHelloScan scan_{false};
-  std::string kept_;   // what arrived and has not passed, and what the last call has let pass
+  std::string kept_;   // what arrived and has not passed, and what passes now
   size_t passed_ = 0;  // the latter
   Stage stage_;
   std::string objection_;

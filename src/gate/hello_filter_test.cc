@@ -36,6 +36,7 @@ class Filter : public testing::Test {
         const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(piece.data()), piece.size());
         const std::span<const uint8_t> out = co_await through.pass(link::Way::kFromStream, bytes);
         passed.append(reinterpret_cast<const char*>(out.data()), out.size());
+        through.went_on(link::Way::kFromStream);
       };
       try {
         std::exception_ptr failed;
@@ -159,9 +160,30 @@ TEST_F(Filter, HoldsNoMoreThanTheAccountOfAllConnectionsHas) {
   }
   EXPECT_EQ(pass({long_hello.substr(600)}), long_hello);
   EXPECT_EQ(filter.objection(), "");
+  EXPECT_EQ(account->held(), 0U);
   const std::string data = record("data", 23);
   EXPECT_EQ(pass({data, "more"}), data + "more");
   EXPECT_EQ(account->held(), 0U);
+}
+
+// Clients that have said their hello, and perhaps a request behind it, and wait.
+TEST_F(Filter, ConnectionsThatWereJudgedHoldNothing) {
+  const std::string first = hello("good.example", extension(1, std::string(400, 'x')));
+  const std::string request = kChange + record(std::string(600, 'r'), 23);
+  std::vector<std::unique_ptr<HelloFilter>> open;
+  for (int i = 0; i < 100; ++i) {
+    open.push_back(
+        std::make_unique<HelloFilter>(std::make_shared<Spender>(budget, nullptr), HelloRules{"good.example"}, limits));
+    EXPECT_EQ(pass({first}, *open.back()), first) << i;
+    EXPECT_EQ(account->held(), 0U) << i;
+    if (i % 2 == 0) {
+      EXPECT_EQ(pass({request}, *open.back()), request) << i;
+    }
+    EXPECT_EQ(account->held(), 0U) << i;
+  }
+  // What is behind a first hello, and may be the beginning of a second one, counts.
+  EXPECT_EQ(pass({kChange.substr(0, 3)}, *open[1]), "");
+  EXPECT_EQ(account->held(), 6U);
 }
 
 TEST_F(Filter, LeavesWhatIsNoTlsAlone) {

@@ -35,19 +35,6 @@ IpAddress address_of(const addrinfo& found) {
   return IpAddress::v6(bytes);
 }
 
-std::string ask_name_server(const std::string& message) {
-  struct __res_state state {};
-  if (::res_ninit(&state) != 0) return {};
-  std::string answer(kMaxDnsBytes, '\0');
-  const int size =
-      ::res_nsend(&state, reinterpret_cast<const unsigned char*>(message.data()), static_cast<int>(message.size()),
-                  reinterpret_cast<unsigned char*>(answer.data()), static_cast<int>(answer.size()));
-  ::res_nclose(&state);
-  if (size <= 0) return {};
-  answer.resize(std::min(answer.size(), static_cast<size_t>(size)));
-  return answer;
-}
-
 // The name that was judged is the one that is asked for, and no other with a domain of the host's behind it. (A dot at
 // its end would do that too, but /etc/hosts has no such names.) For this thread. A change of resolv.conf is seen here,
 // each time, since a look-up that sees it by itself would put the domains back (RES_NORELOAD).
@@ -78,6 +65,24 @@ Resolved resolve_on_host(const std::string& name) {
   }
   if (resolved.addresses.empty() && resolved.error.empty()) resolved.error = "it has no address";
   return resolved;
+}
+
+std::string ask_name_server(const std::string& message, const sockaddr_in* server) {
+  struct __res_state state {};
+  if (::res_ninit(&state) != 0) return {};
+  if (server != nullptr) {
+    state.nscount = 1;
+    state.nsaddr_list[0] = *server;
+  }
+  // As much as there can be, for the few look-ups at a time: what does not fit res_nsend(3) cuts off, after it has
+  // asked by TCP for the whole.
+  std::string answer(kMaxTcpAnswerBytes, '\0');
+  const int size =
+      ::res_nsend(&state, reinterpret_cast<const unsigned char*>(message.data()), static_cast<int>(message.size()),
+                  reinterpret_cast<unsigned char*>(answer.data()), static_cast<int>(answer.size()));
+  ::res_nclose(&state);
+  if (size <= 0) return {};
+  return answer.substr(0, static_cast<size_t>(size));
 }
 
 struct HostResolver::Workers {
@@ -181,7 +186,7 @@ asio::awaitable<Resolved> HostResolver::resolve(std::string name) {
 }
 
 asio::awaitable<std::string> HostResolver::query(std::string message) {
-  const std::function<std::string()> work = [message] { return ask_name_server(message); };
+  const std::function<std::string()> work = [message] { return ask_name_server(message, nullptr); };
   return in_worker<std::string>(work, std::string());
 }
 

@@ -5,6 +5,8 @@
 // the executor's one thread.
 #pragma once
 
+#include <netinet/in.h>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
@@ -26,6 +28,10 @@ struct Resolved {
 
 // getaddrinfo(3) of the name as it is: no search domain is put behind it. Blocks. Any thread.
 Resolved resolve_on_host(const std::string& name);
+
+// The answer of the host's name server to a DNS query, of up to kMaxTcpAnswerBytes; "" where there is none. Blocks. Any
+// thread. `server`: in the place of the host's, for tests; may be null.
+std::string ask_name_server(const std::string& message, const sockaddr_in* server);
 
 // The seam between the gate and the host's resolver: tests have their own.
 class Upstream {

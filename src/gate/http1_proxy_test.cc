@@ -2,9 +2,11 @@
 
 #include "gate/http1_proxy.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "gate/http1_chunks.h"
 #include "gate/http1_proxy_for_test.h"
 
 namespace caisson::gate {
@@ -75,17 +77,93 @@ TEST_F(Http1Proxy, PassesABodyThatEndsWithTheConnection) {
   EXPECT_EQ(records[0].reason, "");
 }
 
-TEST_F(Http1Proxy, PassesLargeBodiesWithBoundedMemory) {
-  // More than all buffers hold; the server answers what it has got.
-  const std::string body(1U << 20, 'x');
-  const std::string fields = "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
-  run({[=, this] { return client_says("POST /ok HTTP/1.1\r\nHost: a.com\r\n" + fields + body); },
-       [=, this]() -> link::Task {
-         server_got = co_await receive_until(server, "\r\n\r\n" + body);
-         co_await send(server, "HTTP/1.1 200 OK\r\n" + fields + body);
-       }});
-  EXPECT_EQ(server_got.size(), body.size() + server_got.find("\r\n\r\n") + 4);
-  EXPECT_EQ(client_got.size(), body.size() + client_got.find("\r\n\r\n") + 4);
+struct LargeBodies : Http1Proxy {
+  // Counts what was taken of it.
+  static link::Task send_counted(ByteStreamPtr to, const std::string* text, size_t* sent) {
+    constexpr size_t kPiece = 1024;
+    for (size_t at = 0; at < text->size(); at += kPiece) {
+      co_await send(to, text->substr(at, kPiece));
+      *sent = std::min(at + kPiece, text->size());
+    }
+  }
+  // Until nothing more of it is taken: all that can happen in this thread has happened then.
+  asio::awaitable<size_t> most_taken(const size_t* sent) {
+    constexpr int kTurns = 1000;
+    size_t last = 0;
+    for (int turn = 0; turn < kTurns; turn = *sent == last ? turn + 1 : 0) {
+      last = *sent;
+      co_await asio::post(loop.executor(), asio::use_awaitable);
+    }
+    co_return last;
+  }
+  static asio::awaitable<std::string> receive(ByteStreamPtr from, size_t bytes) {
+    std::string text(bytes, '\0');
+    const std::span<uint8_t> all(reinterpret_cast<uint8_t*>(text.data()), text.size());
+    for (size_t at = 0; at < bytes;) {
+      const size_t got = co_await from->read_some(all.subspan(at));
+      if (got == 0) throw base::Error("the stream ended within the body");
+      at += got;
+    }
+    co_return text;
+  }
+};
+
+// None is taken before the other end takes it, but for what the streams beside the proxy and its own buffers hold; and
+// what arrives is what was sent.
+TEST_F(LargeBodies, PassWholeAndWithBoundedMemory) {
+  constexpr size_t kMostHeld = 4 * MemoryStream::kCapacity;
+  for (const bool chunked : {false, true}) {
+    SetUp();
+    const std::vector<uint8_t> bytes = link::pattern(8U << 20);
+    const std::string body(bytes.begin(), bytes.end());
+    const std::string framed = chunked ? fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", body.size(), body) : body;
+    const std::string fields =
+        (chunked ? "Transfer-Encoding: chunked" : "Content-Length: " + std::to_string(body.size())) + "\r\n\r\n";
+    const std::string request = "POST /ok HTTP/1.1\r\nHost: a.com\r\n" + fields + framed;
+    const std::string answer = "HTTP/1.1 200 OK\r\n" + fields + framed;
+    size_t client_sent = 0;
+    size_t server_sent = 0;
+    size_t client_waited = 0;
+    size_t server_waited = 0;
+    const auto read_body = [&](ByteStreamPtr from, std::string* got) -> link::Task {
+      co_await receive_until(from, "\r\n\r\n");
+      if (!chunked) {
+        *got = co_await receive(from, body.size());
+        co_return;
+      }
+      ChunkReader chunks;
+      std::vector<uint8_t> buffer(16U << 10);
+      std::string unread;
+      while (!chunks.done()) {
+        const size_t size = co_await from->read_some(buffer);
+        if (size == 0) throw base::Error("the stream ended within the body");
+        unread.append(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size));
+        while (!unread.empty() && !chunks.done()) {
+          const BodyPiece piece = chunks.read(unread);
+          got->append(piece.data);
+          if (piece.used == 0) break;
+          unread.erase(0, piece.used);
+        }
+      }
+    };
+    run({[&]() -> link::Task { co_await send_counted(client, &request, &client_sent); },
+         [&]() -> link::Task {
+           client_waited = co_await most_taken(&client_sent);
+           co_await read_body(server, &server_got);
+           co_await send_counted(server, &answer, &server_sent);
+         },
+         [&]() -> link::Task {
+           while (server_sent == 0) co_await asio::post(loop.executor(), asio::use_awaitable);
+           server_waited = co_await most_taken(&server_sent);
+           co_await read_body(client, &client_got);
+           co_await client->shutdown_write();
+         }});
+    EXPECT_LT(client_waited, kMostHeld) << chunked;
+    EXPECT_LT(server_waited, kMostHeld) << chunked;
+    EXPECT_TRUE(server_got == body) << chunked << ' ' << server_got.size();
+    EXPECT_TRUE(client_got == body) << chunked << ' ' << client_got.size();
+    EXPECT_EQ(end.failure, "");
+  }
 }
 
 TEST_F(Http1Proxy, AnswersToHeadHaveNoBody) {

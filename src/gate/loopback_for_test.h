@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// TCP sockets in 127.0.0.0/8: one with a port of its own, and one that does not answer. For tests alone.
+// Sockets in 127.0.0.0/8: one with a port of its own, and one that does not answer. For tests alone.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,9 +16,9 @@
 
 namespace caisson::gate {
 
-// Nobody is taken before listen(2).
+// Over TCP nobody is taken before listen(2).
 struct LoopbackSocket {
-  LoopbackSocket() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit LoopbackSocket(int type = SOCK_STREAM) : fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -9,10 +9,8 @@ namespace caisson::gate {
 namespace {
 
 base::Json describe(const Target& target, std::string_view verdict) {
-  base::Json json{
-      {"protocol", std::string(to_string(target.protocol))}, {"port", target.port}, {"verdict", std::string(verdict)}};
-  if (target.name) json["name"] = *target.name;
-  if (!target.name) json["address"] = to_string(target.address);
+  base::Json json = place_of(target);
+  json["verdict"] = std::string(verdict);
   return json;
 }
 
@@ -68,6 +66,13 @@ asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t 
 }
 
 }  // namespace
+
+base::Json place_of(const Target& target) {
+  base::Json json{{"protocol", std::string(to_string(target.protocol))}, {"port", target.port}};
+  if (target.name) json["name"] = *target.name;
+  if (!target.name) json["address"] = to_string(target.address);
+  return json;
+}
 
 asio::awaitable<std::optional<Dialled>> reach(StatePtr state, Target target, uint64_t id, Dial dial) {
   try {

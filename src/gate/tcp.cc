@@ -57,9 +57,9 @@ void note_end(Gate::State& state, const Target& target, uint64_t id, const Passe
   const link::RelayEnd& end = passed.end;
   base::Json details{{"id", id}, {"received_bytes", end.to_stream_bytes}, {"sent_bytes", end.from_stream_bytes}};
   if (!passed.refusal.empty()) {
-    note_cut_off(details, {.reason = passed.refusal});
+    note_cut_off(details, target, {.reason = passed.refusal});
   } else if (cut_off) {
-    note_cut_off(details, *cut_off);
+    note_cut_off(details, target, *cut_off);
   } else if (!end.failure.empty()) {
     details["reason"] = end.failure;
   }

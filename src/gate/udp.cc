@@ -140,7 +140,7 @@ asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target t
 
   base::Json details{{"id", id}, {"received_bytes", flow->received_bytes}, {"sent_bytes", flow->sent_bytes}};
   if (flow->cut_off) {
-    note_cut_off(details, *flow->cut_off);
+    note_cut_off(details, target, *flow->cut_off);
   } else if (!flow->reason.empty()) {
     details["reason"] = flow->reason;
   }

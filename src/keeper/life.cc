@@ -224,6 +224,8 @@ void Life::open_gate(gate::Policy policy) {
   }
   options.limits.bytes_per_second = network.bytes_per_second.count;
   options.limits.total_bytes = network.total.count;
+  options.limits.spent_bytes = sandbox_.state.network_bytes;
+  options.reserve = [this](uint64_t bytes) { keep_network_bytes(bytes); };
   options.random = static_cast<uint32_t>(std::stoul(base::random_hex(4), nullptr, 16));
   options.authority = authority_;
   options.upstream = std::make_shared<gate::HostResolver>(executor_);
@@ -235,6 +237,18 @@ void Life::open_gate(gate::Policy policy) {
   gate_ = std::make_unique<gate::Gate>(executor_, std::move(options));
   gate_->serve(guest_->share_session());
   changed_.notify_all();
+}
+
+// The limit of the network is one of all starts, so what was used of it outlives a keeper that is killed.
+void Life::keep_network_bytes(uint64_t bytes) {
+  sandbox_.state.network_bytes = bytes;
+  try {
+    write_state(options_.folder, sandbox_.state, Durability::kNotSynced);
+  } catch (const base::Error& error) {
+    // The next ones are kept, or those at the end.
+    ledger_.write("limit",
+                  base::Json{{"note", "what was used of the network's total is not kept: " + error.problem()}});
+  }
 }
 
 asio::awaitable<void> Life::start_main() {

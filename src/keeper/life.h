@@ -113,6 +113,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   asio::awaitable<void> configure(link::Configure configuration);
   asio::awaitable<void> mount_workspaces();
   void open_gate(gate::Policy policy);
+  void keep_network_bytes(uint64_t bytes);
   asio::awaitable<void> start_main();
   asio::awaitable<void> until_end();
   asio::awaitable<void> bring_down();

@@ -29,6 +29,7 @@ Json Life::describe() {
   if (gate_) {
     shown.state.refusals = gate_->refusals();
     shown.state.uses = gate_->uses();
+    shown.state.network_bytes = gate_->spent_bytes();
   }
   return to_json(shown);
 }

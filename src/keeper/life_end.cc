@@ -182,6 +182,7 @@ void Life::settle(const Ending& ending) {
   if (gate_) {
     state.refusals = gate_->refusals();
     state.uses = gate_->uses();
+    state.network_bytes = gate_->spent_bytes();
   }
   state.keeper_pid = 0;
   state.engine_pid = 0;

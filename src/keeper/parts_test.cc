@@ -313,6 +313,33 @@ TEST_F(RepeatsInAWindow, AreCountedAndTheirNumberIsTold) {
   EXPECT_EQ(written.size(), 6U);
 }
 
+// A connection that a TLS hello ends was made, so its end has a number and bytes that are like no other.
+TEST_F(RepeatsInAWindow, EndsThatWereRefusedAreCounted) {
+  const auto end = [&](int id, const std::string& hello) {
+    repeats.record("disconnect", {{"verdict", "refused"},
+                                  {"id", id},
+                                  {"sent_bytes", id},
+                                  {"received_bytes", 2 * id},
+                                  {"name", "good.example"},
+                                  {"port", 443},
+                                  {"reason", "its TLS ClientHello names '" + hello + "' (SNI)"}});
+  };
+  for (int i = 0; i < 1000; ++i) end(i, "bad.example");
+  for (int i = 0; i < 1000; ++i) end(i, std::to_string(i) + ".bad.example");
+  EXPECT_EQ(written.size(), Repeats::kMostLines);
+  EXPECT_NE(written[0].find(R"("id":0)"), std::string::npos) << written[0];
+  repeats.flush();
+  ASSERT_EQ(written.size(), Repeats::kMostLines + 2);
+  EXPECT_EQ(written[Repeats::kMostLines],
+            R"(more {"count":999,"name":"good.example","of":"disconnect","port":443,"reason":"its TLS ClientHello names )"
+            R"('bad.example' (SNI)","verdict":"refused"
+})");
+  EXPECT_NE(written.back().find(R"("good.example:443")"), std::string::npos) << written.back();
+// One that was not refused is told.
+for (int i = 0; i < 3; ++i) repeats.record("disconnect", {{"id", i}, {"sent_bytes", 1}});
+EXPECT_EQ(written.size(), Repeats::kMostLines + 5);
+}
+
 TEST_F(RepeatsInAWindow, AFloodOfKindsDoesNotHideTheTargets) {
   for (size_t i = 0; i < Repeats::kMostLines + 500; ++i)
     repeats.record("name", {{"verdict", "refused"}, {"name", std::to_string(i)}});

@@ -83,6 +83,10 @@ struct State {
   std::vector<ShareState> shares;
   std::vector<ChangesState> changes;
   Stages stages_us;
+  // What the network has carried in all of its runs, both ways together. While it runs, and of one whose keeper was
+  // killed, it is what may have been carried at most where there is a limit (Budget::on_reserve); else it is that of
+  // the runs before.
+  uint64_t network_bytes = 0;
   // Of the last run; while it runs the keeper knows them (GET /v1/sandbox).
   gate::Refusals refusals;
   gate::Uses uses;

@@ -12,10 +12,13 @@ bool may_repeat(const base::Json& details) {
   return verdict != details.end() && (*verdict == "refused" || *verdict == "failed");
 }
 
+// What makes two of one kind differ: a connection's number, and what had passed on it.
+constexpr const char* kOfOne[] = {"id", "received_bytes", "sent_bytes"};
+
 // "example.com:443", as far as it is known.
 std::string target_text(const base::Json& details) {
   std::string text;
-  for (const char* key : {"name", "address"}) {
+  for (const char* key : {"name", "address", "target"}) {
     if (const auto found = details.find(key); text.empty() && found != details.end() && found->is_string())
       text = *found;
   }
@@ -26,10 +29,9 @@ std::string target_text(const base::Json& details) {
 }  // namespace
 
 void Repeats::record(std::string_view event, const base::Json& details) {
-  // The end of a connection is told with its number, which is like no other.
-  if (!may_repeat(details) || event == "disconnect") return write_(event, details);
+  if (!may_repeat(details)) return write_(event, details);
   base::Json kind = details;
-  kind.erase("id");
+  for (const char* key : kOfOne) kind.erase(key);
   kind["of"] = std::string(event);
   const std::string key = base::to_line(kind);
   if (const auto known = kinds_.find(key); known != kinds_.end()) {

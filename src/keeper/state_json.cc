@@ -158,6 +158,7 @@ Json to_json(const State& state) {
               {"shares", list_to_json(state.shares, share_to_json)},
               {"changes", list_to_json(state.changes, changes_to_json)},
               {"stages_us", state.stages_us},
+              {"network_bytes", state.network_bytes},
               {"refusals", to_json(state.refusals)},
               {"connections", to_json(state.uses)}};
 }
@@ -181,6 +182,8 @@ State state_from_json(const Json& json) {
   state.shares = list_from_json(reader.raw("shares"), share_from_json);
   state.changes = list_from_json(reader.raw("changes"), changes_from_json);
   state.stages_us = reader.required<Stages>("stages_us");
+  // A sandbox that is older has none.
+  state.network_bytes = reader.optional<uint64_t>("network_bytes", 0);
   state.refusals = refusals_from_json(reader.raw("refusals"));
   state.uses = gate::uses_from_json(reader.raw("connections"));
   reader.finish();

@@ -88,9 +88,11 @@ asio::awaitable<Piece> pass_to_stream(Relay& relay) {
   if (got < 0) throw base::system_error("cannot receive from", "connection");
   const auto size = static_cast<size_t>(got);
   std::span<const uint8_t> piece = buffer.first(size);
-  if (!lets_by(relay, Way::kToStream, size)) piece = co_await relay.filter->pass(Way::kToStream, piece);
+  const bool as_it_is = lets_by(relay, Way::kToStream, size);
+  if (!as_it_is) piece = co_await relay.filter->pass(Way::kToStream, piece);
   relay.end.to_stream_bytes += piece.size();
   if (!piece.empty()) co_await relay.stream->write(piece);
+  if (!as_it_is) relay.filter->went_on(Way::kToStream);
   co_return size == all.size() ? Piece::kMore : Piece::kAll;
 }
 
@@ -143,6 +145,7 @@ asio::awaitable<bool> pass_from_stream(Relay& relay) {
   if (relay.filter) piece = co_await relay.filter->pass(Way::kFromStream, piece);
   relay.end.from_stream_bytes += piece.size();
   co_await send_all(*relay.socket, piece);
+  if (relay.filter) relay.filter->went_on(Way::kFromStream);
   co_return true;
 }
 

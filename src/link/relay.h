@@ -28,9 +28,11 @@ class RelayFilter {
   virtual ~RelayFilter() = default;
   // Whether so many bytes go on at once and as they are; they are measured then, and pass() is not asked about them.
   virtual bool lets_by(Way /*way*/, size_t /*bytes*/) { return false; }
-  // What goes on in place of `bytes`; valid until the next call for the same way. May wait. Throws base::Error to end
-  // the connection. What it has kept back at the end of a direction is lost.
+  // What goes on in place of `bytes`; valid until went_on() or the next call for the same way. May wait. Throws
+  // base::Error to end the connection. What it has kept back at the end of a direction is lost.
   virtual asio::awaitable<std::span<const uint8_t>> pass(Way way, std::span<const uint8_t> bytes) = 0;
+  // What pass() has given last for this way went on, and is not looked at any more.
+  virtual void went_on(Way /*way*/) {}
 };
 
 struct RelayEnd {

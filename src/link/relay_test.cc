@@ -115,6 +115,9 @@ class Shorten final : public RelayFilter {
     if (way == Way::kFromStream && bytes[0] == '!') throw base::Error("that is not allowed");
     co_return bytes.first(1);
   }
+  void went_on(Way way) override { gone.push_back(way); }
+
+  std::vector<Way> gone;
 };
 
 TEST(Relay, AFilterDecidesWhatGoesOnAndCanEndIt) {
@@ -138,6 +141,7 @@ TEST(Relay, AFilterDecidesWhatGoesOnAndCanEndIt) {
   EXPECT_EQ(end.failure, "that is not allowed");
   EXPECT_EQ(end.to_stream_bytes, 1U);
   EXPECT_EQ(end.from_stream_bytes, 0U);
+  EXPECT_EQ(filter->gone, (std::vector{Way::kToStream}));
 }
 
 // The bytes wait where the link has put them.

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import signal
 import socket
 import struct
 import threading
@@ -267,6 +268,115 @@ except socket.gaierror:
 '''
     python(host, script, "--allow", "example.com", "--net-total", "2M").expect(
         out="reset True\nECONNREFUSED\nno names\n", err="caisson: the network limit of 2 MiB in all is used up (--net-total)\n")
+
+
+@case(image="base", network=True, timeout=600)
+def datagrams_pass_both_ways_and_their_flows_are_bounded(host):
+    """N1, N9: whole datagrams, over both families and by name; what no rule allows is refused at once, as a closed port is; many flows of
+    several workers keep apart, those that are too many are refused, and connections go on."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    udp, seen = net.serve_datagrams(lambda data: b"udp " + data)
+    udp6, _ = net.serve_datagrams(lambda data: b"udp6 " + data, testnet.PUBLIC_6)
+    port = net.serve_text("hello")
+    workers, flows = 4, 150
+    script = f'''
+import threading
+UDP = socket.SOCK_DGRAM
+one = socket.socket(socket.AF_INET, UDP)
+one.settimeout(60)
+one.connect((socket.gethostbyname("example.com"), {udp}))
+for text in (b"a", b"x" * 8000, b""):
+    one.send(text)
+    print(one.recv(65536) == b"udp " + text, end=" ")
+print(probe("{testnet.PUBLIC_6}", {udp6}, UDP, b"x"), probe("{testnet.PUBLIC_6}", {udp}, UDP, b"no"),
+      probe("example.com", {udp} + 1, UDP, b"no"), probe("{testnet.PUBLIC}", {udp}, UDP, b"no"))
+address = socket.gethostbyname("example.com")
+counts, kept = dict(answered=0, refused=0, lost=0), []
+def outcome(one, text):
+    for _ in range(6):
+        try:
+            one.send(text)
+            return "answered" if one.recv(100) == b"udp " + text else "lost"
+        except ConnectionRefusedError:
+            return "refused"
+        except TimeoutError:  # a datagram may be lost
+            pass
+    return "lost"
+def work(worker):
+    for number in range({flows}):
+        one = socket.socket(socket.AF_INET, UDP)
+        one.settimeout(10)
+        one.connect((address, {udp}))
+        kept.append(one)
+        result = outcome(one, b"%d-%d" % (worker, number))
+        with lock:
+            counts[result] += 1
+lock = threading.Lock()
+threads = [threading.Thread(target=work, args=(worker,)) for worker in range({workers})]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(counts["answered"] + counts["refused"], counts["refused"] > 0, probe("example.com", {port}))
+'''
+    python(host, script, "--allow", f"udp:example.com:{udp}", "--allow", f"udp:[{testnet.PUBLIC_6}]:{udp6}", "--allow", f"example.com:{port}").expect(
+        out=f"True True True udp6 x ECONNREFUSED ECONNREFUSED ECONNREFUSED\n{workers * flows} True hello\n",
+        err_has="the limit of 512 flows of datagrams at a time is reached")
+    true(b"no" not in seen, "a datagram that was refused arrived")
+
+
+@case(image="base", network=True)
+def the_total_of_the_network_holds_over_starts(host):
+    """N9: neither a stop nor a killed keeper gives anything of it back, and inspect says what was used."""
+    net = host.network
+    net.names["example.com"] = [testnet.PUBLIC]
+    total, piece = 1 << 20, 300 << 10
+
+    def give(connection):
+        with connection:
+            connection.sendall(bytes(piece))
+
+    port = net.serve(give)
+    load = f'''
+def load():
+    try:
+        with socket.create_connection(("example.com", {port}), 20) as one:
+            got = 0
+            while data := one.recv(1 << 16):
+                got += len(data)
+            return got
+    except (OSError, socket.gaierror) as error:
+        return type(error).__name__
+print(load())
+'''
+    name = detached(host, "total", "--allow", "example.com", "--net-total", "1M")
+    inside(host, name, load).expect(out=f"{piece}\n")
+    used = host.inspect(name)["network_bytes"]
+    true(piece < used < piece + 10000, f"{used} bytes were used")
+    host.caisson("stop", name).expect()
+    equal(host.inspect(name)["network_bytes"], used, "bytes of the stopped sandbox")
+    host.caisson("start", name).expect()
+    inside(host, name, load).expect(out=f"{piece}\n")
+    # The keeper is killed, and has no time to say anything.
+    keeper = host.inspect(name)["keeper_pid"]
+    used = host.inspect(name)["network_bytes"]
+    true(2 * piece < used, f"{used} bytes were used")
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: host.inspect(name)["status"] == "stopped", "the sandbox is stopped")
+    kept = host.inspect(name)["network_bytes"]
+    true(used <= kept <= used + total // 32, f"{kept} of {used} bytes were kept")
+    host.caisson("start", name).expect()
+    inside(host, name, load).expect(out=f"{piece}\n")
+    # What is left does not suffice for another one, nor for anything behind it.
+    inside(host, name, load).expect(out="ConnectionResetError\n")
+    inside(host, name, load).expect(out="gaierror\n")
+    equal(host.inspect(name)["network_bytes"], total)
+    host.caisson("stop", name).expect()
+    host.caisson("start", name).expect()
+    inside(host, name, f"print(probe('{testnet.PUBLIC}', {port}))" + load).expect(out="ECONNREFUSED\ngaierror\n")
+    equal(log_of(host, name, "connect")[-1]["reason"], "the network limit of 1 MiB in all is used up (--net-total)", "the reason in the ledger")
+    host.caisson("rm", "-f", name).expect()
 
 
 @case(image="base", network=True)
