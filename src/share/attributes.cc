@@ -4,6 +4,7 @@
 // lists, capabilities, labels) is no concern of the guest's.
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
@@ -51,6 +52,9 @@ int get_xattr(Share& share, const Request& request, Output& output) {
   const OpenNode file = open_node(share, request.header.nodeid);
   if (file.errnum != 0) return file.errnum;
   if (!file.node.is_regular() && !file.node.is_folder()) return ENODATA;
+  struct stat status {};
+  if (::fstat(file.descriptor, &status) != 0) return errno;
+  if (share.hidden.hides(file.descriptor, status)) return ENOENT;
   int errnum = 0;
   const base::Fd opened = reopen(file, O_RDONLY, errnum);
   if (!opened) return errnum;
@@ -66,6 +70,9 @@ int list_xattrs(Share& share, const Request& request, Output& output) {
   const OpenNode file = open_node(share, request.header.nodeid);
   if (file.errnum != 0) return file.errnum;
   if (!file.node.is_regular() && !file.node.is_folder()) return answer(in.size, {}, output);
+  struct stat status {};
+  if (::fstat(file.descriptor, &status) != 0) return errno;
+  if (share.hidden.hides(file.descriptor, status)) return ENOENT;
   int errnum = 0;
   const base::Fd opened = reopen(file, O_RDONLY, errnum);
   if (!opened) return errnum;

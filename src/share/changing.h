@@ -14,8 +14,17 @@ inline constexpr mode_t shown_mode(uint32_t mode) {
   return static_cast<mode_t>(mode) & (S_IRWXU | S_IRWXG | S_IRWXO | S_ISVTX);
 }
 
-// A file was changed by the guest, just now: what is said of it next is no news to the guest.
-void note_own_change(Share& share, const NodeRef& node, int descriptor);
+// A folder stays one that its owner may list and enter: else names in it could not be looked for (folder_walk.h), and
+// its mode could not be set any more.
+inline constexpr mode_t folder_mode(uint32_t mode) {
+  return shown_mode(mode) | S_IRUSR | S_IXUSR;
+}
+
+// Why the guest must not change what is in the file, or is said of it, or 0. `status` is the file's.
+int may_change(Share& share, const OpenNode& file, const struct stat& status);
+
+// A file was changed by the guest, just now: what is said of it next is no news to the guest. Its state by then.
+struct stat note_own_change(Share& share, const NodeRef& node, int descriptor);
 
 // A name in a folder, about to be made, replaced or removed.
 //

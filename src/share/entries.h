@@ -41,8 +41,8 @@ int look(Share& share, const OpenNode& folder, const std::string& name, Looked& 
 // Counts it as told, and describes it. ENFILE where the guest knows too many.
 int tell(Share& share, uint64_t parent, std::string_view name, Looked looked, fuse_entry_out& entry);
 
-// Whether a .npmrc, just opened as `opened`, holds a token by now.
-bool token_came(Share& share, const OpenNode& file, int opened);
+// Whether it is a .npmrc that holds a token by now.
+bool token_came(Share& share, const OpenNode& file);
 
 // Whether the name must not be made, replaced or removed by the guest.
 bool is_masked_name(Share& share, const OpenNode& folder, const std::string& name);

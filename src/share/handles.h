@@ -4,6 +4,7 @@
 // what it is whatever happens to names.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -18,6 +19,8 @@ struct Handle {
   uint64_t node = 0;
   bool writable = false;
   bool append = false;
+  // The file had several hard links when it was last looked at.
+  std::atomic<bool> linked = false;
   // A folder's. One reader at a time.
   std::unique_ptr<FolderListing> listing = {};
   std::mutex reading = {};

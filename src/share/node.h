@@ -18,6 +18,12 @@ struct FileId {
   bool operator==(const FileId&) const = default;
 };
 
+struct FileIdHash {
+  size_t operator()(const FileId& file) const {
+    return static_cast<size_t>((file.inode ^ (file.device << 40)) * 0x9E3779B97F4A7C15ULL);
+  }
+};
+
 inline FileId id_of(const struct stat& status) {
   return {.device = status.st_dev, .inode = status.st_ino};
 }

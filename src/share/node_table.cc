@@ -3,11 +3,14 @@
 #include "share/node_table.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 
@@ -20,6 +23,11 @@ constexpr size_t kMaxDepth = 2048;
 constexpr int kEvictionTries = 64;
 constexpr uint32_t kRootSlot = 1;
 
+// File systems in which files are doors to the kernel, not content.
+constexpr std::array<long, 10> kNoContent = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,   DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
+                                             CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,      SECURITYFS_MAGIC,
+                                             BPF_FS_MAGIC,        SELINUX_MAGIC};
+
 }  // namespace
 
 base::Fd open_beneath(int folder, const std::string& name, int flags, int& errnum) {
@@ -29,6 +37,13 @@ base::Fd open_beneath(int folder, const std::string& name, int flags, int& errnu
   base::Fd opened(static_cast<int>(::syscall(SYS_openat2, folder, name.c_str(), &how, sizeof how)));
   errnum = opened ? 0 : errno;
   return opened;
+}
+
+bool has_content(int descriptor) {
+  struct statfs facts {};
+  if (::fstatfs(descriptor, &facts) != 0) return false;
+  return std::none_of(kNoContent.begin(), kNoContent.end(),
+                      [&](long magic) { return static_cast<long>(facts.f_type) == magic; });
 }
 
 NodeRef::~NodeRef() {

@@ -176,4 +176,7 @@ class NodeTable {
 // magic link. An errno in `errnum`.
 base::Fd open_beneath(int folder, const std::string& name, int flags, int& errnum);
 
+// Whether what is in the file system of that descriptor is content, and no door to the kernel as /proc.
+bool has_content(int descriptor);
+
 }  // namespace caisson::share

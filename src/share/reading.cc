@@ -40,12 +40,6 @@ void note_in_baseline(Share& share, const OpenNode& file, const struct stat& sta
   if (news) share.baseline.add(status);
 }
 
-bool may_open(Share& share, const OpenNode& file) {
-  struct stat status {};
-  if (::fstat(file.descriptor, &status) != 0 || share.hidden.hides(file.descriptor, status)) return false;
-  return true;
-}
-
 }  // namespace
 
 int open_file(Share& share, const Request& request, Output& output) {
@@ -61,11 +55,15 @@ int open_known(Share& share, uint64_t node, uint32_t wanted, Output& output) {
   if (file.errnum != 0) return file.errnum;
   if (file.node.is_folder()) return EISDIR;
   // A second name of it may have turned out to be masked, since it was looked up.
-  if (!may_open(share, file)) return ENOENT;
+  struct stat before {};
+  if (::fstat(file.descriptor, &before) != 0) return errno;
   int errnum = 0;
+  if (writable) errnum = may_change(share, file, before);
+  if (errnum == 0 && (share.hidden.hides(file.descriptor, before) || token_came(share, file))) errnum = ENOENT;
+  if (errnum != 0) return errnum;
   base::Fd opened = reopen(file, flags, errnum);
   if (!opened) return errnum;
-  if (token_came(share, file, opened.get())) return ENOENT;
+  if ((flags & O_TRUNC) != 0) share.hidden.carry_over(before, note_own_change(share, file.node, opened.get()), 0);
   return keep_open(share, file, std::move(opened), wanted, output);
 }
 
@@ -74,7 +72,6 @@ int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flag
   struct stat status {};
   if (::fstat(opened.get(), &status) != 0) return errno;
   note_in_baseline(share, file, status);
-  if ((flags & O_TRUNC) != 0) note_own_change(share, file.node, opened.get());
   fuse_open_out out{};
   out.open_flags = note_content(share, file, status);
   auto handle = std::make_shared<Handle>();
@@ -82,6 +79,7 @@ int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flag
   handle->node = file.node.id();
   handle->writable = (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
   handle->append = (flags & O_APPEND) != 0;
+  handle->linked = status.st_nlink > 1;
   out.fh = share.handles.add(std::move(handle));
   if (out.fh == 0) return ENFILE;
   output.put(out);

@@ -22,10 +22,25 @@ std::shared_ptr<Handle> writable(Share& share, uint64_t number, uint64_t node) {
   return handle && handle->writable ? handle : nullptr;
 }
 
-// Notes the change, so that what the host's kernel says of it is not taken for another's.
-void note(Share& share, const Request& request, const Handle& handle) {
-  if (const NodeRef node = share.nodes.find(request.header.nodeid)) note_own_change(share, node, handle.file.get());
-}
+// A change of what is in a file: noted, so that what the host's kernel says of it is not taken for another's.
+class Writing {
+ public:
+  Writing(Share& share, Handle& handle) : share_(share), handle_(handle) {
+    if (handle.linked && ::fstat(handle.file.get(), &before_) != 0) before_ = {};
+  }
+  void done() {
+    const NodeRef node = share_.nodes.find(handle_.node);
+    if (!node) return;
+    const struct stat after = note_own_change(share_, node, handle_.file.get());
+    if (handle_.linked) share_.hidden.carry_over(before_, after, 0);
+    handle_.linked = after.st_nlink > 1;
+  }
+
+ private:
+  Share& share_;
+  Handle& handle_;
+  struct stat before_ = {};
+};
 
 ssize_t write_some(const Handle& handle, std::span<const char> data, uint64_t offset, bool append) {
   const iovec part{.iov_base = const_cast<char*>(data.data()), .iov_len = data.size()};
@@ -44,6 +59,7 @@ int write_file(Share& share, const Request& request, Output& output) {
   if (in.offset > static_cast<uint64_t>(INT64_MAX) - data.size()) return EFBIG;
   // What comes from a shared mapping has its place, by whichever handle the guest's kernel writes it.
   const bool append = handle->append && (in.write_flags & FUSE_WRITE_CACHE) == 0;
+  Writing writing(share, *handle);
   uint32_t written = 0;
   while (!data.empty()) {
     const ssize_t put = write_some(*handle, data, in.offset + written, append);
@@ -53,7 +69,7 @@ int write_file(Share& share, const Request& request, Output& output) {
     written += static_cast<uint32_t>(put);
     data = data.subspan(static_cast<size_t>(put));
   }
-  note(share, request, *handle);
+  writing.done();
   output.put(fuse_write_out{.size = written, .padding = 0});
   return 0;
 }
@@ -64,10 +80,11 @@ int allocate(Share& share, const Request& request, Output&) {
   const auto handle = writable(share, in.fh, request.header.nodeid);
   if (!handle) return EBADF;
   if (in.offset > INT64_MAX || in.length > INT64_MAX) return EFBIG;
+  Writing writing(share, *handle);
   if (::fallocate(handle->file.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                   static_cast<off_t>(in.length)) != 0)
     return errno;
-  note(share, request, *handle);
+  writing.done();
   return 0;
 }
 
@@ -80,12 +97,13 @@ int copy_range(Share& share, const Request& request, Output& output) {
   if (in.off_in > INT64_MAX || in.off_out > INT64_MAX || in.flags != 0) return EINVAL;
   // A part at a time, as with reads: one request is not to hold a thread for as long as a guest likes.
   constexpr uint64_t kMaxCopied = 64U << 20;
+  Writing writing(share, *to);
   auto off_in = static_cast<off64_t>(in.off_in);
   auto off_out = static_cast<off64_t>(in.off_out);
   const ssize_t copied = ::copy_file_range(from->file.get(), &off_in, to->file.get(), &off_out,
                                            static_cast<size_t>(std::min(in.len, kMaxCopied)), 0);
   if (copied < 0) return errno;
-  if (const NodeRef node = share.nodes.find(in.nodeid_out)) note_own_change(share, node, to->file.get());
+  writing.done();
   output.put(fuse_write_out{.size = static_cast<uint32_t>(copied), .padding = 0});
   return 0;
 }
