@@ -54,8 +54,8 @@ int get_xattr(Share& share, const Request& request, Output& output) {
   if (!file.node.is_regular() && !file.node.is_folder()) return ENODATA;
   struct stat status {};
   if (::fstat(file.descriptor, &status) != 0) return errno;
-  if (share.hidden.hides(file.descriptor, status)) return ENOENT;
-  int errnum = 0;
+  int errnum = check_shown(share, file, status);
+  if (errnum != 0) return errnum;
   const base::Fd opened = reopen(file, O_RDONLY, errnum);
   if (!opened) return errnum;
   std::string value(kMaxAttributeBytes, '\0');
@@ -72,8 +72,8 @@ int list_xattrs(Share& share, const Request& request, Output& output) {
   if (!file.node.is_regular() && !file.node.is_folder()) return answer(in.size, {}, output);
   struct stat status {};
   if (::fstat(file.descriptor, &status) != 0) return errno;
-  if (share.hidden.hides(file.descriptor, status)) return ENOENT;
-  int errnum = 0;
+  int errnum = check_shown(share, file, status);
+  if (errnum != 0) return errnum;
   const base::Fd opened = reopen(file, O_RDONLY, errnum);
   if (!opened) return errnum;
   std::string names(kMaxListBytes, '\0');

@@ -8,7 +8,7 @@
 namespace caisson::share {
 
 int may_change(Share& share, const OpenNode& file, const struct stat& status) {
-  if (share.hidden.hides(file.descriptor, status)) return ENOENT;
+  if (const int errnum = check_shown(share, file, status)) return errnum;
   // By a name outside of the folder it is a file that is not shared. A share of one file is that file's, by any name.
   return file.node.id() == kRootId || share.hidden.all_inside(status) ? 0 : EPERM;
 }

@@ -62,5 +62,8 @@ class Change {
 int open_known(Share& share, uint64_t node, uint32_t flags, Output& output);
 // Answers with a handle for what was opened.
 int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flags, Output& output);
+// ESTALE for an open file that has become masked. To be asked before it is read or written: a system call only where
+// names have changed meanwhile, or a second has passed.
+int check_again(Share& share, Handle& handle);
 
 }  // namespace caisson::share

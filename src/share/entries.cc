@@ -43,9 +43,12 @@ OpenNode open_node(Share& share, uint64_t id) {
     open.errnum = ESTALE;
     return open;
   }
+  open.era = share.places.era();
+  open.doubts = share.places.doubts();
   const Opened opened = share.nodes.descriptor(open.node);
   open.descriptor = opened.descriptor;
   open.errnum = opened.errnum;
+  if (open.errnum == 0 && opened.placed_era != open.era) open.errnum = share.places.check(open.node, opened.descriptor);
   return open;
 }
 
@@ -123,8 +126,16 @@ int no_such_name(Share& share, const OpenNode& folder, Output& output) {
   return 0;
 }
 
-bool token_came(Share& share, const OpenNode& file) {
-  return share.nodes.with(file.node, [](const Node& node) { return node.token_holder; }) && token_in(file.descriptor);
+int check_shown(Share& share, const OpenNode& file, const struct stat& status) {
+  const auto placed_ns = share.nodes.with(file.node, [](const Node& known) { return known.placed_ns; });
+  if (placed_ns != nanoseconds(status.st_ctim)) {
+    if (const int errnum = share.places.check(file.node, file.descriptor)) return errnum;
+  }
+  return share.hidden.hides(file.descriptor, status) ? ENOENT : 0;
+}
+
+bool token_came(Share& share, const NodeRef& node, int descriptor) {
+  return share.nodes.with(node, [](const Node& known) { return known.token_holder; }) && token_in(descriptor);
 }
 
 bool is_masked_name(Share& share, const OpenNode& folder, const std::string& name) {
@@ -135,6 +146,7 @@ bool is_masked_name(Share& share, const OpenNode& folder, const std::string& nam
 int look(Share& share, const OpenNode& folder, const std::string& name, Looked& looked) {
   const auto state = share.nodes.with(folder.node, [](const Node& node) { return node.mask_state; });
   looked.mask = share.masks.step(state, name, folder.node.id() == kRootId);
+  looked.era = folder.era;
   int errnum = 0;
   if (!looked.mask.masked) {
     looked.descriptor = open_beneath(folder.descriptor, name, O_PATH | O_NOFOLLOW, errnum);
@@ -156,7 +168,8 @@ int tell(Share& share, uint64_t parent, std::string_view name, Looked looked, fu
                                           .status = looked.status,
                                           .descriptor = std::move(looked.descriptor),
                                           .mask_state = looked.mask.state,
-                                          .token_holder = looked.mask.token_holder});
+                                          .token_holder = looked.mask.token_holder,
+                                          .placed_era = looked.era});
   if (share.nodes.is_crowded()) share.watches.ask_to_forget();
   if (!node) return ENFILE;
   entry = {};

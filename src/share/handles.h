@@ -19,6 +19,10 @@ struct Handle {
   uint64_t node = 0;
   bool writable = false;
   bool append = false;
+  // When it was last looked at whether it is masked by now: Places::doubts(), settled_change_ns(), and the era.
+  std::atomic<uint64_t> doubts = 0;
+  std::atomic<int64_t> settled_ns = 0;
+  std::atomic<uint32_t> era = 0;
   // The file had several hard links when it was last looked at.
   std::atomic<bool> linked = false;
   // A folder's. One reader at a time.

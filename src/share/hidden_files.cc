@@ -24,8 +24,6 @@ constexpr int kMaxWalks = 3;
 // A walk that was not complete is made again after that time, and after so many times as long as it took.
 constexpr int64_t kAgainNs = 1'000'000'000;
 constexpr int64_t kAgainFactor = 10;
-// A change time is taken from a clock that ticks with the timer, a little behind the one that is asked for here.
-constexpr int64_t kClockTickNs = 20'000'000;
 
 struct Facts {
   FileId file;

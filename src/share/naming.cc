@@ -54,10 +54,15 @@ int remove(Share& share, const Request& request, bool folder) {
 
 // What was found under `from` is now known under `to`.
 void note_moved(Share& share, const Looked& moved, const Change& to) {
-  const NodeRef node = share.nodes.find_file(id_of(moved.status));
-  if (!node) return;
   const auto state = share.nodes.with(to.folder().node, [](const Node& folder) { return folder.mask_state; });
   const Masks::Step step = share.masks.step(state, to.name(), to.folder().node.id() == kRootId);
+  // What is in it may be known, also where the folder itself is not.
+  if (S_ISDIR(moved.status.st_mode) && step.state != moved.mask.state) {
+    share.places.moved();
+    share.hidden.folder_moved(true);
+  }
+  const NodeRef node = share.nodes.find_file(id_of(moved.status));
+  if (!node) return;
   share.nodes.moved(node, to.folder().node.id(), to.name());
   share.nodes.with(node, [&](Node& known) {
     known.mask_state = step.state;
@@ -162,7 +167,7 @@ int make_link(Share& share, const Request& request, Output& output) {
   if (file.node.is_folder()) return EPERM;
   struct stat status {};
   if (::fstat(file.descriptor, &status) != 0) return errno;
-  if (share.hidden.hides(file.descriptor, status)) return ENOENT;
+  if (const int errnum = check_shown(share, file, status)) return errnum;
   output.set_epoch(share.changes.load());
   // proc(5): the file itself, not the path that the link shows.
   const std::string self = "/proc/self/fd/" + std::to_string(file.descriptor);

@@ -117,6 +117,8 @@ NodeRef NodeTable::enter(Found found) {
     node.name = found.name;
     node.mask_state = found.mask_state;
     node.token_holder = found.token_holder;
+    node.placed_era = found.placed_era;
+    node.placed_ns = settled_change_ns(found.status);
   }
   if (found.descriptor && !node.file_fd) keep_descriptor(slot, std::move(found.descriptor), closed);
   return pin(slot);
@@ -140,7 +142,7 @@ void NodeTable::free_if_unused(uint32_t slot) {
   Node& node = nodes_[slot];
   if (node.lookups > 0 || node.pins > 0) return;
   if (node.listed) unlist(slot);
-  if (node.watch >= 0 && unwatch_) unwatch_(node.watch);
+  if (node.watch >= 0 && unwatch_) unwatch_(node.watch, node.file_fd.get());
   index_.erase(slot, file_of_);
   crowded_ = index_.size() > limits_.nodes / 4 * 3;
   // A slot that has had all its serial numbers is left alone, so that no id comes back.
@@ -210,7 +212,7 @@ Opened NodeTable::descriptor(const NodeRef& node) {
         unlist(node.slot_);
         list(node.slot_);
       }
-      return {.descriptor = node.node_->file_fd.get()};
+      return {.descriptor = node.node_->file_fd.get(), .placed_era = node.node_->placed_era};
     }
     hints.push_back({.parent = node.node_->parent, .name = node.node_->name});
     files.push_back(node.node_->file);
@@ -227,7 +229,7 @@ Opened NodeTable::descriptor(const NodeRef& node) {
   const std::lock_guard lock(mutex_);
   // Another request may have been quicker.
   if (!node.node_->file_fd) keep_descriptor(node.slot_, std::move(at), closed);
-  return {.descriptor = node.node_->file_fd.get()};
+  return {.descriptor = node.node_->file_fd.get(), .placed_era = node.node_->placed_era};
 }
 
 Place NodeTable::place(const NodeRef& node) {

@@ -57,6 +57,7 @@ int write_file(Share& share, const Request& request, Output& output) {
   const auto handle = writable(share, in.fh, request.header.nodeid);
   if (!handle) return EBADF;
   if (in.offset > static_cast<uint64_t>(INT64_MAX) - data.size()) return EFBIG;
+  if (const int errnum = check_again(share, *handle)) return errnum;
   // What comes from a shared mapping has its place, by whichever handle the guest's kernel writes it.
   const bool append = handle->append && (in.write_flags & FUSE_WRITE_CACHE) == 0;
   Writing writing(share, *handle);
@@ -80,6 +81,7 @@ int allocate(Share& share, const Request& request, Output&) {
   const auto handle = writable(share, in.fh, request.header.nodeid);
   if (!handle) return EBADF;
   if (in.offset > INT64_MAX || in.length > INT64_MAX) return EFBIG;
+  if (const int errnum = check_again(share, *handle)) return errnum;
   Writing writing(share, *handle);
   if (::fallocate(handle->file.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                   static_cast<off_t>(in.length)) != 0)
@@ -95,6 +97,9 @@ int copy_range(Share& share, const Request& request, Output& output) {
   const auto to = writable(share, in.fh_out, in.nodeid_out);
   if (!from || from->listing || !to) return EBADF;
   if (in.off_in > INT64_MAX || in.off_out > INT64_MAX || in.flags != 0) return EINVAL;
+  for (const auto& handle : {from, to}) {
+    if (const int errnum = check_again(share, *handle)) return errnum;
+  }
   // A part at a time, as with reads: one request is not to hold a thread for as long as a guest likes.
   constexpr uint64_t kMaxCopied = 64U << 20;
   Writing writing(share, *to);
