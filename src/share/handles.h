@@ -23,8 +23,6 @@ struct Handle {
   std::atomic<uint64_t> doubts = 0;
   std::atomic<int64_t> settled_ns = 0;
   std::atomic<uint32_t> era = 0;
-  // The file had several hard links when it was last looked at.
-  std::atomic<bool> linked = false;
   // A folder's. One reader at a time.
   std::unique_ptr<FolderListing> listing = {};
   std::mutex reading = {};

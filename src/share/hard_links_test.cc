@@ -122,6 +122,35 @@ TEST_F(HardLinksTest, LinksThatTheGuestMakesAreItsOwn) {
   EXPECT_EQ(rewrite(node, "end"), 0);
 }
 
+TEST_F(HardLinksTest, AnOpenFileThatGetsANameOutsideIsNotChangedAnyMore) {
+  write("file", "mine");
+  write("from", "x");
+  start_writable();
+  const uint64_t node = look_up("file").nodeid;
+  const uint64_t handle = open(node, O_RDWR).fields<fuse_open_out>().fh;
+  EXPECT_EQ(write_at(node, handle, 0, "M").errnum, 0);
+  std::filesystem::create_hard_link(folder / "file", outside_ / "file");
+  EXPECT_EQ(write_at(node, handle, 0, "x").errnum, EPERM);
+  EXPECT_EQ(write_at(node, handle, 0, "x", FUSE_WRITE_CACHE).errnum, EPERM);
+  fuse_fallocate_in allocated{};
+  allocated.fh = handle;
+  allocated.length = 100;
+  EXPECT_EQ(client->call(FUSE_FALLOCATE, node, bytes_of(allocated)).errnum, EPERM);
+  fuse_copy_file_range_in range{};
+  const uint64_t from = look_up("from").nodeid;
+  range.fh_in = open(from).fields<fuse_open_out>().fh;
+  range.nodeid_out = node;
+  range.fh_out = handle;
+  range.len = 1;
+  EXPECT_EQ(client->call(FUSE_COPY_FILE_RANGE, from, bytes_of(range)).errnum, EPERM);
+  const auto shorten = [handle](auto& in) { in.fh = handle; };
+  EXPECT_EQ(set_attributes(node, FATTR_SIZE | FATTR_FH, shorten), EPERM);
+  EXPECT_EQ(read(node, handle).body, "Mine");
+  EXPECT_EQ(outside("file"), "Mine");
+  std::filesystem::remove(outside_ / "file");
+  EXPECT_EQ(write_at(node, handle, 0, "m").errnum, 0);
+}
+
 TEST_F(HardLinksTest, ASharedFileIsWrittenWhateverItsNamesAre) {
   link_outside("file");
   start({.mode = Mode::kReadWrite}, "file");

@@ -78,7 +78,6 @@ int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flag
   handle->node = file.node.id();
   handle->writable = (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
   handle->append = (flags & O_APPEND) != 0;
-  handle->linked = status.st_nlink > 1;
   handle->doubts = file.doubts;
   handle->settled_ns = file.settled_ns;
   handle->era = file.era;

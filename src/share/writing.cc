@@ -25,15 +25,18 @@ std::shared_ptr<Handle> writable(Share& share, uint64_t number, uint64_t node) {
 // A change of what is in a file: noted, so that what the host's kernel says of it is not taken for another's.
 class Writing {
  public:
-  Writing(Share& share, Handle& handle) : share_(share), handle_(handle) {
-    if (handle.linked && ::fstat(handle.file.get(), &before_) != 0) before_ = {};
+  Writing(Share& share, Handle& handle) : share_(share), handle_(handle) {}
+  // To be asked before anything is changed; an errno.
+  int begin() {
+    if (const int errnum = check_again(share_, handle_)) return errnum;
+    if (::fstat(handle_.file.get(), &before_) != 0) return errno;
+    // The host may have made a link outside of the folder since it was opened. As may_change().
+    return handle_.node == kRootId || share_.hidden.all_inside(before_) ? 0 : EPERM;
   }
   void done() {
     const NodeRef node = share_.nodes.find(handle_.node);
     if (!node) return;
-    const struct stat after = note_own_change(share_, node, handle_.file.get());
-    if (handle_.linked) share_.hidden.carry_over(before_, after, 0);
-    handle_.linked = after.st_nlink > 1;
+    share_.hidden.carry_over(before_, note_own_change(share_, node, handle_.file.get()), 0);
   }
 
  private:
@@ -57,10 +60,10 @@ int write_file(Share& share, const Request& request, Output& output) {
   const auto handle = writable(share, in.fh, request.header.nodeid);
   if (!handle) return EBADF;
   if (in.offset > static_cast<uint64_t>(INT64_MAX) - data.size()) return EFBIG;
-  if (const int errnum = check_again(share, *handle)) return errnum;
+  Writing writing(share, *handle);
+  if (const int errnum = writing.begin()) return errnum;
   // What comes from a shared mapping has its place, by whichever handle the guest's kernel writes it.
   const bool append = handle->append && (in.write_flags & FUSE_WRITE_CACHE) == 0;
-  Writing writing(share, *handle);
   uint32_t written = 0;
   while (!data.empty()) {
     const ssize_t put = write_some(*handle, data, in.offset + written, append);
@@ -81,8 +84,8 @@ int allocate(Share& share, const Request& request, Output&) {
   const auto handle = writable(share, in.fh, request.header.nodeid);
   if (!handle) return EBADF;
   if (in.offset > INT64_MAX || in.length > INT64_MAX) return EFBIG;
-  if (const int errnum = check_again(share, *handle)) return errnum;
   Writing writing(share, *handle);
+  if (const int errnum = writing.begin()) return errnum;
   if (::fallocate(handle->file.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                   static_cast<off_t>(in.length)) != 0)
     return errno;
@@ -97,12 +100,11 @@ int copy_range(Share& share, const Request& request, Output& output) {
   const auto to = writable(share, in.fh_out, in.nodeid_out);
   if (!from || from->listing || !to) return EBADF;
   if (in.off_in > INT64_MAX || in.off_out > INT64_MAX || in.flags != 0) return EINVAL;
-  for (const auto& handle : {from, to}) {
-    if (const int errnum = check_again(share, *handle)) return errnum;
-  }
+  if (const int errnum = check_again(share, *from)) return errnum;
+  Writing writing(share, *to);
+  if (const int errnum = writing.begin()) return errnum;
   // A part at a time, as with reads: one request is not to hold a thread for as long as a guest likes.
   constexpr uint64_t kMaxCopied = 64U << 20;
-  Writing writing(share, *to);
   auto off_in = static_cast<off64_t>(in.off_in);
   auto off_out = static_cast<off64_t>(in.off_out);
   const ssize_t copied = ::copy_file_range(from->file.get(), &off_in, to->file.get(), &off_out,
