@@ -31,6 +31,7 @@ class Opening {
     if (file_.errnum != 0) return file_.errnum;
     return ::fstat(file_.descriptor, &before_) != 0 ? errno : may_change(share, file_, before_);
   }
+  const struct stat& before() const { return before_; }
   // When all is changed. The file's state by then.
   struct stat end(Share& share) {
     const struct stat after = note_own_change(share, file_.node, file_.descriptor);
@@ -80,7 +81,8 @@ int set_mode(Opening& file, const fuse_setattr_in& in) {
   int errnum = 0;
   const int opened = file.opened(errnum);
   if (opened < 0) return errnum;
-  const mode_t mode = file.file().node.is_folder() ? folder_mode(in.mode) : shown_mode(in.mode);
+  const mode_t old = file.before().st_mode;
+  const mode_t mode = file.file().node.is_folder() ? folder_mode(in.mode, old) : file_mode(in.mode, old);
   return ::fchmod(opened, mode) != 0 ? errno : 0;
 }
 

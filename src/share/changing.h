@@ -14,10 +14,16 @@ inline constexpr mode_t shown_mode(uint32_t mode) {
   return static_cast<mode_t>(mode) & (S_IRWXU | S_IRWXG | S_IRWXO | S_ISVTX);
 }
 
+// What the guest asks for, of a file that had the mode `old`, or none. Other users of the host write to it only where
+// they could: that is not the guest's to give.
+inline constexpr mode_t file_mode(uint32_t mode, mode_t old = 0) {
+  return shown_mode(mode) & ~(static_cast<mode_t>(S_IWGRP | S_IWOTH) & ~old);
+}
+
 // A folder stays one that its owner may list and enter: else names in it could not be looked for (folder_walk.h), and
 // its mode could not be set any more.
-inline constexpr mode_t folder_mode(uint32_t mode) {
-  return shown_mode(mode) | S_IRUSR | S_IXUSR;
+inline constexpr mode_t folder_mode(uint32_t mode, mode_t old = 0) {
+  return file_mode(mode, old) | S_IRUSR | S_IXUSR;
 }
 
 // Why the guest must not change what is in the file, or is said of it, or 0. `status` is the file's.

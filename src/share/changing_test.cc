@@ -41,6 +41,30 @@ TEST_F(ChangingTest, WhatIsMadeIsOpenWhateverItsModeForbids) {
   EXPECT_EQ(read(entry.nodeid, opened.fh).body, "text");
 }
 
+TEST_F(ChangingTest, NothingIsOpenedToOtherUsers) {
+  write("old", "");
+  write("open", "");
+  ASSERT_EQ(::chmod((folder / "old").c_str(), 0600), 0);
+  ASSERT_EQ(::chmod((folder / "open").c_str(), 0660), 0);
+  start_writable();
+  ASSERT_EQ(create("new", O_RDWR, 0666).errnum, 0);
+  ASSERT_EQ(mknod("special", S_IFREG | 0666), 0);
+  ASSERT_EQ(
+      client->call(FUSE_MKDIR, kRootId, bytes_of(fuse_mkdir_in{.mode = 0777, .umask = 0}) + text_of("made")).errnum, 0);
+  const auto mode_of = [this](const char* name) {
+    struct stat status {};
+    EXPECT_EQ(::lstat((folder / name).c_str(), &status), 0);
+    return status.st_mode & 07777;
+  };
+  EXPECT_EQ(mode_of("new"), 0644U);
+  EXPECT_EQ(mode_of("special"), 0644U);
+  EXPECT_EQ(mode_of("made"), 0755U);
+  for (const auto& [name, mode] : {std::pair("old", 0755U), std::pair("open", 0775U), std::pair("made", 0755U)}) {
+    EXPECT_EQ(set_attributes(look_up(name).nodeid, FATTR_MODE, [](auto& in) { in.mode = 0777; }), 0);
+    EXPECT_EQ(mode_of(name), mode) << name;
+  }
+}
+
 TEST_F(ChangingTest, CreatingOpensNoLinkAndNoPipe) {
   std::filesystem::create_symlink("/etc/passwd", folder / "link");
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);

@@ -139,7 +139,7 @@ int make_special(Share& share, const Request& request, Output& output) {
   if (change.errnum() != 0) return change.errnum();
   output.set_epoch(share.changes.load());
   change.expect(IN_CREATE);
-  if (::mknodat(change.folder().descriptor, name.c_str(), type | shown_mode(in.mode), 0) != 0) return errno;
+  if (::mknodat(change.folder().descriptor, name.c_str(), type | file_mode(in.mode), 0) != 0) return errno;
   return tell_made(change, output);
 }
 

@@ -126,7 +126,7 @@ int create_file(Share& share, const Request& request, Output& output) {
   const int flags = static_cast<int>(in.flags) & (O_ACCMODE | O_SYNC | O_DSYNC);
   change.expect(IN_CREATE);
   base::Fd made(::openat(change.folder().descriptor, name.c_str(),
-                         flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, shown_mode(in.mode)));
+                         flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, file_mode(in.mode)));
   if (!made && (errno != EEXIST || (in.flags & O_EXCL) != 0)) return errno;
   Looked looked;
   if (made) change.done();
