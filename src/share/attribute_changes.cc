@@ -25,8 +25,19 @@ class Opening {
   Opening(Share& share, uint64_t node, uint64_t handle) : file_(open_node(share, node)) {
     if (handle != 0) handle_ = share.handles.find(handle, node);
   }
-  int errnum() const { return file_.errnum; }
   const OpenNode& file() const { return file_; }
+  // To be asked before anything is changed; an errno.
+  int begin(Share& share) {
+    if (file_.errnum != 0) return file_.errnum;
+    return ::fstat(file_.descriptor, &before_) != 0 ? errno : may_change(share, file_, before_);
+  }
+  const struct stat& before() const { return before_; }
+  // When all is changed. The file's state by then.
+  struct stat end(Share& share) {
+    const struct stat after = note_own_change(share, file_.node, file_.descriptor);
+    share.hidden.carry_over(before_, after, 0);
+    return after;
+  }
   // Any descriptor of it that is more than a path; -1 with an errno.
   int opened(int& errnum) {
     errnum = 0;
@@ -44,6 +55,7 @@ class Opening {
 
  private:
   OpenNode file_;
+  struct stat before_ = {};
   std::shared_ptr<Handle> handle_;
   base::Fd opened_;
   base::Fd writable_;
@@ -69,7 +81,9 @@ int set_mode(Opening& file, const fuse_setattr_in& in) {
   int errnum = 0;
   const int opened = file.opened(errnum);
   if (opened < 0) return errnum;
-  return ::fchmod(opened, shown_mode(in.mode)) != 0 ? errno : 0;
+  const mode_t old = file.before().st_mode;
+  const mode_t mode = file.file().node.is_folder() ? folder_mode(in.mode, old) : file_mode(in.mode, old);
+  return ::fchmod(opened, mode) != 0 ? errno : 0;
 }
 
 timespec time_of(uint64_t seconds, uint32_t nanoseconds, bool set, bool now) {
@@ -93,8 +107,8 @@ int set_attributes(Share& share, const Request& request, Output& output) {
   Body body(request.body);
   const auto in = body.take<fuse_setattr_in>();
   Opening file(share, request.header.nodeid, (in.valid & FATTR_FH) != 0 ? in.fh : 0);
-  if (file.errnum() != 0) return file.errnum();
   output.set_epoch(share.changes.load());
+  if (const int errnum = file.begin(share)) return errnum;
   if (const int errnum = set_owner(in)) return errnum;
   if ((in.valid & FATTR_SIZE) != 0) {
     if (const int errnum = set_size(file, in)) return errnum;
@@ -105,10 +119,7 @@ int set_attributes(Share& share, const Request& request, Output& output) {
   if ((in.valid & (FATTR_ATIME | FATTR_MTIME)) != 0) {
     if (const int errnum = set_times(file, in)) return errnum;
   }
-  note_own_change(share, file.file().node, file.file().descriptor);
-  struct stat status {};
-  if (::fstat(file.file().descriptor, &status) != 0) return errno;
-  put_attributes(share, file.file().node, status, output);
+  put_attributes(share, file.file().node, file.end(share), output);
   return 0;
 }
 
@@ -122,12 +133,12 @@ int set_xattr(Share& share, const Request& request, Output&) {
   if (value.size() > kMaxValueBytes) return E2BIG;
   if (!name.starts_with(kUserPrefix)) return EOPNOTSUPP;
   Opening file(share, request.header.nodeid, 0);
-  if (file.errnum() != 0) return file.errnum();
-  int errnum = 0;
+  int errnum = file.begin(share);
+  if (errnum != 0) return errnum;
   const int opened = file.opened(errnum);
   if (opened < 0) return errnum == ELOOP ? EPERM : errnum;
   if (::fsetxattr(opened, name.c_str(), value.data(), value.size(), static_cast<int>(flags)) != 0) return errno;
-  note_own_change(share, file.file().node, file.file().descriptor);
+  file.end(share);
   return 0;
 }
 
@@ -136,12 +147,12 @@ int remove_xattr(Share& share, const Request& request, Output&) {
   const std::string name = body.text(kMaxNameBytes);
   if (!name.starts_with(kUserPrefix)) return EOPNOTSUPP;
   Opening file(share, request.header.nodeid, 0);
-  if (file.errnum() != 0) return file.errnum();
-  int errnum = 0;
+  int errnum = file.begin(share);
+  if (errnum != 0) return errnum;
   const int opened = file.opened(errnum);
   if (opened < 0) return errnum == ELOOP ? EPERM : errnum;
   if (::fremovexattr(opened, name.c_str()) != 0) return errno;
-  note_own_change(share, file.file().node, file.file().descriptor);
+  file.end(share);
   return 0;
 }
 

@@ -4,6 +4,7 @@
 // lists, capabilities, labels) is no concern of the guest's.
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
@@ -51,7 +52,10 @@ int get_xattr(Share& share, const Request& request, Output& output) {
   const OpenNode file = open_node(share, request.header.nodeid);
   if (file.errnum != 0) return file.errnum;
   if (!file.node.is_regular() && !file.node.is_folder()) return ENODATA;
-  int errnum = 0;
+  struct stat status {};
+  if (::fstat(file.descriptor, &status) != 0) return errno;
+  int errnum = check_shown(share, file, status);
+  if (errnum != 0) return errnum;
   const base::Fd opened = reopen(file, O_RDONLY, errnum);
   if (!opened) return errnum;
   std::string value(kMaxAttributeBytes, '\0');
@@ -66,7 +70,10 @@ int list_xattrs(Share& share, const Request& request, Output& output) {
   const OpenNode file = open_node(share, request.header.nodeid);
   if (file.errnum != 0) return file.errnum;
   if (!file.node.is_regular() && !file.node.is_folder()) return answer(in.size, {}, output);
-  int errnum = 0;
+  struct stat status {};
+  if (::fstat(file.descriptor, &status) != 0) return errno;
+  int errnum = check_shown(share, file, status);
+  if (errnum != 0) return errnum;
   const base::Fd opened = reopen(file, O_RDONLY, errnum);
   if (!opened) return errnum;
   std::string names(kMaxListBytes, '\0');

@@ -7,15 +7,20 @@
 
 namespace caisson::share {
 
-void note_own_change(Share& share, const NodeRef& node, int descriptor) {
+int may_change(Share& share, const OpenNode& file, const struct stat& status) {
+  if (const int errnum = check_shown(share, file, status)) return errnum;
+  // By a name outside of the folder it is a file that is not shared. A share of one file is that file's, by any name.
+  return file.node.id() == kRootId || share.hidden.all_inside(status) ? 0 : EPERM;
+}
+
+struct stat note_own_change(Share& share, const NodeRef& node, int descriptor) {
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) return;
+  if (::fstat(descriptor, &status) != 0) return {};
   share.nodes.with(node, [&](Node& known) {
     known.seen = content_of(status);
     known.own_change = true;
   });
-  // The guest sees it, so it is not masked; its new change time is no sign of a new link.
-  if (S_ISREG(status.st_mode) && status.st_nlink > 1) share.hidden.clear(status);
+  return status;
 }
 
 Change::Change(Share& share, uint64_t folder, const std::string& name)

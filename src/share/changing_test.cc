@@ -6,69 +6,14 @@
 #include <linux/fs.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
-#include "share/share_for_test.h"
+#include "share/writable_share_for_test.h"
 
 namespace caisson::share {
 namespace {
 
 using ::testing::UnorderedElementsAre;
 
-class ChangingTest : public ShareTest {
- protected:
-  void start_writable(std::vector<std::string> masks = {}) {
-    start({.mode = Mode::kReadWrite, .masks = std::move(masks)});
-  }
-  std::string on_host(const std::string& name) { return base::read_file(folder / name); }
-  bool exists(const std::string& name) {
-    return std::filesystem::exists(std::filesystem::symlink_status(folder / name));
-  }
-  static std::string create_body(const std::string& name, uint32_t flags = O_RDWR, uint32_t mode = 0644) {
-    return bytes_of(fuse_create_in{.flags = flags, .mode = mode, .umask = 0, .open_flags = 0}) + text_of(name);
-  }
-  Message create(const std::string& name, uint32_t flags = O_RDWR, uint32_t mode = 0644) {
-    return client->call(FUSE_CREATE, kRootId, create_body(name, flags, mode));
-  }
-  struct Created {
-    fuse_entry_out entry;
-    fuse_open_out opened;
-  };
-  Message write_at(uint64_t node, uint64_t handle, uint64_t offset, const std::string& data, uint32_t flags = 0) {
-    fuse_write_in in{};
-    in.fh = handle;
-    in.offset = offset;
-    in.size = static_cast<uint32_t>(data.size());
-    in.write_flags = flags;
-    return client->call(FUSE_WRITE, node, bytes_of(in) + data);
-  }
-  int mkdir(const std::string& name, uint64_t parent = kRootId) {
-    return client->call(FUSE_MKDIR, parent, bytes_of(fuse_mkdir_in{.mode = 0755, .umask = 0}) + text_of(name)).errnum;
-  }
-  int rename(const std::string& from, const std::string& to, uint32_t flags = 0) {
-    return client
-        ->call(FUSE_RENAME2, kRootId,
-               bytes_of(fuse_rename2_in{.newdir = kRootId, .flags = flags, .padding = 0}) + text_of(from) + text_of(to))
-        .errnum;
-  }
-  int link(uint64_t node, const std::string& name) {
-    return client->call(FUSE_LINK, kRootId, bytes_of(fuse_link_in{.oldnodeid = node}) + text_of(name)).errnum;
-  }
-  int unlink(const std::string& name) { return client->call(FUSE_UNLINK, kRootId, text_of(name)).errnum; }
-  int rmdir(const std::string& name) { return client->call(FUSE_RMDIR, kRootId, text_of(name)).errnum; }
-  int mknod(const std::string& name, uint32_t mode) {
-    return client
-        ->call(FUSE_MKNOD, kRootId,
-               bytes_of(fuse_mknod_in{.mode = mode, .rdev = 0x103, .umask = 0, .padding = 0}) + text_of(name))
-        .errnum;
-  }
-  template <typename Fill>
-  int set_attributes(uint64_t node, uint32_t valid, Fill fill) {
-    fuse_setattr_in in{};
-    in.valid = valid;
-    fill(in);
-    return client->call(FUSE_SETATTR, node, bytes_of(in)).errnum;
-  }
-};
+class ChangingTest : public WritableShareTest {};
 
 TEST_F(ChangingTest, AFileIsMadeWrittenAndRead) {
   start_writable();
@@ -94,6 +39,30 @@ TEST_F(ChangingTest, WhatIsMadeIsOpenWhateverItsModeForbids) {
   const auto [entry, opened] = made.fields<Created>();
   EXPECT_EQ(write_at(entry.nodeid, opened.fh, 0, "text").errnum, 0);
   EXPECT_EQ(read(entry.nodeid, opened.fh).body, "text");
+}
+
+TEST_F(ChangingTest, NothingIsOpenedToOtherUsers) {
+  write("old", "");
+  write("open", "");
+  ASSERT_EQ(::chmod((folder / "old").c_str(), 0600), 0);
+  ASSERT_EQ(::chmod((folder / "open").c_str(), 0660), 0);
+  start_writable();
+  ASSERT_EQ(create("new", O_RDWR, 0666).errnum, 0);
+  ASSERT_EQ(mknod("special", S_IFREG | 0666), 0);
+  ASSERT_EQ(
+      client->call(FUSE_MKDIR, kRootId, bytes_of(fuse_mkdir_in{.mode = 0777, .umask = 0}) + text_of("made")).errnum, 0);
+  const auto mode_of = [this](const char* name) {
+    struct stat status {};
+    EXPECT_EQ(::lstat((folder / name).c_str(), &status), 0);
+    return status.st_mode & 07777;
+  };
+  EXPECT_EQ(mode_of("new"), 0644U);
+  EXPECT_EQ(mode_of("special"), 0644U);
+  EXPECT_EQ(mode_of("made"), 0755U);
+  for (const auto& [name, mode] : {std::pair("old", 0755U), std::pair("open", 0775U), std::pair("made", 0755U)}) {
+    EXPECT_EQ(set_attributes(look_up(name).nodeid, FATTR_MODE, [](auto& in) { in.mode = 0777; }), 0);
+    EXPECT_EQ(mode_of(name), mode) << name;
+  }
 }
 
 TEST_F(ChangingTest, CreatingOpensNoLinkAndNoPipe) {

@@ -3,13 +3,8 @@
 #include "share/entries.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
 
 namespace caisson::share {
 namespace {
@@ -20,18 +15,6 @@ constexpr uint64_t kLongSeconds = 3600;
 constexpr uint64_t kAbsentSeconds = 60;
 constexpr size_t kMaxTokenFileBytes = 256 << 10;
 
-// File systems in which files are doors to the kernel, not content.
-constexpr std::array<long, 10> kNoContent = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,   DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
-                                             CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,      SECURITYFS_MAGIC,
-                                             BPF_FS_MAGIC,        SELINUX_MAGIC};
-
-bool has_content(int descriptor) {
-  struct statfs facts {};
-  if (::fstatfs(descriptor, &facts) != 0) return false;
-  return std::none_of(kNoContent.begin(), kNoContent.end(),
-                      [&](long magic) { return static_cast<long>(facts.f_type) == magic; });
-}
-
 // proc(5): opening it opens the file itself, not the path that the link shows.
 std::string self_path(int descriptor) {
   return "/proc/self/fd/" + std::to_string(descriptor);
@@ -41,15 +24,14 @@ std::string self_path(int descriptor) {
 bool token_in_file(int file) {
   std::string text(kMaxTokenFileBytes, '\0');
   const ssize_t got = ::pread(file, text.data(), text.size(), 0);
-  if (got < 0) return errno != EISDIR;
-  return static_cast<size_t>(got) == text.size() || holds_token({text.data(), static_cast<size_t>(got)});
+  return got < 0 || static_cast<size_t>(got) == text.size() || holds_token({text.data(), static_cast<size_t>(got)});
 }
 
-bool token_in(const base::Fd& path_only) {
+bool token_in(int path_only) {
   struct stat status {};
-  if (::fstat(path_only.get(), &status) != 0) return true;
+  if (::fstat(path_only, &status) != 0) return true;
   if (!S_ISREG(status.st_mode)) return false;
-  const base::Fd file(::open(self_path(path_only.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  const base::Fd file(::open(self_path(path_only).c_str(), O_RDONLY | O_CLOEXEC));
   return !file || token_in_file(file.get());
 }
 
@@ -61,9 +43,12 @@ OpenNode open_node(Share& share, uint64_t id) {
     open.errnum = ESTALE;
     return open;
   }
+  open.era = share.places.era();
+  open.doubts = share.places.doubts();
   const Opened opened = share.nodes.descriptor(open.node);
   open.descriptor = opened.descriptor;
   open.errnum = opened.errnum;
+  if (open.errnum == 0 && opened.placed_era != open.era) open.errnum = share.places.check(open.node, opened.descriptor);
   return open;
 }
 
@@ -141,8 +126,16 @@ int no_such_name(Share& share, const OpenNode& folder, Output& output) {
   return 0;
 }
 
-bool token_came(Share& share, const OpenNode& file, int opened) {
-  return share.nodes.with(file.node, [](const Node& node) { return node.token_holder; }) && token_in_file(opened);
+int check_shown(Share& share, const OpenNode& file, const struct stat& status) {
+  const auto placed_ns = share.nodes.with(file.node, [](const Node& known) { return known.placed_ns; });
+  if (placed_ns != nanoseconds(status.st_ctim)) {
+    if (const int errnum = share.places.check(file.node, file.descriptor)) return errnum;
+  }
+  return share.hidden.hides(file.descriptor, status) ? ENOENT : 0;
+}
+
+bool token_came(Share& share, const NodeRef& node, int descriptor) {
+  return share.nodes.with(node, [](const Node& known) { return known.token_holder; }) && token_in(descriptor);
 }
 
 bool is_masked_name(Share& share, const OpenNode& folder, const std::string& name) {
@@ -153,11 +146,12 @@ bool is_masked_name(Share& share, const OpenNode& folder, const std::string& nam
 int look(Share& share, const OpenNode& folder, const std::string& name, Looked& looked) {
   const auto state = share.nodes.with(folder.node, [](const Node& node) { return node.mask_state; });
   looked.mask = share.masks.step(state, name, folder.node.id() == kRootId);
+  looked.era = folder.era;
   int errnum = 0;
   if (!looked.mask.masked) {
     looked.descriptor = open_beneath(folder.descriptor, name, O_PATH | O_NOFOLLOW, errnum);
     if (!looked.descriptor) return errnum == EMFILE ? ENFILE : errnum;
-    looked.mask.masked = looked.mask.token_holder && token_in(looked.descriptor);
+    looked.mask.masked = looked.mask.token_holder && token_in(looked.descriptor.get());
   }
   if (looked.mask.masked) {
     (void)share.hidden.met(folder.descriptor, name);
@@ -174,7 +168,8 @@ int tell(Share& share, uint64_t parent, std::string_view name, Looked looked, fu
                                           .status = looked.status,
                                           .descriptor = std::move(looked.descriptor),
                                           .mask_state = looked.mask.state,
-                                          .token_holder = looked.mask.token_holder});
+                                          .token_holder = looked.mask.token_holder,
+                                          .placed_era = looked.era});
   if (share.nodes.is_crowded()) share.watches.ask_to_forget();
   if (!node) return ENFILE;
   entry = {};

@@ -15,7 +15,11 @@ inline constexpr uint32_t kGuestUser = 1000;
 struct OpenNode {
   NodeRef node;
   int descriptor = -1;
-  int errnum = 0;  // where it can't be had: ESTALE, ENFILE
+  // As of before it was looked at whether the guest may see it (places.h).
+  uint32_t era = 0;
+  uint64_t doubts = 0;
+  int64_t settled_ns = 0;
+  int errnum = 0;  // where it can't be had: ESTALE, also for what is masked by now; ENFILE
 };
 OpenNode open_node(Share& share, uint64_t id);
 
@@ -34,6 +38,7 @@ struct Looked {
   struct stat status = {};
   base::Fd descriptor;  // O_PATH
   Masks::Step mask;
+  uint32_t era = 0;  // as the folder's
 };
 // ENOENT also for what is masked. `in_top` as Masks::step.
 int look(Share& share, const OpenNode& folder, const std::string& name, Looked& looked);
@@ -41,8 +46,12 @@ int look(Share& share, const OpenNode& folder, const std::string& name, Looked& 
 // Counts it as told, and describes it. ENFILE where the guest knows too many.
 int tell(Share& share, uint64_t parent, std::string_view name, Looked looked, fuse_entry_out& entry);
 
-// Whether a .npmrc, just opened as `opened`, holds a token by now.
-bool token_came(Share& share, const OpenNode& file, int opened);
+// Why the file may not be shown any more, or 0: since it was looked up it may have got another name, or a second one,
+// that is masked. `status` is the file's.
+int check_shown(Share& share, const OpenNode& file, const struct stat& status);
+
+// Whether it is a .npmrc that holds a token by now.
+bool token_came(Share& share, const NodeRef& node, int descriptor);
 
 // Whether the name must not be made, replaced or removed by the guest.
 bool is_masked_name(Share& share, const OpenNode& folder, const std::string& name);

@@ -87,6 +87,7 @@ class Listing {
   // As look(), without a descriptor for each of what may be a million files.
   int glance(const std::string& name, Looked& looked) {
     looked.mask = share_.masks.step(mask_state_, name, folder_.node.id() == kRootId);
+    looked.era = folder_.era;
     if (looked.mask.masked || looked.mask.token_holder) return look(share_, folder_, name, looked);
     if (::fstatat(folder_.descriptor, name.c_str(), &looked.status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
       return errno;

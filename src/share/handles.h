@@ -4,6 +4,7 @@
 // what it is whatever happens to names.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -18,6 +19,10 @@ struct Handle {
   uint64_t node = 0;
   bool writable = false;
   bool append = false;
+  // When it was last looked at whether it is masked by now: Places::doubts(), settled_change_ns(), and the era.
+  std::atomic<uint64_t> doubts = 0;
+  std::atomic<int64_t> settled_ns = 0;
+  std::atomic<uint32_t> era = 0;
   // A folder's. One reader at a time.
   std::unique_ptr<FolderListing> listing = {};
   std::mutex reading = {};

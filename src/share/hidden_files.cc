@@ -2,18 +2,16 @@
 
 #include "share/hidden_files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
-#include <memory>
 #include <optional>
-#include <vector>
 
 #include "share/node_table.h"
 
@@ -21,10 +19,11 @@ namespace caisson::share {
 namespace {
 
 constexpr size_t kMaxKnown = 65536;
-constexpr size_t kMaxWalkedDepth = 256;
-constexpr size_t kMaxWalkedEntries = 20'000'000;
-// A change time is taken from a clock that ticks with the timer, a little behind the one that is asked for here.
-constexpr int64_t kClockTickNs = 20'000'000;
+// How often a walk is made anew at once, when names moved under it.
+constexpr int kMaxWalks = 3;
+// A walk that was not complete is made again after that time, and after so many times as long as it took.
+constexpr int64_t kAgainNs = 1'000'000'000;
+constexpr int64_t kAgainFactor = 10;
 
 struct Facts {
   FileId file;
@@ -49,28 +48,6 @@ int64_t now_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   return nanoseconds(now);
-}
-
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
-struct Level {
-  std::unique_ptr<DIR, CloseFolder> folder;
-  Masks::State state;
-  bool masked;  // it or one above it: so is all in it
-};
-
-bool open_level(std::vector<Level>& levels, int parent, const std::string& name, const Masks::Step& step) {
-  int errnum = 0;
-  base::Fd opened = name.empty() ? base::Fd(::openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-                                 : open_beneath(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, errnum);
-  if (!opened) return false;
-  DIR* folder = ::fdopendir(opened.get());
-  if (folder == nullptr) return false;
-  (void)opened.release();
-  levels.push_back({.folder = std::unique_ptr<DIR, CloseFolder>(folder), .state = step.state, .masked = step.masked});
-  return true;
 }
 
 }  // namespace
@@ -118,12 +95,8 @@ void HiddenFiles::take_back(int folder, const std::string& name, const FileId& g
 
 bool HiddenFiles::hides(int file, const struct stat& status, const std::string& name) {
   if (!S_ISREG(status.st_mode)) return false;
-  if (status.st_nlink > 1 && masks_.any() && !is_cleared(status)) {
-    const std::lock_guard turn(walking_);
-    if (nanoseconds(status.st_ctim) + kClockTickNs >= walked_ns_) walk();
-    // Without the whole truth nothing that may be masked is shown.
-    if (!complete_) return true;
-  }
+  // Without the whole truth nothing that may be masked is shown.
+  if (status.st_nlink > 1 && masks_.any() && !settle(status).shown) return true;
   const std::lock_guard lock(mutex_);
   const auto at = known_.find(id_of(status));
   if (at == known_.end()) return false;
@@ -132,17 +105,57 @@ bool HiddenFiles::hides(int file, const struct stat& status, const std::string& 
   return !looked || looked->born_ns == at->second.born_ns;
 }
 
-void HiddenFiles::clear(const struct stat& status) {
-  const std::lock_guard lock(mutex_);
-  // What was dropped is looked for anew, by a walk.
-  if (cleared_.size() >= kMaxKnown) cleared_.clear();
-  cleared_[id_of(status)] = nanoseconds(status.st_ctim);
+bool HiddenFiles::all_inside(const struct stat& status) {
+  return !S_ISREG(status.st_mode) || status.st_nlink <= 1 || settle(status).inside;
 }
 
-bool HiddenFiles::is_cleared(const struct stat& status) {
+void HiddenFiles::carry_over(const struct stat& before, const struct stat& after, int links) {
+  if (!S_ISREG(after.st_mode) || after.st_nlink <= 1) return;
+  // Somebody else made links, or removed some.
+  if (after.st_nlink != before.st_nlink + static_cast<nlink_t>(links)) return;
+  const auto known = standing(before);
+  if (!known || !known->shown) return;
   const std::lock_guard lock(mutex_);
-  const auto at = cleared_.find(id_of(status));
-  return at != cleared_.end() && at->second == nanoseconds(status.st_ctim);
+  // What is dropped is looked for anew, by a walk.
+  if (settled_.size() >= kMaxKnown) settled_.clear();
+  settled_[id_of(after)] = {.changed_ns = nanoseconds(after.st_ctim), .links = after.st_nlink, .standing = *known};
+}
+
+void HiddenFiles::folder_moved(bool matters) {
+  const std::lock_guard lock(mutex_);
+  ++moves_;
+  if (!matters) return;
+  settled_.clear();
+  last_ = {};
+}
+
+HiddenFiles::Standing HiddenFiles::as_walked(const struct stat& status) const {
+  const auto names = last_.found.names.find(id_of(status));
+  const bool inside = names != last_.found.names.end() && names->second >= status.st_nlink;
+  return {.shown = inside || last_.found.complete, .inside = inside};
+}
+
+std::optional<HiddenFiles::Standing> HiddenFiles::standing(const struct stat& status) {
+  if (status.st_nlink <= 1) return Standing{.shown = true, .inside = true};
+  const int64_t changed_ns = nanoseconds(status.st_ctim);
+  const std::lock_guard lock(mutex_);
+  const auto at = settled_.find(id_of(status));
+  if (at != settled_.end() && at->second.changed_ns == changed_ns && at->second.links == status.st_nlink)
+    return at->second.standing;
+  if (last_.began_ns == INT64_MIN || changed_ns + kClockTickNs >= last_.began_ns) return std::nullopt;
+  const Standing walked = as_walked(status);
+  if (!walked.shown && now_ns() >= last_.again_ns) return std::nullopt;
+  return walked;
+}
+
+HiddenFiles::Standing HiddenFiles::settle(const struct stat& status) {
+  if (const auto known = standing(status)) return *known;
+  const std::lock_guard turn(walking_);
+  // Another thread may have walked meanwhile.
+  if (const auto known = standing(status)) return *known;
+  walk();
+  const std::lock_guard lock(mutex_);
+  return as_walked(status);
 }
 
 bool HiddenFiles::may_hide(const FileId& file) {
@@ -157,37 +170,43 @@ size_t HiddenFiles::size() {
 
 void HiddenFiles::walked_over(int folder, const std::string& name) {
   const auto looked = facts_of(folder, name);
-  if (!looked || looked->type != S_IFREG || looked->links < 2) return;
-  (void)met(folder, name);
-  if (size() >= kMaxKnown) complete_ = false;
+  if (looked && looked->type == S_IFREG && looked->links > 1) (void)met(folder, name);
 }
 
 void HiddenFiles::walk() {
-  walked_ns_ = now_ns();
-  complete_ = true;
-  std::vector<Level> levels;
-  if (!open_level(levels, root_, "", {.state = masks_.top()})) return;
-  for (size_t entries = 0; !levels.empty() && complete_;) {
-    const Level& level = levels.back();
-    const dirent* entry = ::readdir(level.folder.get());
-    if (entry == nullptr) {
-      levels.pop_back();
-      continue;
+  LastWalk walk;
+  bool moved = true;
+  for (int walks = 0; moved && walks < kMaxWalks; ++walks) {
+    const std::unique_lock names(names_);
+    uint64_t moves = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      moves = moves_;
     }
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    Masks::Step step = masks_.step(level.state, name, levels.size() == 1);
-    // Whether a .npmrc that has links holds a token now does not matter: it may at any time.
-    step.masked |= level.masked || step.token_holder;
-    const int folder = ::dirfd(level.folder.get());
-    if (step.masked && entry->d_type != DT_DIR) walked_over(folder, name);
-    if (++entries > kMaxWalkedEntries || levels.size() >= kMaxWalkedDepth) complete_ = false;
-    if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) open_level(levels, folder, name, step);
+    walk.began_ns = now_ns();
+    walk.found = walk_over(masks_, root_, [this](int folder, const std::string& name) { walked_over(folder, name); });
+    const std::lock_guard lock(mutex_);
+    moved = walk.found.disturbed || moves != moves_;
   }
-  if (!complete_)
-    std::fprintf(stderr,
-                 "caisson-share: the folder is too large to look for second names of masked files: "
-                 "files with more than one hard link are not shown\n");
+  if (moved) {
+    walk.found.complete = false;
+    walk.found.names.clear();
+    walk.found.obstacle = "its folders are being moved";
+  }
+  if (size() >= kMaxKnown) {
+    walk.found.complete = false;
+    walk.found.obstacle = "too many masked files";
+  }
+  const int64_t ended_ns = now_ns();
+  walk.again_ns = ended_ns + std::max(kAgainNs, (ended_ns - walk.began_ns) * kAgainFactor);
+  if (!walk.found.complete && walk.found.obstacle != said_)
+    fmt::print(stderr,
+               "caisson-share: not all names in the folder are known ({}): files with a hard link that was not found "
+               "are not shown\n",
+               walk.found.obstacle);
+  said_ = walk.found.obstacle;
+  const std::lock_guard lock(mutex_);
+  last_ = std::move(walk);
 }
 
 }  // namespace caisson::share

@@ -29,6 +29,11 @@ bool may_move(Share& share, const Looked& looked) {
   return !leads_on || !share.masks.leads_to_masked(looked.mask.state);
 }
 
+void note_removed(Share& share, const Looked& removed) {
+  if (const NodeRef node = share.nodes.find_file(id_of(removed.status)))
+    share.hidden.carry_over(removed.status, note_own_change(share, node, removed.descriptor.get()), -1);
+}
+
 int remove(Share& share, const Request& request, bool folder) {
   Body body(request.body);
   const std::string name = body.name();
@@ -38,25 +43,32 @@ int remove(Share& share, const Request& request, bool folder) {
   if (const int errnum = change.look(looked)) return errnum;
   if (!may_move(share, looked)) return EPERM;
   change.expect(IN_DELETE);
-  if (::unlinkat(change.folder().descriptor, name.c_str(), folder ? AT_REMOVEDIR : 0) != 0) return errno;
+  {
+    const auto names = share.hidden.change_names();
+    if (::unlinkat(change.folder().descriptor, name.c_str(), folder ? AT_REMOVEDIR : 0) != 0) return errno;
+  }
   change.done();
-  if (const NodeRef node = share.nodes.find_file(id_of(looked.status)))
-    note_own_change(share, node, looked.descriptor.get());
+  note_removed(share, looked);
   return 0;
 }
 
 // What was found under `from` is now known under `to`.
 void note_moved(Share& share, const Looked& moved, const Change& to) {
-  const NodeRef node = share.nodes.find_file(id_of(moved.status));
-  if (!node) return;
   const auto state = share.nodes.with(to.folder().node, [](const Node& folder) { return folder.mask_state; });
   const Masks::Step step = share.masks.step(state, to.name(), to.folder().node.id() == kRootId);
+  // What is in it may be known, also where the folder itself is not.
+  if (S_ISDIR(moved.status.st_mode) && step.state != moved.mask.state) {
+    share.places.moved();
+    share.hidden.folder_moved(true);
+  }
+  const NodeRef node = share.nodes.find_file(id_of(moved.status));
+  if (!node) return;
   share.nodes.moved(node, to.folder().node.id(), to.name());
   share.nodes.with(node, [&](Node& known) {
     known.mask_state = step.state;
     known.token_holder = step.token_holder;
   });
-  note_own_change(share, node, moved.descriptor.get());
+  share.hidden.carry_over(moved.status, note_own_change(share, node, moved.descriptor.get()), 0);
 }
 
 struct Move {
@@ -86,13 +98,20 @@ int move(Share& share, const Request& request, const Move& wanted) {
     to.expect(IN_MOVED_FROM);
     from.expect(IN_MOVED_TO);
   }
-  if (::renameat2(from.folder().descriptor, wanted.from.c_str(), to.folder().descriptor, wanted.to.c_str(),
-                  wanted.flags) != 0)
-    return errno;
+  {
+    const auto names = share.hidden.change_names();
+    if (::renameat2(from.folder().descriptor, wanted.from.c_str(), to.folder().descriptor, wanted.to.c_str(),
+                    wanted.flags) != 0)
+      return errno;
+  }
   from.done();
   to.done();
   note_moved(share, moved, to);
-  if (exchange) note_moved(share, replaced, from);
+  if (exchange) {
+    note_moved(share, replaced, from);
+  } else if (there == 0) {
+    note_removed(share, replaced);
+  }
   return 0;
 }
 
@@ -106,7 +125,7 @@ int make_folder(Share& share, const Request& request, Output& output) {
   if (change.errnum() != 0) return change.errnum();
   output.set_epoch(share.changes.load());
   change.expect(IN_CREATE);
-  if (::mkdirat(change.folder().descriptor, name.c_str(), shown_mode(in.mode)) != 0) return errno;
+  if (::mkdirat(change.folder().descriptor, name.c_str(), folder_mode(in.mode)) != 0) return errno;
   return tell_made(change, output);
 }
 
@@ -120,7 +139,7 @@ int make_special(Share& share, const Request& request, Output& output) {
   if (change.errnum() != 0) return change.errnum();
   output.set_epoch(share.changes.load());
   change.expect(IN_CREATE);
-  if (::mknodat(change.folder().descriptor, name.c_str(), type | shown_mode(in.mode), 0) != 0) return errno;
+  if (::mknodat(change.folder().descriptor, name.c_str(), type | file_mode(in.mode), 0) != 0) return errno;
   return tell_made(change, output);
 }
 
@@ -148,13 +167,17 @@ int make_link(Share& share, const Request& request, Output& output) {
   if (file.node.is_folder()) return EPERM;
   struct stat status {};
   if (::fstat(file.descriptor, &status) != 0) return errno;
-  if (share.hidden.hides(file.descriptor, status)) return ENOENT;
+  if (const int errnum = check_shown(share, file, status)) return errnum;
   output.set_epoch(share.changes.load());
   // proc(5): the file itself, not the path that the link shows.
   const std::string self = "/proc/self/fd/" + std::to_string(file.descriptor);
   change.expect(IN_CREATE);
-  if (::linkat(AT_FDCWD, self.c_str(), change.folder().descriptor, name.c_str(), AT_SYMLINK_FOLLOW) != 0) return errno;
-  note_own_change(share, file.node, file.descriptor);
+  {
+    const auto names = share.hidden.change_names();
+    if (::linkat(AT_FDCWD, self.c_str(), change.folder().descriptor, name.c_str(), AT_SYMLINK_FOLLOW) != 0)
+      return errno;
+  }
+  share.hidden.carry_over(status, note_own_change(share, file.node, file.descriptor), 1);
   return tell_made(change, output);
 }
 

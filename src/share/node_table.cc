@@ -3,11 +3,14 @@
 #include "share/node_table.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 
@@ -20,6 +23,11 @@ constexpr size_t kMaxDepth = 2048;
 constexpr int kEvictionTries = 64;
 constexpr uint32_t kRootSlot = 1;
 
+// File systems in which files are doors to the kernel, not content.
+constexpr std::array<long, 10> kNoContent = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,   DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
+                                             CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,      SECURITYFS_MAGIC,
+                                             BPF_FS_MAGIC,        SELINUX_MAGIC};
+
 }  // namespace
 
 base::Fd open_beneath(int folder, const std::string& name, int flags, int& errnum) {
@@ -29,6 +37,13 @@ base::Fd open_beneath(int folder, const std::string& name, int flags, int& errnu
   base::Fd opened(static_cast<int>(::syscall(SYS_openat2, folder, name.c_str(), &how, sizeof how)));
   errnum = opened ? 0 : errno;
   return opened;
+}
+
+bool has_content(int descriptor) {
+  struct statfs facts {};
+  if (::fstatfs(descriptor, &facts) != 0) return false;
+  return std::none_of(kNoContent.begin(), kNoContent.end(),
+                      [&](long magic) { return static_cast<long>(facts.f_type) == magic; });
 }
 
 NodeRef::~NodeRef() {
@@ -102,6 +117,8 @@ NodeRef NodeTable::enter(Found found) {
     node.name = found.name;
     node.mask_state = found.mask_state;
     node.token_holder = found.token_holder;
+    node.placed_era = found.placed_era;
+    node.placed_ns = settled_change_ns(found.status);
   }
   if (found.descriptor && !node.file_fd) keep_descriptor(slot, std::move(found.descriptor), closed);
   return pin(slot);
@@ -125,7 +142,7 @@ void NodeTable::free_if_unused(uint32_t slot) {
   Node& node = nodes_[slot];
   if (node.lookups > 0 || node.pins > 0) return;
   if (node.listed) unlist(slot);
-  if (node.watch >= 0 && unwatch_) unwatch_(node.watch);
+  if (node.watch >= 0 && unwatch_) unwatch_(node.watch, node.file_fd.get());
   index_.erase(slot, file_of_);
   crowded_ = index_.size() > limits_.nodes / 4 * 3;
   // A slot that has had all its serial numbers is left alone, so that no id comes back.
@@ -195,7 +212,7 @@ Opened NodeTable::descriptor(const NodeRef& node) {
         unlist(node.slot_);
         list(node.slot_);
       }
-      return {.descriptor = node.node_->file_fd.get()};
+      return {.descriptor = node.node_->file_fd.get(), .placed_era = node.node_->placed_era};
     }
     hints.push_back({.parent = node.node_->parent, .name = node.node_->name});
     files.push_back(node.node_->file);
@@ -212,7 +229,7 @@ Opened NodeTable::descriptor(const NodeRef& node) {
   const std::lock_guard lock(mutex_);
   // Another request may have been quicker.
   if (!node.node_->file_fd) keep_descriptor(node.slot_, std::move(at), closed);
-  return {.descriptor = node.node_->file_fd.get()};
+  return {.descriptor = node.node_->file_fd.get(), .placed_era = node.node_->placed_era};
 }
 
 Place NodeTable::place(const NodeRef& node) {

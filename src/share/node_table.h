@@ -87,11 +87,13 @@ struct Found {
   base::Fd descriptor;  // may be none
   uint64_t mask_state = 0;
   bool token_holder = false;
+  uint32_t placed_era = 0;
 };
 
 // A descriptor, or an errno.
 struct Opened {
   int descriptor = -1;
+  uint32_t placed_era = 0;
   int errnum = 0;
 };
 
@@ -123,8 +125,8 @@ class NodeTable {
   // A node's new place, after a rename that was seen.
   void moved(const NodeRef& node, uint64_t parent, std::string_view name);
 
-  // Called with the watch of a folder that was forgotten, under the table's lock.
-  void on_unwatched(std::function<void(int watch)> unwatch) { unwatch_ = std::move(unwatch); }
+  // Called with the watch and the descriptor, if it is open, of a folder that was forgotten, under the table's lock.
+  void on_unwatched(std::function<void(int watch, int descriptor)> unwatch) { unwatch_ = std::move(unwatch); }
 
   // How long what is said of a node stays true without a word of the host's: whether its place is watched, and for a
   // folder (or the top) whether it is itself.
@@ -169,11 +171,14 @@ class NodeTable {
   uint32_t crowded_at_ = 0;
   std::atomic<bool> crowded_ = false;
   std::function<const FileId&(uint32_t)> file_of_;
-  std::function<void(int)> unwatch_;
+  std::function<void(int, int)> unwatch_;
 };
 
 // One component beneath an open folder: openat2(2), through no link (a link itself with O_PATH | O_NOFOLLOW) and no
 // magic link. An errno in `errnum`.
 base::Fd open_beneath(int folder, const std::string& name, int flags, int& errnum);
+
+// Whether what is in the file system of that descriptor is content, and no door to the kernel as /proc.
+bool has_content(int descriptor);
 
 }  // namespace caisson::share

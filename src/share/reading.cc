@@ -40,12 +40,6 @@ void note_in_baseline(Share& share, const OpenNode& file, const struct stat& sta
   if (news) share.baseline.add(status);
 }
 
-bool may_open(Share& share, const OpenNode& file) {
-  struct stat status {};
-  if (::fstat(file.descriptor, &status) != 0 || share.hidden.hides(file.descriptor, status)) return false;
-  return true;
-}
-
 }  // namespace
 
 int open_file(Share& share, const Request& request, Output& output) {
@@ -57,15 +51,18 @@ int open_known(Share& share, uint64_t node, uint32_t wanted, Output& output) {
   const int flags = static_cast<int>(wanted) & kPassedFlags;
   const bool writable = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
   if (writable && share.read_only()) return EROFS;
-  const OpenNode file = open_node(share, node);
+  OpenNode file = open_node(share, node);
   if (file.errnum != 0) return file.errnum;
   if (file.node.is_folder()) return EISDIR;
-  // A second name of it may have turned out to be masked, since it was looked up.
-  if (!may_open(share, file)) return ENOENT;
-  int errnum = 0;
+  struct stat before {};
+  if (::fstat(file.descriptor, &before) != 0) return errno;
+  file.settled_ns = settled_change_ns(before);
+  int errnum = writable ? may_change(share, file, before) : check_shown(share, file, before);
+  if (errnum == 0 && token_came(share, file.node, file.descriptor)) errnum = ENOENT;
+  if (errnum != 0) return errnum;
   base::Fd opened = reopen(file, flags, errnum);
   if (!opened) return errnum;
-  if (token_came(share, file, opened.get())) return ENOENT;
+  if ((flags & O_TRUNC) != 0) share.hidden.carry_over(before, note_own_change(share, file.node, opened.get()), 0);
   return keep_open(share, file, std::move(opened), wanted, output);
 }
 
@@ -74,7 +71,6 @@ int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flag
   struct stat status {};
   if (::fstat(opened.get(), &status) != 0) return errno;
   note_in_baseline(share, file, status);
-  if ((flags & O_TRUNC) != 0) note_own_change(share, file.node, opened.get());
   fuse_open_out out{};
   out.open_flags = note_content(share, file, status);
   auto handle = std::make_shared<Handle>();
@@ -82,9 +78,31 @@ int keep_open(Share& share, const OpenNode& file, base::Fd opened, uint32_t flag
   handle->node = file.node.id();
   handle->writable = (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
   handle->append = (flags & O_APPEND) != 0;
+  handle->doubts = file.doubts;
+  handle->settled_ns = file.settled_ns;
+  handle->era = file.era;
   out.fh = share.handles.add(std::move(handle));
   if (out.fh == 0) return ENFILE;
   output.put(out);
+  return 0;
+}
+
+int check_again(Share& share, Handle& handle) {
+  const uint64_t doubts = share.places.doubts();
+  if (handle.doubts == doubts) return 0;
+  struct stat status {};
+  const int file = handle.file.get();
+  if (::fstat(file, &status) != 0) return errno;
+  const int64_t settled_ns = settled_change_ns(status);
+  const uint32_t era = share.places.era();
+  if (handle.settled_ns != nanoseconds(status.st_ctim) || handle.era != era) {
+    const NodeRef node = share.nodes.find(handle.node);
+    if (!node || share.places.check(node, file) != 0) return ESTALE;
+    if (share.hidden.hides(file, status) || token_came(share, node, file)) return ESTALE;
+    handle.settled_ns = settled_ns;
+    handle.era = era;
+  }
+  handle.doubts = doubts;
   return 0;
 }
 
@@ -93,6 +111,7 @@ int read_file(Share& share, const Request& request, Output& output) {
   const auto in = body.take<fuse_read_in>();
   const auto handle = share.handles.find(in.fh, request.header.nodeid);
   if (!handle || handle->listing) return EBADF;
+  if (const int errnum = check_again(share, *handle)) return errnum;
   const auto room = output.room(std::min<size_t>(in.size, kMaxDataBytes));
   if (in.offset > static_cast<uint64_t>(INT64_MAX) - room.size()) return EINVAL;
   size_t filled = 0;

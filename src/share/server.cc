@@ -213,12 +213,14 @@ Share::Share(ShareOptions given)
       root_device(checked_root(options.root).st_dev),
       masks(options.masks, options.unmask, options.own),
       nodes(options.root.duplicate(), checked_root(options.root), node_limits(options.limits)),
+      places(nodes, masks, root),
       hidden(masks, root, options.limits.descriptors / 16),
       handles(options.limits.descriptors / 2),
       baseline(std::move(options.baseline), options.started_ns, options.limits.baseline_bytes),
       channel(options.channel.get(), changes),
-      watches({.nodes = nodes, .channel = channel, .masks = masks, .hidden = hidden, .changes = changes},
-              options.limits.watches),
+      watches(
+          {.nodes = nodes, .places = places, .channel = channel, .masks = masks, .hidden = hidden, .changes = changes},
+          options.limits.watches),
       locks({.waiters = options.limits.lock_waiters, .owners = options.limits.descriptors / 16}) {
   const NodeRef top = nodes.find(kRootId);
   nodes.with(top, [this](Node& node) { node.mask_state = masks.top(); });

@@ -12,6 +12,7 @@
 #include "share/locks.h"
 #include "share/masks.h"
 #include "share/node_table.h"
+#include "share/places.h"
 #include "share/server.h"
 #include "share/watches.h"
 
@@ -28,6 +29,7 @@ struct Share {
   std::atomic<uint64_t> changes = 0;  // of the host's files, that were seen
   Masks masks;
   NodeTable nodes;
+  Places places;
   HiddenFiles hidden;
   Handles handles;
   Baseline baseline;

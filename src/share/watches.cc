@@ -42,7 +42,10 @@ Watches::Watches(WatchedParts parts, size_t limit)
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) throw base::system_error("cannot make an", "event descriptor");
-  parts_.nodes.on_unwatched([this](int watch) {
+  parts_.nodes.on_unwatched([this](int watch, int descriptor) {
+    struct stat status {};
+    const bool gone = ::fstat(descriptor, &status) == 0 && status.st_nlink == 0;
+    if (!gone) parts_.places.overlook();
     ::inotify_rm_watch(inotify_.get(), watch);
     const std::lock_guard lock(mutex_);
     folders_.erase(watch);
@@ -55,15 +58,15 @@ void Watches::watch(const NodeRef& node, int descriptor) {
     known.watch = kCannotWatch;
     return true;
   });
-  if (!new_one || !inotify_) return;
+  if (!new_one) return;
   {
     const std::lock_guard lock(mutex_);
-    if (folders_.size() >= limit_) return;
+    if (!inotify_ || folders_.size() >= limit_) return parts_.places.overlook();
   }
   const std::string self = "/proc/self/fd/" + std::to_string(descriptor);
   const uint32_t wanted = kContent | (node.is_folder() ? kNames | IN_ONLYDIR : 0);
   const int watch = ::inotify_add_watch(inotify_.get(), self.c_str(), wanted);
-  if (watch < 0) return;
+  if (watch < 0) return parts_.places.overlook();
   {
     const std::lock_guard lock(mutex_);
     folders_[watch] = node.id();
@@ -155,6 +158,7 @@ void Watches::read_events() {
     handle(event, event.len > 0 ? std::string(name) : std::string());
     at += static_cast<ssize_t>(sizeof event + event.len);
   }
+  settle_moved_folder();
 }
 
 void Watches::handle(const inotify_event& event, const std::string& name) {
@@ -183,17 +187,51 @@ void Watches::handle(const inotify_event& event, const std::string& name) {
 void Watches::handle_name(const NodeRef& folder, const inotify_event& event, const std::string& name) {
   const Opened opened = parts_.nodes.descriptor(folder);
   const auto state = parts_.nodes.with(folder, [](const Node& known) { return known.mask_state; });
-  const Masks::Step step = parts_.masks.step(state, name, folder.id() == kRootId);
-  if (opened.descriptor >= 0) follow_masked(folder.id(), opened.descriptor, event, name, step.masked);
-  if (step.masked) return;  // its name is not told
+  Masks::Step step = parts_.masks.step(state, name, folder.id() == kRootId);
+  step.masked |= is_hidden(folder, opened);
   const uint32_t kind = event.mask & kNames;
+  const bool own = kind != 0 && !step.masked && take_expected(folder.id(), name, kind);
+  if (!own && (event.mask & IN_ISDIR) != 0) follow_folder(event, step);
+  if (opened.descriptor >= 0) follow_masked(folder.id(), opened.descriptor, event, name, step.masked);
+  if (step.masked || step.token_holder || (kind != 0 && !own)) parts_.places.doubt();
+  if (step.masked) return;  // its name is not told
   if (kind != 0) {
-    if (!take_expected(folder.id(), name, kind)) forget_entry(folder.id(), name);
+    if (!own) forget_entry(folder.id(), name);
     return;
   }
   // Whether a .npmrc is shown depends on what it holds.
   if (step.token_holder) forget_entry(folder.id(), name);
   if (opened.descriptor >= 0) content_changed(folder, opened.descriptor, name, (event.mask & kContent) == IN_ATTRIB);
+}
+
+// The folder itself may be masked by now, and with it all that is in it.
+bool Watches::is_hidden(const NodeRef& folder, const Opened& opened) {
+  if (opened.descriptor < 0) return opened.errnum == ESTALE;
+  return opened.placed_era != parts_.places.era() && parts_.places.check(folder, opened.descriptor) != 0;
+}
+
+// A move is two events, one behind the other, or one where the other side is not watched.
+void Watches::follow_folder(const inotify_event& event, const Masks::Step& step) {
+  if ((event.mask & (IN_MOVED_FROM | IN_MOVED_TO)) == 0) return;
+  const auto from = moved_folder_;
+  const bool second = from && (event.mask & IN_MOVED_TO) != 0 && from->cookie == event.cookie;
+  if (!second) settle_moved_folder();
+  moved_folder_.reset();
+  if ((event.mask & IN_MOVED_FROM) != 0) {
+    moved_folder_ = MovedFolder{.cookie = event.cookie, .step = step};
+    return;
+  }
+  const bool same = second && !step.masked && !from->step.masked && step.state == from->step.state;
+  folder_moved(!same);
+}
+
+void Watches::settle_moved_folder() {
+  if (std::exchange(moved_folder_, std::nullopt)) folder_moved(true);
+}
+
+void Watches::folder_moved(bool masks_differ) {
+  parts_.hidden.folder_moved(masks_differ);
+  if (masks_differ) parts_.places.moved();
 }
 
 // What a masked name leads to is remembered, also when it is moved to another name, and from there to a third one.
@@ -234,6 +272,7 @@ void Watches::everything_changed() {
     const std::lock_guard lock(mutex_);
     expected_.clear();
   }
+  folder_moved(true);
   parts_.nodes.for_each([this](uint64_t id, uint16_t type, const Place& place) {
     forget_content(id, type != S_IFREG);
     if (id == kRootId) return;

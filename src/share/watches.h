@@ -28,12 +28,14 @@
 #include "share/hidden_files.h"
 #include "share/masks.h"
 #include "share/node_table.h"
+#include "share/places.h"
 
 namespace caisson::share {
 
 // Of all the share's parts those that are worked with here.
 struct WatchedParts {
   NodeTable& nodes;
+  Places& places;
   Channel& channel;
   const Masks& masks;
   HiddenFiles& hidden;
@@ -69,6 +71,10 @@ class Watches {
   void read_events();
   void handle(const inotify_event& event, const std::string& name);
   void handle_name(const NodeRef& folder, const inotify_event& event, const std::string& name);
+  bool is_hidden(const NodeRef& folder, const Opened& opened);
+  void follow_folder(const inotify_event& event, const Masks::Step& step);
+  void settle_moved_folder();
+  void folder_moved(bool masks_differ);
   void follow_masked(uint64_t folder, int descriptor, const inotify_event& event, const std::string& name, bool masked);
   void content_changed(const NodeRef& folder, int descriptor, const std::string& name, bool attributes_only);
   void everything_changed();
@@ -87,7 +93,13 @@ class Watches {
   std::unordered_map<std::string, uint32_t> expected_;
   std::vector<Answer> answers_;
   std::unordered_set<std::string> told_;  // of the events that were read together: once is enough
-  uint32_t masked_cookie_ = 0;            // of the last rename of a masked file
+  // The last folder that was moved from where it was, until it is known where to.
+  struct MovedFolder {
+    uint32_t cookie;
+    Masks::Step step;
+  };
+  std::optional<MovedFolder> moved_folder_;
+  uint32_t masked_cookie_ = 0;  // of the last rename of a masked file
   // Where renames took masked files, by folder and name; with what was found there, if only the name says that it is
   // masked: by the time an event is read, another file may have the name.
   std::map<std::pair<uint64_t, std::string>, std::optional<FileId>> moved_masked_;

@@ -22,10 +22,28 @@ std::shared_ptr<Handle> writable(Share& share, uint64_t number, uint64_t node) {
   return handle && handle->writable ? handle : nullptr;
 }
 
-// Notes the change, so that what the host's kernel says of it is not taken for another's.
-void note(Share& share, const Request& request, const Handle& handle) {
-  if (const NodeRef node = share.nodes.find(request.header.nodeid)) note_own_change(share, node, handle.file.get());
-}
+// A change of what is in a file: noted, so that what the host's kernel says of it is not taken for another's.
+class Writing {
+ public:
+  Writing(Share& share, Handle& handle) : share_(share), handle_(handle) {}
+  // To be asked before anything is changed; an errno.
+  int begin() {
+    if (const int errnum = check_again(share_, handle_)) return errnum;
+    if (::fstat(handle_.file.get(), &before_) != 0) return errno;
+    // The host may have made a link outside of the folder since it was opened. As may_change().
+    return handle_.node == kRootId || share_.hidden.all_inside(before_) ? 0 : EPERM;
+  }
+  void done() {
+    const NodeRef node = share_.nodes.find(handle_.node);
+    if (!node) return;
+    share_.hidden.carry_over(before_, note_own_change(share_, node, handle_.file.get()), 0);
+  }
+
+ private:
+  Share& share_;
+  Handle& handle_;
+  struct stat before_ = {};
+};
 
 ssize_t write_some(const Handle& handle, std::span<const char> data, uint64_t offset, bool append) {
   const iovec part{.iov_base = const_cast<char*>(data.data()), .iov_len = data.size()};
@@ -42,6 +60,8 @@ int write_file(Share& share, const Request& request, Output& output) {
   const auto handle = writable(share, in.fh, request.header.nodeid);
   if (!handle) return EBADF;
   if (in.offset > static_cast<uint64_t>(INT64_MAX) - data.size()) return EFBIG;
+  Writing writing(share, *handle);
+  if (const int errnum = writing.begin()) return errnum;
   // What comes from a shared mapping has its place, by whichever handle the guest's kernel writes it.
   const bool append = handle->append && (in.write_flags & FUSE_WRITE_CACHE) == 0;
   uint32_t written = 0;
@@ -53,7 +73,7 @@ int write_file(Share& share, const Request& request, Output& output) {
     written += static_cast<uint32_t>(put);
     data = data.subspan(static_cast<size_t>(put));
   }
-  note(share, request, *handle);
+  writing.done();
   output.put(fuse_write_out{.size = written, .padding = 0});
   return 0;
 }
@@ -64,10 +84,12 @@ int allocate(Share& share, const Request& request, Output&) {
   const auto handle = writable(share, in.fh, request.header.nodeid);
   if (!handle) return EBADF;
   if (in.offset > INT64_MAX || in.length > INT64_MAX) return EFBIG;
+  Writing writing(share, *handle);
+  if (const int errnum = writing.begin()) return errnum;
   if (::fallocate(handle->file.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                   static_cast<off_t>(in.length)) != 0)
     return errno;
-  note(share, request, *handle);
+  writing.done();
   return 0;
 }
 
@@ -78,6 +100,9 @@ int copy_range(Share& share, const Request& request, Output& output) {
   const auto to = writable(share, in.fh_out, in.nodeid_out);
   if (!from || from->listing || !to) return EBADF;
   if (in.off_in > INT64_MAX || in.off_out > INT64_MAX || in.flags != 0) return EINVAL;
+  if (const int errnum = check_again(share, *from)) return errnum;
+  Writing writing(share, *to);
+  if (const int errnum = writing.begin()) return errnum;
   // A part at a time, as with reads: one request is not to hold a thread for as long as a guest likes.
   constexpr uint64_t kMaxCopied = 64U << 20;
   auto off_in = static_cast<off64_t>(in.off_in);
@@ -85,7 +110,7 @@ int copy_range(Share& share, const Request& request, Output& output) {
   const ssize_t copied = ::copy_file_range(from->file.get(), &off_in, to->file.get(), &off_out,
                                            static_cast<size_t>(std::min(in.len, kMaxCopied)), 0);
   if (copied < 0) return errno;
-  if (const NodeRef node = share.nodes.find(in.nodeid_out)) note_own_change(share, node, to->file.get());
+  writing.done();
   output.put(fuse_write_out{.size = static_cast<uint32_t>(copied), .padding = 0});
   return 0;
 }
@@ -101,7 +126,7 @@ int create_file(Share& share, const Request& request, Output& output) {
   const int flags = static_cast<int>(in.flags) & (O_ACCMODE | O_SYNC | O_DSYNC);
   change.expect(IN_CREATE);
   base::Fd made(::openat(change.folder().descriptor, name.c_str(),
-                         flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, shown_mode(in.mode)));
+                         flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, file_mode(in.mode)));
   if (!made && (errno != EEXIST || (in.flags & O_EXCL) != 0)) return errno;
   Looked looked;
   if (made) change.done();

@@ -71,6 +71,13 @@ void check_one(const Workspace& workspace) {
                 "give it another place in the sandbox: -w " + base::escaped(workspace.host) + ":/PLACE");
 }
 
+// One server would change names while the other looks through the folder for masked ones.
+bool write_to_one_another(const Workspace& a, const Workspace& b) {
+  if (a.file || b.file || a.mode == WorkspaceMode::kClone || b.mode == WorkspaceMode::kClone) return false;
+  const bool written = a.mode == WorkspaceMode::kReadWrite || b.mode == WorkspaceMode::kReadWrite;
+  return written && (is_within(a.host, b.host) || is_within(b.host, a.host));
+}
+
 }  // namespace
 
 std::string_view to_string(WorkspaceMode mode) {
@@ -127,6 +134,10 @@ void validate_workspaces(const std::vector<Workspace>& workspaces) {
       if (is_within(a.guest, b.guest) || is_within(b.guest, a.guest))
         throw Error("two workspaces would lie in one another: " + in_quotes(b.guest) + " and " + in_quotes(a.guest),
                     "give one of them another place: -w HOST:/PLACE");
+      if (write_to_one_another(a, b))
+        throw Error("two workspaces would be of the same files, one of them to write: " + in_quotes(b.host) + " and " +
+                        in_quotes(a.host),
+                    "share the folder once, or give neither of them the mode rw");
     }
   }
 }

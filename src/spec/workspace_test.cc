@@ -76,6 +76,25 @@ TEST(Workspaces, TheyDoNotLieInOneAnother) {
   EXPECT_THAT(verdict({folder(1, "/a", "/a"), folder(2, "/b", "/a")}), HasSubstr("in one another"));
 }
 
+TEST(Workspaces, WhatIsWrittenIsSharedOnce) {
+  const auto with_mode = [](Workspace workspace, WorkspaceMode mode) {
+    workspace.mode = mode;
+    return workspace;
+  };
+  const Workspace written = with_mode(folder(1, "/a/b", "/x"), WorkspaceMode::kReadWrite);
+  for (const char* host : {"/a", "/a/b", "/a/b/c"}) {
+    for (const WorkspaceMode mode : {WorkspaceMode::kOverlay, WorkspaceMode::kReadOnly, WorkspaceMode::kReadWrite}) {
+      const Workspace other = with_mode(folder(2, host, "/y"), mode);
+      EXPECT_THAT(verdict({written, other}), HasSubstr("of the same files")) << host;
+      EXPECT_THAT(verdict({other, written}), HasSubstr("of the same files")) << host;
+    }
+    // A clone has files of its own.
+    EXPECT_EQ(verdict({written, with_mode(folder(2, host, "/y"), WorkspaceMode::kClone)}), "") << host;
+  }
+  EXPECT_EQ(verdict({written, folder(2, "/a/bc", "/y")}), "");
+  EXPECT_EQ(verdict({with_mode(written, WorkspaceMode::kReadOnly), folder(2, "/a", "/y")}), "");
+}
+
 TEST(Workspaces, BoundsAndFormsAreChecked) {
   EXPECT_THAT(verdict({folder(0, "/a", "/a")}), HasSubstr("the number 0"));
   EXPECT_THAT(verdict({folder(33, "/a", "/a")}), HasSubstr("the number 33"));
