@@ -4,6 +4,7 @@
 // share.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,9 @@ struct SessionOptions {
   bool ask = false;        // about the network, on this terminal
   std::vector<spec::Workspace> workspaces = {};
 };
+
+// Within this a keeper answers who asks for a command's stream: it waits for nobody then, the guest neither.
+inline constexpr std::chrono::seconds kStreamWithin{30};
 
 // Of a sandbox's main command.
 SessionOptions main_session(const spec::SandboxSpec& spec);
