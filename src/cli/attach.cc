@@ -35,7 +35,7 @@ int attach(const std::string& name) {
   // `run` without -i leaves what is typed to the shell behind it, as docker does; who attaches has to come away again.
   session.read_keys = true;
   if (asks && is_terminal(0) && is_terminal(2)) session.questions = questions_of(name);
-  return run_session(keeper::Client::connect(sandbox).upgrade("POST", "/v1/attach"), session);
+  return run_session(keeper::Client::connect(sandbox).upgrade("POST", "/v1/attach", {}, kStreamWithin), session);
 }
 
 }  // namespace

@@ -76,6 +76,30 @@ TEST_F(StopSandbox, AtOnceItIsKilledWhateverItsKeeperSays) {
   EXPECT_NO_THROW(stop_sandbox(sandbox_, std::chrono::seconds(0)));
 }
 
+// A keeper that takes no connection from its queue, which is full.
+TEST_F(StopSandbox, AKeeperThatHangsIsKilledAndSaidToHang) {
+  const base::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  sandbox_.socket.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 0), 0);
+  keeper::Client waits = keeper::Client::connect(sandbox_);
+  try {
+    keeper::Client::connect(sandbox_);
+    FAIL() << "there was room for another";
+  } catch (const keeper::ApiError& error) {
+    EXPECT_STREQ(error.what(), "the keeper of 'web' does not answer (`caisson rm --force web` ends and removes it)");
+  }
+  try {
+    waits.request("GET", "/v1/sandbox", {}, std::chrono::milliseconds(1));
+    FAIL() << "it answered";
+  } catch (const keeper::ApiError& error) {
+    EXPECT_EQ(error.hint(), "`caisson rm --force NAME` ends and removes it");
+  }
+  EXPECT_NO_THROW(stop_sandbox(sandbox_, std::chrono::seconds(0)));
+}
+
 TEST_F(StopSandbox, AKeeperThatHasGoneIsNoError) {
   EXPECT_NO_THROW(stop_sandbox(sandbox_, std::chrono::seconds(1)));
 }

@@ -62,7 +62,7 @@ int exec(const ExecOptions& options, const Tail& tail) {
   checked.environment = request.environment;
   spec::validate(checked);
   return run_session(
-      keeper::Client::connect(sandbox).upgrade("POST", "/v1/exec", link::to_json(request)),
+      keeper::Client::connect(sandbox).upgrade("POST", "/v1/exec", link::to_json(request), kStreamWithin),
       {.sandbox = options.name, .id = "", .send_input = request.keep_stdin, .tty = options.tty, .size = size});
 }
 

@@ -126,9 +126,11 @@ void verify(bool json) {
 }  // namespace
 
 void add_image_verify_command(CLI::App& image) {
-  CLI::App& command =
-      add_command(image, {"image verify", "[OPTIONS]", "read all that is stored and compare digests",
-                          "Images, templates, kernels and initramfs files. Ends with 1 when something has changed."});
+  CLI::App& command = add_command(
+      image,
+      {"image verify", "[OPTIONS]", "read all that is stored and compare digests",
+       "Images, templates, kernels and initramfs files of the cache; what a stopped sandbox has in its own folder is\n"
+       "not read. Ends with 1 when something has changed."});
   const auto json = std::make_shared<bool>(false);
   command.add_flag("--json", *json, "as JSON");
   command.callback([json] { verify(*json); });

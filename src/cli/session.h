@@ -4,6 +4,7 @@
 // share.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,9 @@ struct SessionOptions {
   std::shared_ptr<keeper::Upgraded> questions = {};
   std::vector<spec::Workspace> workspaces = {};
 };
+
+// Within this a keeper answers who asks for a command's stream: it waits for nobody then, the guest neither.
+inline constexpr std::chrono::seconds kStreamWithin{30};
 
 // Of a sandbox's main command.
 SessionOptions main_session(const spec::SandboxSpec& spec);

@@ -6,7 +6,8 @@
 //
 // Preconditions and results are part of the contract:
 //  - probe() and capabilities() have no side effects and take at most a second; they may be called from any command.
-//  - plan() is pure. A wish that the engine can't honour is a base::Error that names it; nothing is dropped silently.
+//  - plan() changes nothing; it looks at no more than the spec and the host's size. A wish that the engine can't
+//    honour is a base::Error that names it; nothing is dropped silently.
 //  - prepare() makes what the plan needs and does not have (image, kernel, template), in the foreground, with
 //    progress, and writes into plan.details what it settled on; it is safe to be run by many processes at once and to
 //    be killed at any point. plan.details["image_digest"] names the image in use, for all engines: `image rm` refuses

@@ -20,6 +20,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Deadline = std::optional<Clock::time_point>;
 
+// A keeper that is stopped or hangs takes connections until its queue is full, and answers none.
+constexpr std::chrono::seconds kConnectWithin{5};
 constexpr size_t kMaxAnswerHeaderBytes = 64U << 10;
 constexpr size_t kMaxAnswerBytes = 16U << 20;
 
@@ -29,6 +31,10 @@ ApiError broken(const std::string& problem, const std::string& hint = {}) {
 
 ApiError keeper_ended() {
   return broken("the sandbox's keeper has ended", "`caisson ls` shows what is left");
+}
+
+ApiError does_not_answer(const std::string& whose = "the sandbox's keeper", const std::string& name = "NAME") {
+  return broken(whose + " does not answer", "`caisson rm --force " + name + "` ends and removes it");
 }
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -63,9 +69,16 @@ Client Client::connect(const Sandbox& sandbox) {
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!folder || !socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  // What connect(2) waits for as well (unix(7)); EAGAIN is its end.
+  const timeval within{.tv_sec = kConnectWithin.count(), .tv_usec = 0};
+  const timeval forever{};
+  if (socket) ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &within, sizeof within);
+  if (!folder || !socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EAGAIN) throw does_not_answer("the keeper of " + base::in_quotes(sandbox.name), sandbox.name);
     throw broken("cannot reach the keeper of " + base::in_quotes(sandbox.name) + ": it is starting or ending",
                  "try again; `caisson rm --force " + sandbox.name + "` ends and removes it");
+  }
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &forever, sizeof forever);
   return Client(std::move(socket));
 }
 
@@ -91,7 +104,7 @@ bool Client::fill(Deadline deadline) {
   do {
     ready = ::poll(&waiting, 1, milliseconds_until(deadline));
   } while (ready < 0 && errno == EINTR);
-  if (ready == 0) throw broken("the sandbox's keeper does not answer");
+  if (ready == 0) throw does_not_answer();
   std::array<char, 16384> buffer;
   ssize_t count = 0;
   do {
@@ -156,9 +169,10 @@ base::Json Client::request(std::string_view method, std::string_view path, const
   return base::parse_json_object(answer.body, "the keeper's answer");
 }
 
-Upgraded Client::upgrade(std::string_view method, std::string_view path, const base::Json& body) && {
+Upgraded Client::upgrade(std::string_view method, std::string_view path, const base::Json& body,
+                         std::optional<std::chrono::milliseconds> timeout) && {
   send(method, path, body, true);
-  const Answer answer = receive(std::nullopt);
+  const Answer answer = receive(timeout ? Deadline(Clock::now() + *timeout) : std::nullopt);
   if (answer.status != 101) throw error_of(answer.status, answer.body);
   return Upgraded{std::move(connection_), std::move(received_)};
 }

@@ -40,15 +40,16 @@ class Client {
  public:
   // Takes over a connection, such as launch_keeper's.
   explicit Client(base::Fd connection);
-  // A new connection to a running sandbox's keeper; throws when it does not run.
+  // A new connection to a running sandbox's keeper; throws when it does not run, or hangs and has no place left for one.
   static Client connect(const Sandbox& sandbox);
 
   // One request; the connection stays usable for the next. Throws ApiError for an answer that is not 2xx, when the
   // keeper ends, or when `timeout` passes (none: it waits as long as it takes).
   base::Json request(std::string_view method, std::string_view path, const base::Json& body = {},
                      std::optional<std::chrono::milliseconds> timeout = {});
-  // A request with `Upgrade: caisson-stream`; after 101 the connection is the caller's.
-  Upgraded upgrade(std::string_view method, std::string_view path, const base::Json& body = {}) &&;
+  // A request with `Upgrade: caisson-stream`; after 101 the connection is the caller's. Throws as request().
+  Upgraded upgrade(std::string_view method, std::string_view path, const base::Json& body = {},
+                   std::optional<std::chrono::milliseconds> timeout = {}) &&;
 
  private:
   struct Answer;

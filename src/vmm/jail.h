@@ -42,7 +42,8 @@ struct JailPlan {
   std::string cgroup_name;        // "" = no cgroup
   sys::CgroupLimits limits;
   base::Bytes largest_file{0};                // that it can write (RLIMIT_FSIZE); 0: as large as it likes
-  std::chrono::milliseconds timeout{30'000};  // from the start to the last grant's use
+  // From when its jail stands until it was executed and has used its last grant.
+  std::chrono::milliseconds timeout{30'000};
 };
 
 struct Jailed {

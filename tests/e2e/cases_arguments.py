@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import images
-from harness import Skipped, case, equal, true
+from harness import Skipped, case, equal, true, write
 
 
 @case(image=None)
@@ -223,4 +223,7 @@ def a_removed_base_image_is_made_again_by_the_next_run(host):
         json.dump({**record, "name": "base"}, file)
     said = "caisson: the next run that needs the image 'base' makes it again\n"
     host.caisson("image", "rm", "base").expect(out="base\n", err=said)
+    write(f"{host.home}/stub/mmdebstrap", "#!/bin/sh\necho 'E: asked to make it' >&2\nexit 7\n", mode=0o755)
+    host.caisson("run", "--", "true", env={"PATH": f"{host.home}/stub:{os.environ['PATH']}"}).error(
+        125, "mmdebstrap exited with 7", "E: asked to make it", after=["making the base image"])
     host.caisson("image", "rm", "tiny").expect(out="tiny\n", err="")

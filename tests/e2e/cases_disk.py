@@ -25,6 +25,8 @@ def a_full_host_disk_is_explained(host):
         for options in ((), ("-d",)):
             host.caisson(*TINY, *options, "--", "true").error(125, "no space left for the sandbox's files in '", "are needed", "are free",
                                                               "free some disk space", "XDG_DATA_HOME")
+        # Before `ls`, which would sweep what was left.
+        equal(os.listdir(f"{host.data}/caisson/sandboxes"), [".lock"], "the sandboxes' folder")
         os.remove(f"{host.data}/filler")
         equal(host.sandboxes(), [], "sandboxes")
     finally:
