@@ -108,7 +108,7 @@ Gate::~Gate() {
 void Gate::close() {
   state_->closed = true;
   state_->questions.close();
-  for (const OpenConnection& connection : state_->open) connection.end("the sandbox ends");
+  for (const OpenConnection& connection : state_->open) connection.end({.reason = "the sandbox ends"});
 }
 
 void Gate::serve(std::shared_ptr<link::Session> session) {

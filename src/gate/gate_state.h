@@ -62,9 +62,9 @@ struct Allowed {
 struct OpenConnection {
   Target target;
   std::optional<IpAddress> reached;  // the address that it is connected to; nothing where only the proxy knows it
-  std::function<void(const std::string& why)> end;
+  std::function<void(const Verdict& why)> end;
   // What a policy has against what the connection is used for, besides its target.
-  std::function<std::optional<std::string>(const Policy& policy)> objection = {};
+  std::function<std::optional<Verdict>(const Policy& policy)> objection = {};
   // Where there is no objection to it as a whole: ends what of it the policy, as it is now, denies.
   std::function<void()> reconsider = {};
 };
@@ -130,12 +130,19 @@ inline void note_denying_rule(base::Json& details, const Entry& entry) {
   details["origin"] = entry.origin;
 }
 
+// Of a connection's end that was not its own.
+inline void note_cut_off(base::Json& details, const Verdict& why) {
+  details["verdict"] = "refused";
+  details["reason"] = why.reason;
+  if (why.entry) note_denying_rule(details, *why.entry);
+}
+
 // judge.cc. The target of a request; throws Refused for a synthetic address that no name has.
 Target target_of(Gate::State& state, const link::ConnectRequest& request);
 // Throws Refused.
 asio::awaitable<Allowed> judge(StatePtr state, Target target);
 // Whether the policy, as it is now, allows an open connection; else why not.
-std::optional<std::string> objection(const Policy& policy, const OpenConnection& connection);
+std::optional<Verdict> objection(const Policy& policy, const OpenConnection& connection);
 
 // Judges, connects by `dial`, and records what came of it. Nothing when there is no connection.
 using Dial = std::function<asio::awaitable<Dialled>(Allowed)>;

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 
@@ -269,6 +270,33 @@ TEST_F(GateTest, AChangedPolicyEndsWhatItDoesNotAllow) {
     const Asked again = co_await connect("127.0.0.1", server.port);
     EXPECT_FALSE(again.ok);
   }});
+}
+
+TEST_F(GateTest, WhatARuleEndsHasTheRuleInTheLedger) {
+  const Server server;
+  const std::string place = target(server);
+  open({place, "udp:" + place});
+  loop_.run({[&]() -> Task {
+    const Asked stream = co_await connect("127.0.0.1", server.port);
+    const Asked flow = co_await connect("127.0.0.1", server.port, link::ConnectRequest::Protocol::kUdp);
+    EXPECT_TRUE(stream.ok && flow.ok);
+    ledger_.clear();
+    Policy policy = gate_->policy();
+    policy.add(parse_rule(place), false, "by hand");
+    policy.add(parse_rule("udp:" + place), false, "by hand");
+    gate_->set_policy(std::move(policy));
+    while (gate_->connections() != 0) co_await asio::post(loop_.executor(), asio::use_awaitable);
+  }});
+  ASSERT_EQ(ledger_.size(), 2U);
+  std::sort(ledger_.begin(), ledger_.end(), [](const base::Json& a, const base::Json& b) { return a["id"] < b["id"]; });
+  for (const base::Json& end : ledger_) {
+    EXPECT_EQ(end["event"], "disconnect");
+    EXPECT_EQ(end["verdict"], "refused");
+    EXPECT_EQ(end["origin"], "by hand");
+    EXPECT_NE(end["reason"].get<std::string>().find("is denied by the rule"), std::string::npos) << end;
+  }
+  EXPECT_EQ(ledger_[0]["rule"], place);
+  EXPECT_EQ(ledger_[1]["rule"], "udp:" + place);
 }
 
 TEST_F(GateTest, AHelloWithAnotherNameIsNotPassedOn) {

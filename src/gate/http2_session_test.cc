@@ -179,7 +179,7 @@ TEST_F(Http2Sessions, UsesHttp1WhereTooManyConnectionsUseHttp2) {
 
 TEST_F(Http2Sessions, EndsWhatAPolicyThatHasChangedDenies) {
   target.port = 8080;
-  std::optional<std::string> objection;
+  std::optional<Verdict> objection;
   run([this] { return guest_asks_http2({"/ok"}, "http"); },
       [&]() -> Task {
         other = std::make_shared<Http2Peer>(loop.executor(), server, Http2Peer::Options{.server = true});
@@ -191,7 +191,7 @@ TEST_F(Http2Sessions, EndsWhatAPolicyThatHasChangedDenies) {
         other->start();
         co_await other->until([this] { return other->gone; });
       });
-  EXPECT_EQ(objection, std::nullopt);
+  EXPECT_FALSE(objection.has_value());
   EXPECT_EQ(value_of(peer->streams[1].head(), ":status"), "403");
   EXPECT_THAT(peer->streams[1].body, HasSubstr("is denied by the rule 'a.com * /ok'"));
   EXPECT_EQ(records.at(0)["verdict"], "refused");

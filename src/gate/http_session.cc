@@ -284,11 +284,11 @@ void HttpSession::reconsider() {
   });
 }
 
-std::optional<std::string> HttpSession::objection(const Policy& policy) const {
+std::optional<Verdict> HttpSession::objection(const Policy& policy) const {
   if (!under_way_) return std::nullopt;
   Verdict verdict = judge(policy, under_way_->first, under_way_->second);
   if (verdict.allowed) return std::nullopt;
-  return std::move(verdict.reason);
+  return verdict;
 }
 
 Verdict HttpSession::judge(const Policy& policy, std::string_view method, const CanonicalPath& path) const {

@@ -50,7 +50,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   const std::string& refusal() const { return refusal_; }
   HttpJudged judged() const { return judged_; }
   // Whether a policy that has changed denies the request of HTTP/1 that is under way: then the connection has to end.
-  std::optional<std::string> objection(const Policy& policy) const;
+  std::optional<Verdict> objection(const Policy& policy) const;
   // Ends those of HTTP/2 that the policy, which has changed, denies.
   void reconsider();
 

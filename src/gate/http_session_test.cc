@@ -234,16 +234,19 @@ TEST_F(HttpSessions, ObjectToAPolicyThatDeniesWhatIsUnderWay) {
   target.port = 80;
   Policy denies = state->options.policy;
   denies.add(parse_rule("a.com * /ok"), false, "later");
-  std::optional<std::string> during;
+  std::optional<Verdict> during;
   run([this] { return guest_asks(kRequest); },
       [&]() -> Task {
         server_got = co_await receive_until(server, "\r\n\r\n");
         during = session->objection(denies);
-        EXPECT_EQ(session->objection(state->options.policy), std::nullopt);
+        EXPECT_FALSE(session->objection(state->options.policy).has_value());
         co_await send(server, kAnswer);
       });
-  EXPECT_THAT(during.value_or(""), HasSubstr("is denied by the rule 'a.com * /ok'"));
-  EXPECT_EQ(session->objection(denies), std::nullopt);
+  ASSERT_TRUE(during.has_value());
+  EXPECT_THAT(during->reason, HasSubstr("is denied by the rule 'a.com * /ok'"));
+  ASSERT_TRUE(during->entry.has_value());
+  EXPECT_EQ(during->entry->origin, "later");
+  EXPECT_FALSE(session->objection(denies).has_value());
 }
 
 }  // namespace

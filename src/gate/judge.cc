@@ -145,13 +145,13 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
   co_return allowed;
 }
 
-std::optional<std::string> objection(const Policy& policy, const OpenConnection& connection) {
+std::optional<Verdict> objection(const Policy& policy, const OpenConnection& connection) {
   const Target& target = connection.target;
   Verdict verdict = judge_target(policy, target);
   verdict.allowed = verdict.allowed || (verdict.ask && target.once);
   if (verdict.allowed && target.name && connection.reached)
     verdict = judge_reached(policy, target, *connection.reached);
-  if (!verdict.allowed) return verdict.reason;
+  if (!verdict.allowed) return verdict;
   return connection.objection ? connection.objection(policy) : std::nullopt;
 }
 

@@ -44,7 +44,7 @@ base::Json describe(const Target& target, const Allowed& allowed) {
 
 void require_still(const Gate::State& state, const Target& target, const Dialled& dialled) {
   const OpenConnection made{.target = target, .reached = dialled.address, .end = {}};
-  if (const auto why = objection(state.options.policy, made)) throw Refused(*why);
+  if (const auto why = objection(state.options.policy, made)) throw Refused(*why, "");
 }
 
 asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t id, Dial dial) {

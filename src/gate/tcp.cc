@@ -15,11 +15,14 @@ HelloRules hello_rules(const Gate::State& state, const Target& target) {
   return {.name = target.name.value_or(""), .hidden = open ? Hidden::kAllowed : Hidden::kRefused};
 }
 
+// Why a connection was ended from elsewhere, once it was.
+using CutOff = std::shared_ptr<std::optional<Verdict>>;
+
 // What passes on a connection: bytes, or requests that are judged.
 struct Passed {
   link::RelayEnd end = {};
   std::string refusal = {};  // why it was ended for what passed on it, "" when it was not
-  std::string cut_off = {};  // why it was ended from elsewhere
+  CutOff cut_off = {};       // not null at the end
 };
 
 asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target target, Dialled dialled) {
@@ -39,8 +42,7 @@ asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target targ
 // The proxy is told the name, which it may have rules for. Where it leads there is its own affair.
 asio::awaitable<Dialled> dial_allowed(StatePtr state, Target target, Allowed allowed) {
   const DialLimits limits{.spare = &state->spare_sockets};
-  if (!allowed.proxy)
-    co_return co_await dial_tcp(state->executor, std::move(allowed.addresses), target.port, limits);
+  if (!allowed.proxy) co_return co_await dial_tcp(state->executor, std::move(allowed.addresses), target.port, limits);
   ProxyDial tunnel{.proxy = allowed.proxy, .target = target.text(), .limits = limits};
   Dialled dialled;
   dialled.socket = co_await dial_proxy(state->executor, state->options.upstream, std::move(tunnel));
@@ -56,29 +58,32 @@ void note_end(Gate::State& state, const Target& target, uint64_t id, const Passe
   if (!passed.refusal.empty()) state.count_refusal(target.text(), {.reason = passed.refusal, .allow = ""});
   const link::RelayEnd& end = passed.end;
   base::Json details{{"id", id}, {"received_bytes", end.to_stream_bytes}, {"sent_bytes", end.from_stream_bytes}};
-  const std::string& cut_off = passed.refusal.empty() ? passed.cut_off : passed.refusal;
-  const std::string& why = cut_off.empty() ? end.failure : cut_off;
-  if (!why.empty()) details["reason"] = why;
-  if (!cut_off.empty()) details["verdict"] = "refused";
+  if (!passed.refusal.empty()) {
+    note_cut_off(details, {.reason = passed.refusal});
+  } else if (*passed.cut_off) {
+    note_cut_off(details, **passed.cut_off);
+  } else if (!end.failure.empty()) {
+    details["reason"] = end.failure;
+  }
   state.record("disconnect", std::move(details));
 }
 
 // `session`: where the requests are read.
-std::optional<std::string> new_objection(const Policy& policy, const Target& target, const HttpSession* session) {
+std::optional<Verdict> new_objection(const Policy& policy, const Target& target, const HttpSession* session) {
   const HttpJudged judged = session != nullptr ? session->judged() : HttpJudged::kNothing;
-  if (judged < http_judged(policy, target)) return "more of its requests is judged now";
+  if (judged < http_judged(policy, target)) return Verdict{.reason = "more of its requests is judged now"};
   return session != nullptr ? session->objection(policy) : std::nullopt;
 }
 
 struct Served {
   link::StreamPtr stream;
   std::shared_ptr<HttpSession> session;  // where the requests are read
-  std::shared_ptr<std::string> cut_off;  // why it is ended from elsewhere
+  CutOff cut_off;
 };
 
 OpenConnection open_connection(const Target& target, const Dialled& dialled, const Served& served) {
   OpenConnection connection{.target = target, .reached = dialled.address, .end = {}};
-  connection.end = [served, socket = dialled.socket](const std::string& why) {
+  connection.end = [served, socket = dialled.socket](const Verdict& why) {
     *served.cut_off = why;
     link::abort_socket(*socket);
     served.stream->reset();
@@ -107,7 +112,7 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
     co_return;
   }
   target.once = dialled->once;
-  const auto cut_off = std::make_shared<std::string>();
+  const CutOff cut_off = std::make_shared<std::optional<Verdict>>();
   const std::shared_ptr<HttpSession> session = session_for(state, target, id);
   const Registered registered(state, open_connection(target, *dialled, {stream, session, cut_off}));
   const base::Json made = link::ok_answer();
@@ -119,7 +124,7 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
   } else {
     passed = co_await pass(state, stream, target, *dialled);
   }
-  if (passed.refusal.empty()) passed.cut_off = *cut_off;
+  passed.cut_off = cut_off;
   note_end(*state, target, id, passed);
 }
 

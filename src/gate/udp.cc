@@ -45,6 +45,7 @@ struct Flow {
   std::chrono::steady_clock::time_point last_use = std::chrono::steady_clock::now();
   bool over = false;
   std::string reason;
+  std::optional<Verdict> cut_off;  // by the policy
   uint64_t received_bytes = 0;
   uint64_t sent_bytes = 0;
 };
@@ -125,7 +126,10 @@ asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target t
   const base::Scope gone([&] { --state->datagram_flows; });
   const auto flow = std::make_shared<Flow>(state, stream, dialled->socket);
   OpenConnection connection{.target = target, .reached = dialled->address, .end = {}};
-  connection.end = [flow](const std::string& why) { flow->end(why); };
+  connection.end = [flow](const Verdict& why) {
+    if (!flow->over) flow->cut_off = why;
+    flow->end(why.reason);
+  };
   const Registered registered(state, std::move(connection));
   const base::Json made = link::ok_answer();
   co_await link::write_message(*stream, made);
@@ -135,7 +139,11 @@ asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target t
   while (!flow->over) co_await flow->ended.wait();
 
   base::Json details{{"id", id}, {"received_bytes", flow->received_bytes}, {"sent_bytes", flow->sent_bytes}};
-  if (!flow->reason.empty()) details["reason"] = flow->reason;
+  if (flow->cut_off) {
+    note_cut_off(details, *flow->cut_off);
+  } else if (!flow->reason.empty()) {
+    details["reason"] = flow->reason;
+  }
   state->record("disconnect", std::move(details));
 }
 
