@@ -56,7 +56,7 @@ void change(const std::string& name, const keeper::PolicyChange& change) {
     return;
   }
   const keeper::Claim claim = keeper::claim_sandbox(sandbox);
-  keeper::write_policy(sandbox.folder, changed(keeper::read_policy(sandbox.folder), change));
+  keeper::change_kept_policy(sandbox.folder, change);
 }
 
 // What a group stands for now, as `run` would have it.

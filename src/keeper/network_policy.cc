@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "keeper/ledger.h"
 
 namespace caisson::keeper {
 namespace {
@@ -90,6 +91,11 @@ gate::Policy changed(gate::Policy policy, const PolicyChange& change) {
   }
   for (const PolicyChange::NewEntry& entry : change.add) policy.add(entry.rule, entry.allow, entry.origin);
   return policy;
+}
+
+void change_kept_policy(const std::string& folder, const PolicyChange& change) {
+  write_policy(folder, changed(read_policy(folder), change));
+  Ledger(folder).write("policy", to_json(change));
 }
 
 Json to_json(const std::vector<gate::Questions::Open>& questions) {

@@ -38,6 +38,9 @@ PolicyChange policy_change_from_json(const base::Json& json);
 // Throws for an entry that is not there.
 gate::Policy changed(gate::Policy policy, const PolicyChange& change);
 
+// Changes the policy of a sandbox that does not run and whose lock the caller has, and says so in its ledger.
+void change_kept_policy(const std::string& folder, const PolicyChange& change);
+
 // GET /v1/policy/questions: a line each time that it changes, {"questions": [{"id", "target", "seconds_left"}]}.
 base::Json to_json(const std::vector<gate::Questions::Open>& questions);
 

@@ -328,5 +328,20 @@ TEST(Ledger, WhatIsAllowedDoesNotPushOutWhatIsRefused) {
   EXPECT_LE(allowed.size(), 4096U);
 }
 
+TEST(KeptPolicy, AChangeIsInTheLedger) {
+  const base::TempFolder folder;
+  PolicyChange change;
+  change.add.push_back({.rule = gate::parse_rule("a.example:443"), .allow = true, .origin = "policy allow"});
+  change_kept_policy(folder.path(), change);
+  EXPECT_TRUE(read_policy(folder.path()).judge_connect(gate::Protocol::kTcp, "a.example", 443).allowed);
+  const std::string line = base::read_file(folder / "ledger.jsonl");
+  EXPECT_NE(line.find(R"("event":"policy")"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("rule":"a.example:443")"), std::string::npos) << line;
+  PolicyChange wrong;
+  wrong.remove = {99};
+  EXPECT_THROW(change_kept_policy(folder.path(), wrong), base::Error);
+  EXPECT_EQ(base::read_file(folder / "ledger.jsonl"), line) << "what was not changed is in the ledger";
+}
+
 }  // namespace
 }  // namespace caisson::keeper
