@@ -74,8 +74,7 @@ void find_cargo(RegistrySearch& search) {
   if (!folder.empty()) {
     for (const char* name : {"/config.toml", "/config"}) reader.read(folder + name);
   }
-  search.note(reader.any() ? "cargo's index may name downloads on other hosts; those are not known from its settings"
-                           : "cargo has no registry configured, and its built-in one is known to it alone");
+  reader.any() ? search.note_index("cargo") : search.note_unset("cargo");
 }
 
 }  // namespace caisson::gate

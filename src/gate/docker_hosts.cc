@@ -41,7 +41,7 @@ void find_docker(RegistrySearch& search) {
        {search.of_system("/etc/docker/daemon.json"), search.of_user_config("docker/daemon.json")}) {
     any |= read_docker_settings(search, path);
   }
-  if (!any) search.note("docker has no registry mirror configured, and its built-in registry is known to it alone");
+  if (!any) search.note_unset("docker");
 }
 
 }  // namespace caisson::gate

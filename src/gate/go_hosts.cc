@@ -49,7 +49,7 @@ std::optional<Setting> find_setting(RegistrySearch& search) {
 void find_go(RegistrySearch& search) {
   const auto setting = find_setting(search);
   if (!setting) {
-    search.note("go has no GOPROXY configured, and its built-in one is known to it alone");
+    search.note_unset("go");
     return;
   }
   // "A,B|C,direct": each is tried after the one before it.

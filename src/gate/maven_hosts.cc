@@ -76,7 +76,7 @@ void find_maven(RegistrySearch& search) {
   const std::string path = search.of_user(".m2/settings.xml");
   const auto text = search.read(path);
   if (!text || !XmlScan(search, base::in_quotes(path)).read(*text)) {
-    search.note("maven has no mirror configured, and its built-in repository is known to it alone");
+    search.note_unset("maven");
   }
 }
 

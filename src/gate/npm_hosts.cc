@@ -102,7 +102,7 @@ void find_npm(RegistrySearch& search) {
   if (answer) {
     search.add_url(*answer, "npm");
   } else {
-    search.note("npm has no registry configured and does not say which one it uses");
+    search.note_unset("npm");
   }
 }
 

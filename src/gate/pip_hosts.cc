@@ -65,8 +65,7 @@ void find_pip(RegistrySearch& search) {
         search.of_user_config("pip/pip.conf"), search.path_variable("PIP_CONFIG_FILE", {})}) {
     any |= read_pip_settings(search, path);
   }
-  search.note(any ? "pip's index may name files on other hosts; those are not known from its settings"
-                  : "pip has no index configured (set index-url in pip.conf, or --allow its hosts)");
+  any ? search.note_index("pip") : search.note_unset("pip");
 }
 
 }  // namespace caisson::gate

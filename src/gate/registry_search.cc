@@ -127,4 +127,13 @@ void RegistrySearch::note_workspace_settings() {
   }
 }
 
+GroupRules RegistrySearch::take() {
+  if (!with_index_.empty())
+    note(fmt::format("what the index of {} names on other hosts is allowed by --allow", base::join(with_index_, ", ")));
+  if (!unset_.empty())
+    note(fmt::format("no registry is configured for {}; the built-in one of any of them is allowed by --allow HOST:443",
+                     base::join(unset_, ", ")));
+  return found_.take();
+}
+
 }  // namespace caisson::gate

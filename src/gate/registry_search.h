@@ -44,8 +44,11 @@ class RegistrySearch {
   void add_url(std::string_view url, std::string_view where) { found_.add_url(url, where); }
   void note(std::string_view text) { found_.note(text); }
   void note_workspace_settings();
+  // A manager whose settings name no registry, or one whose index may name files on other hosts: one note for all.
+  void note_unset(std::string_view manager) { unset_.emplace_back(manager); }
+  void note_index(std::string_view manager) { with_index_.emplace_back(manager); }
 
-  GroupRules take() { return found_.take(); }
+  GroupRules take();
 
  private:
   bool is_below_workspace(const std::string& place) const;
@@ -53,6 +56,8 @@ class RegistrySearch {
   const RegistrySources& sources_;
   std::string root_;                     // without a slash at its end
   std::vector<std::string> workspaces_;  // links followed
+  std::vector<std::string> unset_;
+  std::vector<std::string> with_index_;
   GroupCollector found_{"registries", WrittenBy::kUser};
 };
 
