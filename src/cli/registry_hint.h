@@ -11,8 +11,8 @@
 
 namespace caisson::cli {
 
-// A line for the user where one of these rules, which would allow what was refused, is for a host of a package
-// registry; else "".
+// A line for the user where one of these is for a host of a package registry; else "". They are rules that would allow
+// what was refused, or targets that no such rule would.
 std::string registry_hint(const std::vector<std::string>& refused, const std::vector<gate::Rule>& registries);
 
 // With the registries that this machine's settings name, which are read only where something was refused, and nothing

@@ -13,6 +13,8 @@ TEST(RegistryHint, IsForHostsOfRegistriesOnly) {
   const std::string hint =
       "'mirror.example' is a package registry of this machine's (to allow all of them: --allow @registries)";
   EXPECT_EQ(registry_hint({"a.example:443", "mirror.example"}, registries), hint);
+  EXPECT_EQ(registry_hint({"mirror.example:80"}, registries),
+            "'mirror.example:80' is a package registry of this machine's (to allow all of them: --allow @registries)");
   EXPECT_EQ(registry_hint({"a.example", "sub.mirror.example", "not a rule"}, registries), "");
   EXPECT_EQ(registry_hint({"mirror.example"}, {}), "");
   EXPECT_EQ(own_registry_hint({}, {}), "");

@@ -79,10 +79,11 @@ int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {
     stream.questions = options.questions->connection.get();
     stream.early_questions = options.questions->early_bytes;
   }
-  const StreamEnd end = run_stream(stream, control);
+  StreamEnd end = run_stream(stream, control);
   switch (end.kind) {
     case StreamEnd::Kind::kExited:
       for (const std::string& note : end.result.notes) warn(base::escaped(note));
+      end.result.allow.insert(end.result.allow.end(), end.result.own_networks.begin(), end.result.own_networks.end());
       if (const std::string hint = own_registry_hint(end.result.allow, options.workspaces); !hint.empty()) warn(hint);
       return end.result.code;
     case StreamEnd::Kind::kDetached:

@@ -90,6 +90,9 @@ AddressKind classify(const IpAddress& address);
 
 // "a private address", "the cloud's metadata service", …: for messages.
 std::string_view describe(AddressKind kind);
+// Of a network that its people have numbered: private, shared (carrier-grade) or reserved. What the machine's own
+// settings name there is meant, as a loopback or metadata address is not.
+bool is_of_own_networks(AddressKind kind);
 
 // The registry's block that makes this address special; nothing for a public one. A rule names a special address only
 // if its network lies inside that block: 0.0.0.0/0 does not open 10.0.0.0/8, and 169.254.0.0/16 not 169.254.169.254.

@@ -134,6 +134,10 @@ std::string_view describe(AddressKind kind) {
   return "an unknown kind of address";
 }
 
+bool is_of_own_networks(AddressKind kind) {
+  return kind == kPrivate || kind == kCarrierGrade || kind == kReserved;
+}
+
 std::optional<Cidr> special_block(const IpAddress& address) {
   const Block* block = find_block(address);
   if (block == nullptr) return std::nullopt;

@@ -66,6 +66,8 @@ struct Refusals {
     uint64_t count = 0;
     std::string reason;
     std::string allow;  // the rule that would allow it; "" where no rule can, or one denies it
+    // Its name is allowed, and leads to an address of the user's own networks, which no rule allows.
+    bool own_networks = false;
   };
   static constexpr size_t kMostTargets = 64;
 

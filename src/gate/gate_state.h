@@ -35,6 +35,12 @@ class Refused : public base::Error {
   Refused(const Verdict& verdict, std::string allow)
       : base::Error(verdict.reason), entry_(verdict.entry), allow_(std::move(allow)) {}
   explicit Refused(const std::string& reason) : base::Error(reason) {}
+  // One of the addresses that an allowed name leads to. It is not for a hint: whoever answers for the name chose it.
+  static Refused address(const Verdict& verdict, AddressKind kind) {
+    Refused refused(verdict, "");
+    refused.own_networks_ = !verdict.entry && is_of_own_networks(kind);
+    return refused;
+  }
   static Refused by_limit(const std::string& reason) {
     Refused refused(reason);
     refused.is_limit_ = true;
@@ -43,11 +49,13 @@ class Refused : public base::Error {
 
   const std::optional<Entry>& entry() const { return entry_; }
   const std::string& allow() const { return allow_; }
+  bool own_networks() const { return own_networks_; }
   bool is_limit() const { return is_limit_; }
 
  private:
   std::optional<Entry> entry_;
   std::string allow_;
+  bool own_networks_ = false;
   bool is_limit_ = false;
 };
 

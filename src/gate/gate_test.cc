@@ -445,5 +445,30 @@ TEST_F(GateTest, WithNobodyToAskAConnectionIsRefusedAtOnce) {
   EXPECT_EQ(reason(), "no rule speaks of '93.184.216.34' port 443, and no terminal is attached that could be asked");
 }
 
+TEST_F(GateTest, WhatWouldAllowTheHostIsARuleForOneOfItsPorts) {
+  open({});
+  loop_.run({[&]() -> Task {
+    const std::string address = co_await address_of("Host.caisson.internal");
+    EXPECT_EQ(address, "");
+  }});
+  EXPECT_EQ(gate_->refusals().targets.begin()->second.allow, "host.caisson.internal:PORT");
+}
+
+TEST_F(GateTest, ARefusedAddressOfTheUsersNetworksIsToldFromOthers) {
+  upstream_->addresses = {{"mirror.example.com", {"10.1.2.3"}}, {"evil.example.com", {"127.0.0.1"}}};
+  open({"*.example.com"});
+  for (const char* name : {"mirror.example.com", "evil.example.com"}) {
+    loop_.run({[&]() -> Task {
+      const std::string address = co_await address_of(name);
+      const Asked asked = co_await connect(address, 443);
+      EXPECT_FALSE(asked.ok);
+    }});
+  }
+  const auto& targets = gate_->refusals().targets;
+  EXPECT_TRUE(targets.at("mirror.example.com:443").own_networks);
+  EXPECT_FALSE(targets.at("evil.example.com:443").own_networks);
+  EXPECT_EQ(targets.at("mirror.example.com:443").allow, "");
+}
+
 }  // namespace
 }  // namespace caisson::gate

@@ -18,10 +18,6 @@
 namespace caisson::gate {
 namespace {
 
-bool is_own_networks(AddressKind kind) {
-  return kind == AddressKind::kPrivate || kind == AddressKind::kCarrierGrade || kind == AddressKind::kReserved;
-}
-
 std::string leads_here(const std::string& name, const IpAddress& address) {
   return fmt::format("{} leads to this host itself, at {}; if that is meant, allow it by --allow",
                      base::in_quotes(name), to_string(address));
@@ -70,7 +66,7 @@ GroupRules with_own_addresses(GroupRules group, const std::function<Resolved(con
     for (const IpAddress& address : found->second.addresses) {
       const AddressKind kind = classify_here(address);
       if (kind == AddressKind::kOwn) group.notes.push_back(leads_here(name, address));
-      if (!is_own_networks(kind)) continue;
+      if (!is_of_own_networks(kind)) continue;
       for (Rule rule : rules) {
         rule.host = HostPattern{.kind = HostPattern::Kind::kNetwork, .name = {}, .network = Cidr(address)};
         group.rules.push_back(std::move(rule));

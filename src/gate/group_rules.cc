@@ -22,8 +22,7 @@ std::optional<std::string> objection(const HostPattern& host, WrittenBy writer) 
   if (host.network) {
     const AddressKind kind = classify_here(host.network->network());
     if (kind == AddressKind::kPublic) return std::nullopt;
-    const bool of_the_company = kind == AddressKind::kPrivate || kind == AddressKind::kCarrierGrade;
-    if (of_the_company && !by_workspace) return std::nullopt;
+    if (is_of_own_networks(kind) && !by_workspace) return std::nullopt;
     return fmt::format("it is {}", describe(kind));
   }
   const std::string_view name = host.name;

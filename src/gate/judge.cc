@@ -65,8 +65,7 @@ Reachable reachable(const Policy& policy, const Target& target, const std::vecto
     if (verdict.allowed) {
       judged.allowed.push_back(address);
     } else if (!judged.refused) {
-      // Such an address is not for a hint: whoever answers for the name chose it.
-      judged.refused = Refused(verdict, "");
+      judged.refused = Refused::address(verdict, policy.kind_of(address));
     }
   }
   if (judged.allowed.empty() && judged.refused) throw *judged.refused;

@@ -35,7 +35,7 @@ std::vector<Rule> code_host_rules() {
 
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> kAll = {
-      {.name = "none", .summary = "no network at all", .has_network = false},
+      {.name = kNoNetwork, .summary = "no network at all", .has_network = false},
       {.name = "locked", .summary = "only what --allow names"},
       {.name = "balanced",
        .summary = "the machine's package registries, the workspace's git remotes, well-known public code hosts",

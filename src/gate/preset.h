@@ -12,6 +12,7 @@
 namespace caisson::gate {
 
 inline constexpr std::string_view kDefaultPreset = "locked";
+inline constexpr std::string_view kNoNetwork = "none";
 
 struct Preset {
   std::string_view name;

@@ -22,7 +22,8 @@ void note_refusal(Gate::State& state, const Target& target, const Refused& refus
   if (refused.entry()) note_denying_rule(details, *refused.entry());
   state.record("connect", std::move(details));
   if (refused.is_limit()) return state.note_limit(refused.problem());
-  state.count_refusal(target.text(), {.reason = refused.problem(), .allow = refused.allow()});
+  state.count_refusal(target.text(),
+                      {.reason = refused.problem(), .allow = refused.allow(), .own_networks = refused.own_networks()});
 }
 
 // An address that is not public needs a rule of its own, besides the one for the name that led to it.

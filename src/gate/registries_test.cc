@@ -281,8 +281,9 @@ TEST_F(Registries, NoRuleLeadsToTheHostItself) {
   write("root/etc/apt/sources.list",
         "deb http://localhost:4873/ x main\ndeb http://127.0.0.1:4873/ x main\ndeb http://[::1]:4873/ x main\n"
         "deb http://169.254.169.254/ x main\ndeb http://0.0.0.0/ x main\ndeb http://10.1.2.3/ x main\n"
+        "deb http://203.0.113.80/ x main\n"
         "deb http://nexus:8081/ x main\n");
-  EXPECT_THAT(rules(), ElementsAre("10.1.2.3:80", "nexus:8081"));
+  EXPECT_THAT(rules(), ElementsAre("10.1.2.3:80", "203.0.113.80:80", "nexus:8081"));
   for (const char* host : {"'localhost'", "'127.0.0.1'", "'::1'", "'169.254.169.254'", "'0.0.0.0'"}) {
     EXPECT_THAT(notes_, Contains(AllOf(HasSubstr(host), HasSubstr("--allow"))));
   }

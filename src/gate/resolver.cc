@@ -44,14 +44,20 @@ bool completes_pair(Gate::State& state, const DnsQuery& query) {
   return false;
 }
 
+// The rule that would allow it; "" for what is no host name. The host itself is opened port by port, and which one is
+// meant its name does not say.
+std::string rule_opening(const std::string& name) {
+  const std::optional<std::string> normal = normal_name(name);
+  if (!normal) return "";
+  return *normal == kHostName ? std::string(kHostName) + ":PORT" : name;
+}
+
 void note_refused_name(Gate::State& state, const DnsQuery& query, const Verdict& verdict) {
   base::Json details{{"name", query.name}, {"type", query.type}, {"verdict", "refused"}, {"reason", verdict.reason}};
   if (verdict.entry) note_denying_rule(details, *verdict.entry);
   state.record("name", std::move(details));
   if (completes_pair(state, query)) return;
-  // What is not a host name no rule can allow.
-  const bool can_be_allowed = !verdict.entry && normal_name(query.name);
-  state.count_refusal(query.name, {.reason = verdict.reason, .allow = can_be_allowed ? query.name : ""});
+  state.count_refusal(query.name, {.reason = verdict.reason, .allow = verdict.entry ? "" : rule_opening(query.name)});
 }
 
 // A name to be asked about is there: the connection to it is what is asked about.

@@ -16,6 +16,7 @@ std::string times(uint64_t count) {
 base::Json to_json(const KeeperExit& exit) {
   base::Json json{{"code", exit.code}, {"signal", exit.signal}, {"notes", exit.notes}, {"stages_us", exit.stages_us}};
   if (!exit.allow.empty()) json["allow"] = exit.allow;
+  if (!exit.own_networks.empty()) json["own_networks"] = exit.own_networks;
   return json;
 }
 
@@ -27,6 +28,7 @@ KeeperExit exit_from_json(const base::Json& json) {
   exit.notes = reader.required<std::vector<std::string>>("notes");
   exit.stages_us = reader.required<Stages>("stages_us");
   exit.allow = reader.optional<std::vector<std::string>>("allow", {});
+  exit.own_networks = reader.optional<std::vector<std::string>>("own_networks", {});
   reader.finish();
   if (exit.code < 0 || exit.code > 255)
     throw base::Error("the end of a command: the key 'code' has a wrong type or range");

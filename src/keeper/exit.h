@@ -32,7 +32,8 @@ struct KeeperExit {
   std::vector<std::string>
       notes;         // one line each, for stderr, safe to print: limits that were hit, "the sandbox was stopped"
   Stages stages_us;  // of the main command only
-  std::vector<std::string> allow = {};  // the rules for what a note says the network refused
+  std::vector<std::string> allow = {};         // the rules for what a note says the network refused
+  std::vector<std::string> own_networks = {};  // targets that it refused (refused_in_own_networks())
 };
 
 base::Json to_json(const KeeperExit& exit);

@@ -118,7 +118,10 @@ Life::Ending Life::decide_exit() const {
   const bool was_cut_off = too_slow_ || !sandbox_.state.paused.empty();
   if (was_cut_off && !goes_away()) exit.notes.push_back(kCutOff);
   for (std::string& line : notes_so_far()) exit.notes.push_back(std::move(line));
-  if (gate_) exit.allow = rules_for_refused(gate_->refusals());
+  if (gate_) {
+    exit.allow = rules_for_refused(gate_->refusals());
+    exit.own_networks = refused_in_own_networks(gate_->refusals());
+  }
   return Ending{exit, {}, reason};
 }
 
@@ -131,7 +134,7 @@ std::vector<std::string> Life::notes_so_far() const {
   if (const uint64_t lost = main_->lost_output_bytes(); lost > 0)
     add({"output.log has no room for " + std::to_string(lost) + " bytes of the output: they are lost"});
   add(ledger_.notes());
-  if (gate_) add(refusal_notes(gate_->refusals()));
+  if (gate_) add(refusal_notes(gate_->refusals(), plan_.spec.network.preset));
   add(failures_.notes());
   return notes;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "gate/preset.h"
 #include "keeper/ledger.h"
 
 namespace caisson::keeper {
@@ -134,6 +135,7 @@ Json to_json(const gate::Refusals& refusals) {
         {"count", target.count},
         {"reason", target.reason},
         {"allow", target.allow},
+        {"own_networks", target.own_networks},
     });
   return Json{{"count", refusals.count}, {"targets", std::move(targets)}, {"limits", refusals.limits}};
 }
@@ -150,6 +152,7 @@ gate::Refusals refusals_from_json(const Json& json) {
     read.count = target.required<uint64_t>("count");
     read.reason = target.required<std::string>("reason");
     read.allow = target.required<std::string>("allow");
+    read.own_networks = target.optional<bool>("own_networks", false);
     target.finish();
   }
   refusals.limits = reader.required<std::set<std::string>>("limits");
@@ -176,14 +179,26 @@ std::vector<std::string> rules_for_refused(const gate::Refusals& refusals) {
   return rules;
 }
 
-std::vector<std::string> refusal_notes(const gate::Refusals& refusals) {
+std::vector<std::string> refused_in_own_networks(const gate::Refusals& refusals) {
+  std::vector<std::string> names;
+  for (const auto& [name, target] : refusals.targets) {
+    if (target.own_networks) names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<std::string> refusal_notes(const gate::Refusals& refusals, std::string_view preset) {
   std::vector<std::string> shown;
   for (const auto& [name, target] : refusals.targets) {
     if (shown.size() == kMostRefusalsShown) break;
-    shown.push_back(base::escaped(name));
+    // Where there is no option to give, the reason is what the user can do something about.
+    const bool says_why = target.allow.empty() && !target.reason.empty();
+    shown.push_back(base::escaped(name) + (says_why ? " (" + base::escaped(target.reason) + ")" : ""));
   }
-  std::string flags;
-  for (const std::string& rule : rules_for_refused(refusals)) flags += " --allow " + for_shell(base::escaped(rule));
+  // A sandbox without a network takes no rules.
+  std::string flags = preset == gate::kNoNetwork ? " --net " + std::string(gate::kDefaultPreset) : "";
+  const std::vector<std::string> rules = rules_for_refused(refusals);
+  for (const std::string& rule : rules) flags += " --allow " + for_shell(base::escaped(rule));
   std::vector<std::string> notes(refusals.limits.begin(), refusals.limits.end());
   const uint64_t refused = refusals.count;
   if (refused == 0) return notes;
@@ -191,7 +206,7 @@ std::vector<std::string> refusal_notes(const gate::Refusals& refusals) {
   std::string line = "the network refused " + std::to_string(refused) + (refused == 1 ? " request: " : " requests: ") +
                      base::join(shown, ", ");
   if (more != 0) line += " and " + std::to_string(more) + " more";
-  notes.push_back(flags.empty() ? line : line + " (to allow:" + flags + ")");
+  notes.push_back(rules.empty() ? line : line + " (to allow:" + flags + ")");
   return notes;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json_reader.h"
@@ -58,10 +59,13 @@ base::Json to_json(const gate::Refusals& refusals);
 // Strict; throws base::Error.
 gate::Refusals refusals_from_json(const base::Json& json);
 
-// For the end of a run, a line each: how many requests were refused, to which targets, and what would allow them; and
-// each limit that was hit.
-std::vector<std::string> refusal_notes(const gate::Refusals& refusals);
+// For the end of a run with this preset, a line each: how many requests were refused, to which targets, and what would
+// allow them, or why they were; and each limit that was hit.
+std::vector<std::string> refusal_notes(const gate::Refusals& refusals, std::string_view preset);
 // The rules that those lines give as options.
 std::vector<std::string> rules_for_refused(const gate::Refusals& refusals);
+// The targets whose names are allowed, and that are in the user's own networks: a registry there is opened by
+// @registries.
+std::vector<std::string> refused_in_own_networks(const gate::Refusals& refusals);
 
 }  // namespace caisson::keeper

@@ -96,10 +96,32 @@ TEST(RefusalNotes, AreWordsOfAShellThatUsersCanCopy) {
   refusals.count = 3;
   refusals.targets["a.com:443"] = {.count = 1, .reason = "", .allow = "a.com:443"};
   refusals.targets["b"] = {.count = 1, .reason = "", .allow = "a.com:443 GET /x'y&id&$(id)"};
-  EXPECT_THAT(refusal_notes(refusals),
+  EXPECT_THAT(refusal_notes(refusals, "locked"),
               ElementsAre("the network refused 3 requests: a.com:443, b (to allow: --allow a.com:443 "
                           "--allow 'a.com:443 GET /x'\\''y&id&$(id)')"));
   EXPECT_THAT(rules_for_refused(refusals), ElementsAre("a.com:443", "a.com:443 GET /x'y&id&$(id)"));
+}
+
+TEST(RefusalNotes, NameOptionsThatARunTakes) {
+  gate::Refusals refusals;
+  refusals.count = 1;
+  refusals.targets["a.com"] = {.count = 1, .reason = "no rule allows 'a.com'", .allow = "a.com"};
+  EXPECT_THAT(refusal_notes(refusals, "none"),
+              ElementsAre("the network refused 1 request: a.com (to allow: --net locked --allow a.com)"));
+}
+
+TEST(RefusalNotes, SayWhyWhereNoRuleOfTheTargetsOwnWouldDo) {
+  gate::Refusals refusals;
+  refusals.count = 2;
+  refusals.targets["a.com:443"] = {.count = 1, .reason = "it is \x1b[denied", .allow = ""};
+  refusals.targets["b.com:80"] = {.count = 1, .reason = "it is private", .allow = "", .own_networks = true};
+  EXPECT_THAT(refusal_notes(refusals, "none"),
+              ElementsAre("the network refused 2 requests: a.com:443 (it is \\x1b[denied), b.com:80 (it is private)"));
+  const gate::Refusals read = refusals_from_json(to_json(refusals));
+  EXPECT_THAT(refused_in_own_networks(read), ElementsAre("b.com:80"));
+  KeeperExit exit;
+  exit.own_networks = refused_in_own_networks(read);
+  EXPECT_THAT(exit_from_json(to_json(exit)).own_networks, ElementsAre("b.com:80"));
 }
 
 TEST(NetworkPolicy, JudgesRequestsWhereARuleSpeaksOfThem) {
