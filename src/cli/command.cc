@@ -80,6 +80,7 @@ std::vector<std::string> command_names() {
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
+    if (option->get_group().empty()) continue;  // no help shows it
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   return names;

@@ -186,6 +186,15 @@ TEST(RunCommandLine, DockersHabitsAreAnswered) {
   EXPECT_THAT(outcome({"run", "--help"}).out, HasSubstr("--keep"));
 }
 
+TEST(RunCommandLine, LearningHasNoOptionsThatItRefuses) {
+  const std::string help = outcome({"policy", "learn", "--help"}).out;
+  EXPECT_THAT(help, HasSubstr("--net-rate"));
+  EXPECT_THAT(help, testing::Not(HasSubstr("--net PRESET")));
+  EXPECT_THAT(help, testing::Not(HasSubstr("--detach")));
+  EXPECT_THAT(outcome({"policy", "learn", "-d", "--", "true"}).err, HasSubstr("waits for the command's end"));
+  EXPECT_THAT(outcome({"policy", "learn", "--net", "none", "--", "true"}).err, HasSubstr("takes no --net"));
+}
+
 TEST(RunCommandLine, EveryCommandHasHelp) {
   for (const CommandEntry& entry : all_commands()) {
     const Outcome result = outcome({std::string(entry.name), "--help"});

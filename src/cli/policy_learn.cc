@@ -167,6 +167,8 @@ void add_policy_learn_command(CLI::App& policy, Tail& tail) {
   command.add_flag("--merge", options->merge,
                    "a star for four or more names below one, every port of a public host with several");
   declare_run_options(command, options->run);
+  // check() answers these; they are no options of this command.
+  for (const char* name : {"--net", "--detach"}) command.get_option(name)->group("");
   command.callback([options, &tail] { throw Exit{learn(*options, tail)}; });
 }
 
