@@ -118,13 +118,18 @@ print([probe(one, {port}) for one in {targets!r}], probe("rebind.example.com", {
     name = detached(host, "private", "--allow", "*.example.com")
     inside(host, name, script).expect(
         out=f"{['ECONNREFUSED'] * len(bad)} canary ECONNREFUSED {['ECONNREFUSED'] * 3} ECONNREFUSED\n")
+    # By the judgement of the address: that nobody listens there would look the same to the client.
+    judged = {entry["name"]: (entry["verdict"], entry["reason"].split(" (")[0]) for entry in log_of(host, name, "connect")
+              if "name" in entry and "reason" in entry}
+    equal(judged, {f"{label}.example.com": ("refused", f"'{label}.example.com' has the address '{address.removeprefix('::ffff:')}' port {port}")
+                   for label, address in [*bad.items(), ("rebind", "127.0.0.1")]}, "verdicts in the ledger")
     host.caisson("policy", "allow", name, testnet.PRIVATE).expect()
     inside(host, name, f'print(probe("private.example.com", {port}), probe("10.7.7.7", {port}), probe("metadata.example.com", {port}))'
            ).expect(out="canary canary ECONNREFUSED\n")
     host.caisson("rm", "-f", name).expect()
     # Not even where everything is allowed.
     python(host, f'print(probe("private.example.com", {port}), probe("169.254.169.254", {port}), probe("rebind.example.com", {port}))',
-           "--net", "open").expect(out="ECONNREFUSED ECONNREFUSED ECONNREFUSED\n", err_has="the network refused 3")
+           "--net", "open").expect(out="ECONNREFUSED ECONNREFUSED ECONNREFUSED\n", err_has="the network refused 3 requests: ")
 
 
 @case(image="base", network=True)
