@@ -4,6 +4,12 @@
 // limit, stop, policy, answer, and the gate's: name, connect, disconnect, request, more. And lost: how many lines are
 // missing here, because the disk had no room for them.
 //
+// A line is written when it happens, by the thread that serves the connections: a few microseconds, into the page cache
+// and with no wait for the disk's own. On a full disk it fails at once. Where so much waits to be written on the host
+// that the kernel slows down whoever writes, each line may be held for moments, and all connections with it; a disk
+// that hangs holds them until it goes on, but the machine's own disk image is on the same one. So a thread of its own
+// would save little, and lines that wait for it would be lost where the keeper is killed.
+//
 // In two files, each bounded: allowed.jsonl has the traffic that was allowed, ledger.jsonl all else. So a guest that
 // may connect somewhere cannot push out of the ledger what it was refused.
 #pragma once
