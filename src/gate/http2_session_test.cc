@@ -191,7 +191,7 @@ TEST_F(Http2Sessions, EndsWhatAPolicyThatHasChangedDenies) {
         other->start();
         co_await other->until([this] { return other->gone; });
       });
-  EXPECT_FALSE(objection);
+  EXPECT_FALSE(objection.has_value());
   EXPECT_EQ(value_of(peer->streams[1].head(), ":status"), "403");
   EXPECT_THAT(peer->streams[1].body, HasSubstr("is denied by the rule 'a.com * /ok'"));
   EXPECT_EQ(records.at(0)["verdict"], "refused");

@@ -239,11 +239,14 @@ TEST_F(HttpSessions, ObjectToAPolicyThatDeniesWhatIsUnderWay) {
       [&]() -> Task {
         server_got = co_await receive_until(server, "\r\n\r\n");
         during = session->objection(denies);
-        EXPECT_FALSE(session->objection(state->options.policy));
+        EXPECT_FALSE(session->objection(state->options.policy).has_value());
         co_await send(server, kAnswer);
       });
-  EXPECT_THAT(during.value_or(Verdict{}).reason, HasSubstr("is denied by the rule 'a.com * /ok'"));
-  EXPECT_FALSE(session->objection(denies));
+  ASSERT_TRUE(during.has_value());
+  EXPECT_THAT(during->reason, HasSubstr("is denied by the rule 'a.com * /ok'"));
+  ASSERT_TRUE(during->entry.has_value());
+  EXPECT_EQ(during->entry->origin, "later");
+  EXPECT_FALSE(session->objection(denies).has_value());
 }
 
 }  // namespace

@@ -15,6 +15,9 @@ HelloRules hello_rules(const Gate::State& state, const Target& target) {
   return {.name = target.name.value_or(""), .hidden = open ? Hidden::kAllowed : Hidden::kRefused};
 }
 
+// Why a connection was ended from elsewhere, once it was.
+using CutOff = std::shared_ptr<std::optional<Verdict>>;
+
 // What passes on a connection: bytes, or requests that are judged.
 struct Passed {
   link::RelayEnd end = {};
@@ -75,8 +78,8 @@ std::optional<Verdict> new_objection(const Policy& policy, const Target& target,
 
 struct Served {
   link::StreamPtr stream;
-  std::shared_ptr<HttpSession> session;             // where the requests are read
-  std::shared_ptr<std::optional<Verdict>> cut_off;  // why it is ended from elsewhere
+  std::shared_ptr<HttpSession> session;  // where the requests are read
+  CutOff cut_off;
 };
 
 OpenConnection open_connection(const Target& target, const Dialled& dialled, const Served& served) {
@@ -110,7 +113,7 @@ asio::awaitable<void> serve_tcp(StatePtr state, link::StreamPtr stream, Target t
     co_return;
   }
   target.once = dialled->once;
-  const auto cut_off = std::make_shared<std::optional<Verdict>>();
+  const CutOff cut_off = std::make_shared<std::optional<Verdict>>();
   const std::shared_ptr<HttpSession> session = session_for(state, target, id);
   const Registered registered(state, open_connection(target, *dialled, {stream, session, cut_off}));
   const base::Json made = link::ok_answer();

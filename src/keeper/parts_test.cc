@@ -113,10 +113,10 @@ TEST(RefusalNotes, NameOptionsThatARunTakes) {
 TEST(RefusalNotes, SayWhyWhereNoRuleOfTheTargetsOwnWouldDo) {
   gate::Refusals refusals;
   refusals.count = 2;
-  refusals.targets["a.com:443"] = {.count = 1, .reason = "it is \x1bdenied", .allow = ""};
+  refusals.targets["a.com:443"] = {.count = 1, .reason = "it is \x1b[denied", .allow = ""};
   refusals.targets["b.com:80"] = {.count = 1, .reason = "it is private", .allow = "", .own_networks = true};
   EXPECT_THAT(refusal_notes(refusals, "none"),
-              ElementsAre("the network refused 2 requests: a.com:443 (it is \\x1bdenied), b.com:80 (it is private)"));
+              ElementsAre("the network refused 2 requests: a.com:443 (it is \\x1b[denied), b.com:80 (it is private)"));
   const gate::Refusals read = refusals_from_json(to_json(refusals));
   EXPECT_THAT(refused_in_own_networks(read), ElementsAre("b.com:80"));
   KeeperExit exit;
