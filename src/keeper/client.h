@@ -40,7 +40,7 @@ class Client {
  public:
   // Takes over a connection, such as launch_keeper's.
   explicit Client(base::Fd connection);
-  // A new connection to a running sandbox's keeper; throws when it does not run, or hangs and has no place left for one.
+  // A new connection to a running sandbox's keeper; throws when it does not run, or hangs and takes none.
   static Client connect(const Sandbox& sandbox);
 
   // One request; the connection stays usable for the next. Throws ApiError for an answer that is not 2xx, when the

@@ -41,7 +41,7 @@ struct JailPlan {
   int pretend_fallocate_fd = -1;  // see jail_filter()
   std::string cgroup_name;        // "" = no cgroup
   sys::CgroupLimits limits;
-  base::Bytes largest_file{0};                // that it can write (RLIMIT_FSIZE); 0: as large as it likes
+  base::Bytes largest_file{0};  // that it can write (RLIMIT_FSIZE); 0: as large as it likes
   // From when its jail stands until it was executed and has used its last grant.
   std::chrono::milliseconds timeout{30'000};
 };
