@@ -330,14 +330,14 @@ TEST_F(RepeatsInAWindow, EndsThatWereRefusedAreCounted) {
   EXPECT_NE(written[0].find(R"("id":0)"), std::string::npos) << written[0];
   repeats.flush();
   ASSERT_EQ(written.size(), Repeats::kMostLines + 2);
-  EXPECT_EQ(written[Repeats::kMostLines],
-            R"(more {"count":999,"name":"good.example","of":"disconnect","port":443,"reason":"its TLS ClientHello names )"
-            R"('bad.example' (SNI)","verdict":"refused"
-})");
+  EXPECT_EQ(
+      written[Repeats::kMostLines],
+      R"(more {"count":999,"name":"good.example","of":"disconnect","port":443,"reason":"its TLS ClientHello names )"
+      R"x('bad.example' (SNI)","verdict":"refused"})x");
   EXPECT_NE(written.back().find(R"("good.example:443")"), std::string::npos) << written.back();
-// One that was not refused is told.
-for (int i = 0; i < 3; ++i) repeats.record("disconnect", {{"id", i}, {"sent_bytes", 1}});
-EXPECT_EQ(written.size(), Repeats::kMostLines + 5);
+  // One that was not refused is told.
+  for (int i = 0; i < 3; ++i) repeats.record("disconnect", {{"id", i}, {"sent_bytes", 1}});
+  EXPECT_EQ(written.size(), Repeats::kMostLines + 5);
 }
 
 TEST_F(RepeatsInAWindow, AFloodOfKindsDoesNotHideTheTargets) {
