@@ -209,11 +209,16 @@ TEST_F(RecordTest, AStateIsReadAsItWasWritten) {
   state_written.changes = {{.id = 1, .known = true, .changed = 3, .added = 2, .removed = 1}, {.id = 2}};
   state_written.shares = {{.id = 1, .pid = 77, .lost = ""}, {.id = 2, .pid = 0, .lost = "its server exited with 1"}};
   state_written.stages_us = {{"hello", 5}};
+  state_written.network_bytes = 99;
   const base::Json json = to_json(state_written);
   EXPECT_EQ(to_json(state_from_json(json)), json);
   for (const auto& [key, value] : json.items()) {
     base::Json without = json;
     without.erase(key);
+    if (key == "network_bytes") {
+      EXPECT_EQ(state_from_json(without).network_bytes, 0U);  // of a sandbox that is older
+      continue;
+    }
     EXPECT_NE(error_of([&] { state_from_json(without); }), "no error") << key;
   }
   base::Json more = json;
