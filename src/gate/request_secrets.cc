@@ -116,8 +116,8 @@ secrets::Value expand(std::string_view text, const std::vector<SecretUse::Put>& 
 
 // Another coding than those that are read, a part of the answer, or WebSocket frames that are compressed.
 bool hides_answer(std::string_view field_name) {
-  constexpr std::array<std::string_view, 5> kNames = {"a-im", "accept-encoding", "if-range", "range",
-                                                      "sec-websocket-extensions"};
+  constexpr std::array<std::string_view, 6> kNames = {"a-im",     "accept-encoding", "grpc-accept-encoding",
+                                                      "if-range", "range",           "sec-websocket-extensions"};
   return std::find(kNames.begin(), kNames.end(), field_name) != kNames.end();
 }
 
