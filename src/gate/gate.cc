@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "base/scope.h"
+#include "base/text.h"
 #include "gate/failure.h"
 #include "gate/gate_state.h"
 #include "gate/watchdog.h"
@@ -129,6 +130,24 @@ void Gate::set_policy(Policy policy) {
     } else if (connection.reconsider) {
       connection.reconsider();
     }
+  }
+}
+
+void Gate::set_secrets(std::shared_ptr<const SandboxSecrets> secrets) {
+  const std::shared_ptr<const SandboxSecrets> before = std::exchange(state_->secrets, std::move(secrets));
+  for (const OpenConnection& connection : state_->open) {
+    const Target& target = connection.target;
+    if (target.protocol != Protocol::kTcp || !target.name) continue;
+    if (state_->secrets->go_to(*target.name, target.port) || before->go_to(*target.name, target.port))
+      connection.end({.reason = "the secrets that go there have changed"});
+  }
+}
+
+void Gate::secret_changed(const std::string& name) {
+  for (const OpenConnection& connection : state_->open) {
+    if (connection.used_secret && connection.used_secret(name))
+      connection.end(
+          {.reason = "the secret " + base::in_quotes(name) + ", which was used on it, was changed or removed"});
   }
 }
 

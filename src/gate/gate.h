@@ -24,6 +24,7 @@
 #include "gate/host_resolver.h"
 #include "gate/policy.h"
 #include "gate/questions.h"
+#include "gate/request_secrets.h"
 #include "gate/used.h"
 #include "link/session.h"
 
@@ -96,6 +97,12 @@ class Gate {
 
   // What the user is asked where the policy's default is kAsk.
   Questions& questions();
+
+  // The secrets that requests may use, in place of those before. Connections to where one of them goes, or went, end:
+  // their requests are read from here on. No connection is allowed by that.
+  void set_secrets(std::shared_ptr<const SandboxSecrets> secrets);
+  // The value was replaced by the user, or revoked: connections on which it was used end.
+  void secret_changed(const std::string& name);
 
   // Every connection ends, and nothing new is served. Idempotent.
   void close();

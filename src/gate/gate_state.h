@@ -75,6 +75,8 @@ struct OpenConnection {
   std::function<std::optional<Verdict>(const Policy& policy)> objection = {};
   // Where there is no objection to it as a whole: ends what of it the policy, as it is now, denies.
   std::function<void()> reconsider = {};
+  // Whether a request on it has used the secret of that name.
+  std::function<bool(const std::string& name)> used_secret = {};
 };
 
 struct TlsTermination;
@@ -94,6 +96,7 @@ struct Gate::State : std::enable_shared_from_this<Gate::State> {
   asio::any_io_executor executor;
   GateOptions options;
   NameTable names;
+  std::shared_ptr<const SandboxSecrets> secrets = std::make_shared<SandboxSecrets>();
   Questions questions;
   Budget budget;
   std::shared_ptr<HeldBytes> held;

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 
+#include "gate/byte_stream_for_test.h"
 #include "gate/gate_for_test.h"
+#include "gate/secrets_for_test.h"
+#include "gate/stream_ends.h"
 
 namespace caisson::gate {
 namespace {
@@ -358,6 +361,60 @@ TEST_F(GateTest, ARefusedAddressOfTheUsersNetworksIsToldFromOthers) {
   EXPECT_TRUE(targets.at("mirror.example.com:443").own_networks);
   EXPECT_FALSE(targets.at("evil.example.com:443").own_networks);
   EXPECT_EQ(targets.at("mirror.example.com:443").allow, "");
+}
+
+TEST_F(GateTest, ASecretIsUsedWhileItIsTheUsers) {
+  const Server server;
+  const std::string place = "good.example.com:" + std::to_string(server.port);
+  upstream_->addresses = {{"good.example.com", {"127.0.0.1"}}};
+  open({place, target(server)});
+  SecretsForTest secrets;
+  secrets.add("api", {header_place("x-api-key: {}")}, {place});
+  Budget unlimited(loop_.executor(), 0, 0);
+  std::string got;
+  std::string served;
+  loop_.run({[&]() -> Task {
+    const std::string address = co_await address_of("good.example.com");
+    const Asked before = co_await connect(address, server.port);
+    gate_->set_secrets(secrets.sandbox());
+    const std::string error = co_await link::error_of([&]() -> Task { co_await read_all(before.stream); });
+    EXPECT_NE(error.find("reset"), std::string::npos) << error;
+    const base::Fd unused = server.accept();
+
+    const Asked asked = co_await connect(address, server.port);
+    const ByteStreamPtr guest = std::make_shared<GuestEnd>(asked.stream, nullptr, unlimited);
+    auto socket = std::make_shared<link::Descriptor>(loop_.executor(), server.accept());
+    const ByteStreamPtr far_end = std::make_shared<SocketEnd>(std::move(socket));
+    co_await send(guest, "GET / HTTP/1.1\r\nHost: " + place + "\r\nX-Api-Key: " + kTestPlaceholder + "\r\n\r\n");
+    served = co_await receive_until(far_end, "\r\n\r\n");
+    co_await send(far_end, "HTTP/1.1 204 x\r\n\r\n");
+    (void)co_await receive_until(guest, "\r\n\r\n");
+    gate_->secret_changed("other");
+    EXPECT_EQ(gate_->connections(), 1U);
+    secrets.grants.front()->revoke();
+    gate_->secret_changed("api");
+    got = co_await receive_all(guest);
+
+    const Asked again = co_await connect(address, server.port);
+    const ByteStreamPtr other = std::make_shared<GuestEnd>(again.stream, nullptr, unlimited);
+    co_await send(other, "GET / HTTP/1.1\r\nHost: " + place + "\r\nX-Api-Key: " + kTestPlaceholder + "\r\n\r\n");
+    got += co_await receive_until(other, "\r\n\r\n");
+  }});
+  EXPECT_NE(served.find("x-api-key: " + kTestValue + "\r\n"), std::string::npos) << served;
+  EXPECT_EQ(got.substr(0, 20), "(broken)HTTP/1.1 403");
+}
+
+// They judge what passes, and open nothing.
+TEST_F(GateTest, SecretsAllowNothing) {
+  const Server server;
+  const std::string place = "good.example.com:" + std::to_string(server.port);
+  upstream_->addresses = {{"good.example.com", {"127.0.0.1"}}};
+  open({target(server)});
+  SecretsForTest secrets;
+  secrets.add("api", {header_place("x-api-key: {}")}, {place});
+  gate_->set_secrets(secrets.sandbox());
+  loop_.run({[&]() -> Task { EXPECT_EQ(co_await address_of("good.example.com"), ""); }});
+  EXPECT_TRUE(upstream_->asked.empty());
 }
 
 }  // namespace

@@ -37,19 +37,25 @@ class Http1Connection {
     int minor_version = 1;  // the client's
     bool last = false;      // the connection ends with it
     bool upgrades = false;
-    bool sent = false;       // completely
-    bool begun = false;      // a final answer was begun to be sent to the client
-    bool answering = false;  // an interim one is being sent to it
-    bool answered = false;   // completely
-    bool tunnel = false;     // the answer was 101
+    bool sent = false;                        // completely
+    bool begun = false;                       // a final answer was begun to be sent to the client
+    bool answering = false;                   // an interim one is being sent to it
+    bool answered = false;                    // completely
+    bool tunnel = false;                      // the answer was 101
+    std::vector<SecretUse::Put> put = {};     // into the head, until it is sent
+    std::shared_ptr<AnswerScrub> scrub = {};  // of what the server says, where it got a secret
   };
 
   // http1_requests.cc
   asio::awaitable<bool> one_request();
   asio::awaitable<bool> handle(HttpHead head);
-  asio::awaitable<bool> pass_on(HttpHead head, HttpRecord record);
+  bool admit(HttpHead& head);
+  asio::awaitable<void> refuse_exchange();
+  asio::awaitable<bool> pass_on(HttpHead head);
   asio::awaitable<void> pass_head(HttpHead head);
   asio::awaitable<std::string> pass_body(BodyFraming framing);
+  void check_piece(StreamScan& scan, std::string_view data);
+  void check_trailers(const HttpFields& trailers);
   asio::awaitable<void> spoilt(std::string problem);
   asio::awaitable<void> tunnel_to_server();
   asio::awaitable<void> to_server(std::string_view bytes);
@@ -60,7 +66,13 @@ class Http1Connection {
   asio::awaitable<bool> one_response();
   asio::awaitable<bool> final_response(HttpResponseHead head);
   asio::awaitable<void> pass_answers_head(HttpResponseHead head, ResponseForm form);
-  asio::awaitable<bool> pass_answer(BodyFraming framing);
+  void scrub_head(HttpResponseHead& head) const;
+  std::string begin_scrub(HttpResponseHead& head, ResponseForm& form);
+  asio::awaitable<bool> pass_answer(BodyFraming framing, bool chunked);
+  asio::awaitable<void> scrub_piece(std::string_view data, bool chunked);
+  asio::awaitable<void> pass_piece(std::string_view data, bool chunked);
+  asio::awaitable<void> pass_frames();
+  asio::awaitable<void> answer_failed(std::string problem);
   asio::awaitable<void> switch_protocols(HttpResponseHead head);
   asio::awaitable<void> server_failed(std::string problem);
   asio::awaitable<void> nothing_was_asked(bool server_ended);

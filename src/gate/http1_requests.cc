@@ -10,6 +10,16 @@ namespace {
 
 constexpr const char* kNotHttp = "the client speaks neither HTTP nor TLS, and requests are judged here";
 
+SecretUse use_secrets(HttpHead& head, const RequestSecrets& secrets) {
+  RequestParts parts{.method = head.method, .target = &head.target};
+  for (auto& [name, value] : head.fields) parts.fields.push_back({.name = name, .value = &value});
+  SecretUse use = secrets.use(parts);
+  if (use.put.empty()) return use;
+  std::erase_if(head.fields, [](const auto& field) { return hides_answer(field.first); });
+  head.fields.emplace_back("accept-encoding", "identity");
+  return use;
+}
+
 }  // namespace
 
 asio::awaitable<void> Http1Connection::requests() {
@@ -64,13 +74,32 @@ asio::awaitable<bool> Http1Connection::one_request() {
 }
 
 asio::awaitable<bool> Http1Connection::handle(HttpHead head) {
-  HttpRecord record = judge_head(head, options_);
-  if (record.status != 0) {
-    const bool has_body = head.method != "HEAD";
-    co_await refuse(std::move(record), has_body);
-    co_return false;
+  if (options_.secrets) co_await options_.secrets->refresh();
+  if (closing_) co_return false;
+  if (admit(head)) co_return co_await pass_on(std::move(head));
+  co_await refuse_exchange();
+  co_return false;
+}
+
+asio::awaitable<void> Http1Connection::refuse_exchange() {
+  HttpRecord record = std::exchange(exchange_, {})->record;
+  const bool has_body = record.method != "HEAD";
+  co_await refuse(std::move(record), has_body);
+}
+
+// The exchange begins. False: it is refused. (A function of its own for the reason that take_head() is one.)
+bool Http1Connection::admit(HttpHead& head) {
+  exchange_.emplace(Exchange{.record = judge_head(head, options_), .minor_version = head.minor_version});
+  if (exchange_->record.status == 0 && options_.secrets) {
+    SecretUse use = use_secrets(head, *options_.secrets);
+    note_use(use, options_, exchange_->record);
+    exchange_->put = std::move(use.put);
+    exchange_->scrub = std::move(use.scrub);
   }
-  co_return co_await pass_on(std::move(head), std::move(record));
+  exchange_->last = head.minor_version == 0 || head.closes;
+  exchange_->upgrades = head.upgrade == "websocket" && head.method == "GET" && head.minor_version == 1 &&
+                        request_framing(head).kind == BodyFraming::Kind::kNone;
+  return exchange_->record.status == 0;
 }
 
 asio::awaitable<void> Http1Connection::refuse(HttpRecord record, bool has_body) {
@@ -78,12 +107,8 @@ asio::awaitable<void> Http1Connection::refuse(HttpRecord record, bool has_body) 
   co_await answer_last(record.status, record.reason, has_body);
 }
 
-asio::awaitable<bool> Http1Connection::pass_on(HttpHead head, HttpRecord record) {
+asio::awaitable<bool> Http1Connection::pass_on(HttpHead head) {
   const BodyFraming framing = request_framing(head);
-  exchange_.emplace(Exchange{.record = std::move(record), .minor_version = head.minor_version});
-  exchange_->last = head.minor_version == 0 || head.closes;
-  exchange_->upgrades = head.upgrade == "websocket" && head.method == "GET" && head.minor_version == 1 &&
-                        framing.kind == BodyFraming::Kind::kNone;
   co_await pass_head(std::move(head));
   client_head_.release();
   std::string problem = co_await pass_body(framing);
@@ -101,22 +126,31 @@ asio::awaitable<bool> Http1Connection::pass_on(HttpHead head, HttpRecord record)
   co_return !tunnel;
 }
 
+// With what was put in, the text is in memory that is locked and wiped.
 asio::awaitable<void> Http1Connection::pass_head(HttpHead head) {
   const std::string text = write_request_head(
       head, {.host = authority_of(options_), .upgrades = exchange_->upgrades, .last = exchange_->last});
-  co_await to_server(text);
+  if (exchange_->put.empty()) {
+    co_await to_server(text);
+    co_return;
+  }
+  const secrets::Value whole = expand(text, std::exchange(exchange_->put, {}));
+  const std::string_view bytes = whole.reveal();
+  co_await to_server(bytes);
 }
 
 // Returns what is wrong with it.
 asio::awaitable<std::string> Http1Connection::pass_body(BodyFraming framing) {
   BodyReader body(framing);
   const bool chunked = framing.kind == BodyFraming::Kind::kChunked;
+  StreamScan scan = options_.secrets ? options_.secrets->body_scan() : StreamScan({});
   try {
     while (!body.done() && !closing_ && !server_gone_) {
       const std::string_view bytes = co_await from_client_.peek();
       if (closing_) co_return "";
       if (bytes.empty()) body.end();
       const BodyPiece piece = body.read(bytes);
+      check_piece(scan, piece.data);
       if (chunked && !piece.data.empty()) {
         std::string chunk = chunk_begin(piece.data.size());
         chunk.append(piece.data).append(kChunkEnd);
@@ -126,6 +160,7 @@ asio::awaitable<std::string> Http1Connection::pass_body(BodyFraming framing) {
       }
       from_client_.consume(piece.used);
     }
+    if (body.done()) check_trailers(body.trailers());
   } catch (const HttpProblem& problem) {
     co_return "the HTTP request is refused: " + problem.problem();
   }
@@ -136,6 +171,23 @@ asio::awaitable<std::string> Http1Connection::pass_body(BodyFraming framing) {
   co_return "";
 }
 
+void Http1Connection::check_piece(StreamScan& scan, std::string_view data) {
+  const auto found = scan.feed(data);
+  if (!found) return;
+  refuse_secret(exchange_->record, options_.secrets->body_refusal(*found));
+  throw HttpProblem(options_.secrets->body_refusal(*found));
+}
+
+void Http1Connection::check_trailers(const HttpFields& trailers) {
+  if (!options_.secrets) return;
+  for (const auto& [name, value] : trailers) {
+    const std::string refusal = options_.secrets->trailer_refusal(value);
+    if (refusal.empty()) continue;
+    refuse_secret(exchange_->record, refusal);
+    throw HttpProblem(refusal);
+  }
+}
+
 // The server must not take what it has got of the request for the whole.
 asio::awaitable<void> Http1Connection::spoilt(std::string problem) {
   exchange_->record.reason = problem;
@@ -143,9 +195,10 @@ asio::awaitable<void> Http1Connection::spoilt(std::string problem) {
     fail(problem);
     co_return;
   }
-  exchange_->record.status = 400;
+  const int status = exchange_->record.allowed ? 400 : 403;
+  exchange_->record.status = status;
   server_->abort();
-  co_await answer_last(400, std::move(problem), exchange_->record.method != "HEAD");
+  co_await answer_last(status, std::move(problem), exchange_->record.method != "HEAD");
 }
 
 asio::awaitable<void> Http1Connection::tunnel_to_server() {

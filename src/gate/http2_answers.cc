@@ -28,13 +28,19 @@ void Http2Streams::FromServer::pass_head(Exchange& exchange, Http2Head head) {
   const int status = status_of(head.fields);
   if (status == 0) {
     exchange.down.trailers = trailers_to_send(head.fields);
+    if (exchange.scrub) scrub_fields(*exchange.scrub, exchange.down.trailers);
     exchange.record.received_bytes += list_bytes(exchange.down.trailers);
-    exchange.down.ended = true;
+    exchange.down.ended = !exchange.scrub;
     exchange.answer_whole = true;
     all_.client_.resume(exchange.client_stream);
     return;
   }
-  const Http2Fields fields = response_to_send(head.fields);
+  Http2Fields fields = response_to_send(head.fields);
+  if (exchange.scrub) scrub_fields(*exchange.scrub, fields);
+  if (exchange.scrub && status >= 200 && !head.last) {
+    exchange.scrub->begin_body(take_fields(fields, "content-encoding"));
+    take_fields(fields, "content-length");
+  }
   exchange.record.received_bytes += list_bytes(fields);
   if (status < 200) {
     all_.client_.interim(exchange.client_stream, fields);
@@ -53,7 +59,7 @@ void Http2Streams::FromServer::on_data(int32_t stream, std::string_view bytes) {
     all_.server_.taken(stream, bytes.size());
     return;
   }
-  exchange->down.bytes += bytes;
+  (exchange->scrub ? exchange->unread : exchange->down.bytes) += bytes;
   all_.waiting_bytes_ += bytes.size();
   all_.client_.resume(exchange->client_stream);
 }
@@ -61,7 +67,7 @@ void Http2Streams::FromServer::on_data(int32_t stream, std::string_view bytes) {
 void Http2Streams::FromServer::on_end(int32_t stream) {
   const ExchangePtr exchange = find(all_.by_server_, stream);
   if (!exchange || exchange->own) return;
-  exchange->down.ended = true;
+  exchange->down.ended = !exchange->scrub;
   exchange->answer_whole = true;
   if (exchange->client_open) all_.client_.resume(exchange->client_stream);
 }
@@ -90,6 +96,32 @@ void Http2Streams::FromServer::on_closed(int32_t stream, uint32_t code) {
     if (exchange->record.reason.empty())
       exchange->record.reason = fmt::format("the server ended it ({})", nghttp2_http2_strerror(code));
     all_.client_.reset(exchange->client_stream, error_or(code, NGHTTP2_INTERNAL_ERROR));
+  }
+}
+
+// Looks through what has come of an answer until something of it passes, a bounded part at a time. False: it cannot be
+// read, and its stream was reset.
+bool Http2Streams::read_down(Exchange& exchange) {
+  Body& down = exchange.down;
+  try {
+    while (down.bytes.empty() && (!exchange.unread.empty() || exchange.more_decoded)) {
+      const AnswerScrub::Step step = exchange.scrub->feed(exchange.unread, down.bytes);
+      exchange.unread.erase(0, step.used);
+      exchange.more_decoded = step.more;
+      server_.taken(exchange.server_stream, step.used);
+      waiting_bytes_ += down.bytes.size();
+      waiting_bytes_ -= step.used;
+    }
+    if (down.bytes.empty() && exchange.answer_whole && !down.ended) {
+      exchange.scrub->end(down.bytes);
+      waiting_bytes_ += down.bytes.size();
+      down.ended = true;
+    }
+    return true;
+  } catch (const HttpProblem& problem) {
+    server_failed(exchange, "the server's HTTP response is refused: " + problem.problem());
+    if (exchange.server_open) server_.reset(exchange.server_stream, NGHTTP2_CANCEL);
+    return false;
   }
 }
 

@@ -19,6 +19,7 @@ constexpr size_t kPieceBytes = 16U << 10;
 Http2Connection::Http2Connection(const asio::any_io_executor& executor, ByteStreamPtr client, ByteStreamPtr server,
                                  HttpOptions options)
     : limits_(options.limits),
+      secrets_(options.secrets),
       client_head_held_(options.held),
       server_head_held_(options.held),
       client_(std::move(client)),
@@ -82,6 +83,7 @@ asio::awaitable<void> Http2Connection::feed_client() {
     if (got == 0) co_return;
     // Behind its end what it sends is read, or a reset would overtake what it is told last.
     if (parting_) continue;
+    if (secrets_) co_await secrets_->refresh();
     const bool in_head = streams_.client().in_head();
     try {
       const std::span<const uint8_t> bytes = std::span<const uint8_t>(buffer).first(got);

@@ -45,6 +45,7 @@ class Http2Connection {
   void task_ended();
 
   HttpLimits limits_;
+  std::shared_ptr<const RequestSecrets> secrets_;
   Held client_head_held_;
   Held server_head_held_;
   ByteStreamPtr client_;

@@ -126,6 +126,41 @@ Http2Fields request_to_send(const HttpHead& head, const Http2Fields& fields, con
   return sent;
 }
 
+SecretUse use_http2_secrets(HttpHead& head, Http2Fields& fields, const RequestSecrets& secrets) {
+  RequestParts parts{.method = head.method, .target = &head.target};
+  for (Http2Field& field : fields) {
+    if (!is_pseudo(field)) parts.fields.push_back({.name = field.name, .value = &field.value});
+  }
+  SecretUse use = secrets.use(parts);
+  if (use.put.empty()) return use;
+  std::erase_if(fields, [](const Http2Field& field) { return hides_answer(field.name); });
+  fields.push_back({.name = "accept-encoding", .value = "identity"});
+  return use;
+}
+
+void put_in(Http2Fields& fields, const std::vector<SecretUse::Put>& put) {
+  for (Http2Field& field : fields) {
+    if (!has_mark(field.value, put)) continue;
+    field.value = expand(field.value, put).reveal();
+    field.never_indexed = true;
+  }
+}
+
+void scrub_fields(const AnswerScrub& scrub, Http2Fields& fields) {
+  for (Http2Field& field : fields) {
+    if (!is_pseudo(field)) field.value = scrub.whole(field.value);
+  }
+}
+
+std::vector<std::string> take_fields(Http2Fields& fields, std::string_view name) {
+  std::vector<std::string> values;
+  for (const Http2Field& field : fields) {
+    if (field.name == name) values.push_back(field.value);
+  }
+  std::erase_if(fields, [&](const Http2Field& field) { return field.name == name; });
+  return values;
+}
+
 int status_of(const Http2Fields& fields) {
   check_fields(fields);
   const auto text = only(fields, ":status", "it has several :status");

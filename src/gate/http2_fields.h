@@ -30,6 +30,14 @@ HttpHead read_http2_request(const Http2Fields& fields, std::string_view scheme);
 Http2Fields request_to_send(const HttpHead& head, const Http2Fields& fields, const std::string& scheme,
                             const std::string& authority);
 
+// What a request uses of secrets; where it uses any, without what would hide them in the answer.
+SecretUse use_http2_secrets(HttpHead& head, Http2Fields& fields, const RequestSecrets& secrets);
+// The values into what is sent; no table of HPACK keeps them.
+void put_in(Http2Fields& fields, const std::vector<SecretUse::Put>& put);
+void scrub_fields(const AnswerScrub& scrub, Http2Fields& fields);
+// The values of the fields of that name, which are taken out.
+std::vector<std::string> take_fields(Http2Fields& fields, std::string_view name);
+
 // 100 to 599; 0 where it has no :status, as trailers have none. Throws HttpProblem.
 int status_of(const Http2Fields& fields);
 // The response as the client gets it.

@@ -13,11 +13,11 @@ void Http2Streams::FromClient::on_head(int32_t stream, Http2Head head) {
   if (const ExchangePtr exchange = find(all_.by_client_, stream)) {
     trailers(*exchange, head);
   } else {
-    request(stream, head);
+    request(stream, std::move(head));
   }
 }
 
-void Http2Streams::FromClient::request(int32_t stream, const Http2Head& head) {
+void Http2Streams::FromClient::request(int32_t stream, Http2Head head) {
   const auto exchange = std::make_shared<Exchange>();
   exchange->client_stream = stream;
   exchange->request_whole = head.last;
@@ -25,21 +25,35 @@ void Http2Streams::FromClient::request(int32_t stream, const Http2Head& head) {
   all_.by_client_.emplace(stream, exchange);
   try {
     if (!head.problem.empty()) throw HttpProblem(head.problem);
-    const HttpHead read = read_http2_request(head.fields, all_.scheme_);
+    HttpHead read = read_http2_request(head.fields, all_.scheme_);
     exchange->record = judge_head(read, all_.options_);
+    const SecretUse use = use_secrets(*exchange, read, head);
     if (const int status = exchange->record.status; status != 0) {
       const std::string reason = exchange->record.reason;
       all_.answer(*exchange, status, reason);
       return;
     }
     if (all_.options_.judge) exchange->path = path_of(read);
-    pass_on(exchange, read, head);
+    pass_on(exchange, read, head, use);
   } catch (const HttpProblem& problem) {
     all_.answer(*exchange, 400, "the HTTP request is refused: " + problem.problem());
+  } catch (const base::Error& error) {
+    all_.answer(*exchange, 502, error.problem());
   }
 }
 
-void Http2Streams::FromClient::pass_on(const ExchangePtr& exchange, const HttpHead& head, const Http2Head& read) {
+SecretUse Http2Streams::FromClient::use_secrets(Exchange& exchange, HttpHead& head, Http2Head& read) {
+  const auto& secrets = all_.options_.secrets;
+  if (!secrets || exchange.record.status != 0) return {};
+  SecretUse use = use_http2_secrets(head, read.fields, *secrets);
+  note_use(use, all_.options_, exchange.record);
+  exchange.scrub = use.scrub;
+  exchange.scan = secrets->body_scan();
+  return use;
+}
+
+void Http2Streams::FromClient::pass_on(const ExchangePtr& exchange, const HttpHead& head, const Http2Head& read,
+                                       const SecretUse& use) {
   if (all_.server_gone_) {
     // It has seen nothing of it: the client may ask again, on another connection.
     exchange->record.reason = "the server ended the connection";
@@ -51,9 +65,12 @@ void Http2Streams::FromClient::pass_on(const ExchangePtr& exchange, const HttpHe
     all_.client_.reset(exchange->client_stream, NGHTTP2_REFUSED_STREAM);
     return;
   }
-  const Http2Fields fields = request_to_send(head, read.fields, all_.scheme_, authority_of(all_.options_));
+  Http2Fields fields = request_to_send(head, read.fields, all_.scheme_, authority_of(all_.options_));
+  put_in(fields, use.put);
   exchange->up.ended = read.last;
   exchange->server_stream = all_.server_.request(fields, read.last);
+  const size_t sent_bytes = list_bytes(fields);
+  for (Http2Field& field : fields) wipe(field.value);
   if (exchange->server_stream <= 0) {
     exchange->server_stream = 0;
     exchange->record.reason = "the server takes no more requests on this connection";
@@ -61,7 +78,7 @@ void Http2Streams::FromClient::pass_on(const ExchangePtr& exchange, const HttpHe
     return;
   }
   exchange->server_open = true;
-  exchange->record.sent_bytes = list_bytes(fields);
+  exchange->record.sent_bytes = sent_bytes;
   all_.by_server_.emplace(exchange->server_stream, exchange);
 }
 
@@ -71,6 +88,12 @@ void Http2Streams::FromClient::trailers(Exchange& exchange, const Http2Head& hea
   try {
     if (!head.problem.empty()) throw HttpProblem(head.problem);
     exchange.up.trailers = trailers_to_send(head.fields);
+    for (const Http2Field& field : exchange.up.trailers) {
+      const std::string refusal = all_.options_.secrets ? all_.options_.secrets->trailer_refusal(field.value) : "";
+      if (refusal.empty()) continue;
+      refuse_secret(exchange.record, refusal);
+      throw HttpProblem(refusal);
+    }
   } catch (const HttpProblem& problem) {
     all_.spoil(exchange, problem.problem());
     return;
@@ -84,6 +107,13 @@ void Http2Streams::FromClient::on_data(int32_t stream, std::string_view bytes) {
   const ExchangePtr exchange = find(all_.by_client_, stream);
   if (!exchange || exchange->own || !exchange->server_open) {
     all_.client_.taken(stream, bytes.size());
+    return;
+  }
+  if (const auto found = exchange->scan.feed(bytes)) {
+    all_.client_.taken(stream, bytes.size());
+    const std::string refusal = all_.options_.secrets->body_refusal(*found);
+    refuse_secret(exchange->record, refusal);
+    all_.spoil(*exchange, refusal);
     return;
   }
   exchange->up.bytes += bytes;
@@ -153,9 +183,10 @@ void Http2Streams::FromClient::on_last_sent(int32_t stream) {
 Http2Piece Http2Streams::FromClient::next_piece(int32_t stream, std::span<uint8_t> into) {
   const ExchangePtr exchange = find(all_.by_client_, stream);
   if (!exchange) return {.size = 0, .then = Http2Piece::Then::kEnd};
+  if (exchange->scrub && !exchange->own && !all_.read_down(*exchange)) return {};
   Http2Piece piece = all_.take(exchange->down, into);
   exchange->record.received_bytes += piece.size;
-  if (!exchange->own) all_.server_.taken(exchange->server_stream, piece.size);
+  if (!exchange->own && !exchange->scrub) all_.server_.taken(exchange->server_stream, piece.size);
   return piece;
 }
 

@@ -2,10 +2,14 @@
 
 #include "gate/http2_session.h"
 
+#include <malloc.h>
 #include <nghttp2/nghttp2.h>
+#include <string.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <cstring>
 #include <new>
 #include <utility>
 #include <vector>
@@ -39,6 +43,26 @@ std::vector<nghttp2_nv> pairs_of(const Http2Fields& fields) {
     pairs.push_back(pair);
   }
   return pairs;
+}
+
+// Its memory, wiped when it is given back: requests to the server may hold secrets.
+void* allocate(size_t size, void* /*user*/) {
+  return std::malloc(size);
+}
+void release(void* memory, void* /*user*/) {
+  if (memory == nullptr) return;
+  ::explicit_bzero(memory, ::malloc_usable_size(memory));
+  std::free(memory);
+}
+void* allocate_zeroed(size_t count, size_t size, void* /*user*/) {
+  return std::calloc(count, size);
+}
+void* reallocate(void* memory, size_t size, void* user) {
+  void* const other = std::malloc(size);
+  if (other == nullptr || memory == nullptr) return other;
+  std::memcpy(other, memory, std::min(size, ::malloc_usable_size(memory)));
+  release(memory, user);
+  return other;
 }
 
 std::string malformed(const nghttp2_frame& frame, int error) {
@@ -181,8 +205,11 @@ Http2Session::Http2Session(Role role, Http2Events& events) : events_(events) {
   // No request leaves before the server has said SETTINGS: one that speaks another protocol would find the client's
   // bytes behind a preface that it does not know, and could take them for a request that nobody has judged.
   nghttp2_option_set_peer_max_concurrent_streams(option.get(), 0);
-  const auto make = role == Role::kServer ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  if (make(&session_, callbacks.get(), this, option.get()) != 0) throw std::bad_alloc();
+  const auto make = role == Role::kServer ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  nghttp2_mem memory{
+      .mem_user_data = nullptr, .malloc = allocate, .free = release, .calloc = allocate_zeroed, .realloc = reallocate};
+  nghttp2_mem* const wiped = role == Role::kClient ? &memory : nullptr;
+  if (make(&session_, callbacks.get(), this, option.get(), wiped) != 0) throw std::bad_alloc();
   const bool server = role == Role::kServer;
   // Extended CONNECT (RFC 8441) is not offered, so that WebSockets are asked for by HTTP/1.1.
   const std::array<nghttp2_settings_entry, 3> settings = {{

@@ -51,9 +51,11 @@ void Http2Streams::drop_up(Exchange& exchange) {
 }
 
 void Http2Streams::drop_down(Exchange& exchange) {
-  if (exchange.server_stream != 0 && !exchange.own) server_.taken(exchange.server_stream, exchange.down.bytes.size());
-  waiting_bytes_ -= exchange.down.bytes.size();
+  const size_t taken = exchange.scrub ? exchange.unread.size() : exchange.down.bytes.size();
+  if (exchange.server_stream != 0 && !exchange.own) server_.taken(exchange.server_stream, taken);
+  waiting_bytes_ -= exchange.down.bytes.size() + exchange.unread.size();
   exchange.down.bytes.clear();
+  exchange.unread.clear();
 }
 
 // The gate's own, of a request that has no answer yet. The server hears no more of it.
@@ -84,7 +86,7 @@ void Http2Streams::spoil(Exchange& exchange, const std::string& problem) {
   if (exchange.own) return;
   const std::string reason = "the HTTP request is refused: " + problem;
   if (!exchange.answer_begun) {
-    answer(exchange, 400, reason);
+    answer(exchange, exchange.record.allowed ? 400 : 403, reason);
     return;
   }
   exchange.record.reason = reason;

@@ -69,6 +69,11 @@ class Http2Streams {
     bool answer_whole = false;   // it has come
     bool answer_sent = false;    // completely
     std::string server_problem;
+    // Where it got a secret: of the answer, what has come and was not looked through.
+    std::shared_ptr<AnswerScrub> scrub;
+    std::string unread;
+    bool more_decoded = false;
+    StreamScan scan = StreamScan({});  // of the request's body
   };
   using ExchangePtr = std::shared_ptr<Exchange>;
   using ByStream = std::map<int32_t, ExchangePtr>;
@@ -87,8 +92,9 @@ class Http2Streams {
     Http2Piece next_piece(int32_t stream, std::span<uint8_t> into) override;
 
    private:
-    void request(int32_t stream, const Http2Head& head);
-    void pass_on(const ExchangePtr& exchange, const HttpHead& head, const Http2Head& read);
+    void request(int32_t stream, Http2Head head);
+    SecretUse use_secrets(Exchange& exchange, HttpHead& head, Http2Head& read);
+    void pass_on(const ExchangePtr& exchange, const HttpHead& head, const Http2Head& read, const SecretUse& use);
     void trailers(Exchange& exchange, const Http2Head& head);
     Http2Streams& all_;
   };
@@ -116,6 +122,7 @@ class Http2Streams {
   static ExchangePtr find(const ByStream& streams, int32_t stream);
   void answer(Exchange& exchange, int status, const std::string& text);
   void spoil(Exchange& exchange, const std::string& problem);
+  bool read_down(Exchange& exchange);
   void server_failed(Exchange& exchange, const std::string& problem);
   void part_from_client(Exchange& exchange);
   void count_wasted();

@@ -57,6 +57,21 @@ HttpRecord judge_head(const HttpHead& head, const HttpOptions& options) {
   return record;
 }
 
+// The rule that allowed it has no part in this, and no rule would change it.
+void refuse_secret(HttpRecord& record, const std::string& refusal) {
+  record.allowed = false;
+  record.entry.reset();
+  record.status = 403;
+  record.reason = "the HTTP request is refused: " + refusal;
+}
+
+void note_use(const SecretUse& use, const HttpOptions& options, HttpRecord& record) {
+  if (!use.refusal.empty()) refuse_secret(record, use.refusal);
+  record.secrets = use.names;
+  if (!options.secret_used) return;
+  for (const std::string& name : use.names) options.secret_used(name);
+}
+
 std::string authority_of(const HttpOptions& options) {
   return options.port == options.usual_port ? base::in_brackets_if_v6(options.host)
                                             : base::host_port(options.host, options.port);

@@ -12,6 +12,7 @@
 #include "gate/held_bytes.h"
 #include "gate/http_head.h"
 #include "gate/policy.h"
+#include "gate/request_secrets.h"
 
 namespace caisson::gate {
 
@@ -31,12 +32,13 @@ struct HttpRecord {
   std::string path = {};    // as it was sent, without the query: the first kMostPathBytes
   int status = 0;           // of the answer that the client got; 0: it got none
   bool allowed = false;
-  bool path_cut = false;            // there was more of it
-  std::optional<Entry> entry = {};  // the rule that decided
-  std::string reason = {};          // why it was refused, or failed
-  bool any_rule = false;            // refused, and a rule could allow it
-  uint64_t sent_bytes = 0;          // to the server, head (of HTTP/2: before its compression) and body
-  uint64_t received_bytes = 0;      // of the answer
+  bool path_cut = false;                  // there was more of it
+  std::optional<Entry> entry = {};        // the rule that decided
+  std::string reason = {};                // why it was refused, or failed
+  bool any_rule = false;                  // refused, and a rule could allow it
+  std::vector<std::string> secrets = {};  // the names of those whose values were put into it
+  uint64_t sent_bytes = 0;                // to the server, head (of HTTP/2: before its compression) and body
+  uint64_t received_bytes = 0;            // of the answer
 };
 
 struct HttpOptions {
@@ -50,6 +52,9 @@ struct HttpOptions {
   std::function<void(const HttpRecord& record)> record;
   // Why no request can be passed on ("its certificate has expired"): those that are allowed are answered with it.
   std::string no_server = {};
+  // What requests may use of secrets; may be null. Whoever uses one says so.
+  std::shared_ptr<const RequestSecrets> secrets = {};
+  std::function<void(const std::string& name)> secret_used = {};
   HttpLimits limits = {};
   std::shared_ptr<HeldBytes> held = {};  // the account of heads that are not whole; may be null
 };
@@ -63,6 +68,10 @@ struct HttpEnd {
 std::string_view path_of(const HttpHead& head);
 // With a status where the request is not passed on.
 HttpRecord judge_head(const HttpHead& head, const HttpOptions& options);
+// The request is refused for what it has of a secret.
+void refuse_secret(HttpRecord& record, const std::string& refusal);
+// What came of RequestSecrets::use().
+void note_use(const SecretUse& use, const HttpOptions& options, HttpRecord& record);
 // Host, or :authority, as the server gets it.
 std::string authority_of(const HttpOptions& options);
 

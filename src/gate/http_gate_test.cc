@@ -147,17 +147,17 @@ TEST(HttpJudged, IsTheHostOnPort80OfANameThatARuleAllows) {
   policy.add(parse_rule("*.example.com"), true, "test");
   policy.add(parse_rule("b.example.com GET /ok"), true, "test");
   const Target name{.name = "a.example.com", .address = {}, .port = 80};
-  EXPECT_EQ(http_judged(policy, name), HttpJudged::kHost);
+  EXPECT_EQ(http_judged(policy, SandboxSecrets(), name), HttpJudged::kHost);
   const Target requests{.name = "b.example.com", .address = {}, .port = 80};
-  EXPECT_EQ(http_judged(policy, requests), HttpJudged::kAll);
+  EXPECT_EQ(http_judged(policy, SandboxSecrets(), requests), HttpJudged::kAll);
   const Target other_port{.name = "a.example.com", .address = {}, .port = 8080};
-  EXPECT_EQ(http_judged(policy, other_port), HttpJudged::kNothing);
+  EXPECT_EQ(http_judged(policy, SandboxSecrets(), other_port), HttpJudged::kNothing);
   const Target address{.name = {}, .address = IpAddress::v4(0x5db8d822), .port = 80};
-  EXPECT_EQ(http_judged(policy, address), HttpJudged::kNothing);
+  EXPECT_EQ(http_judged(policy, SandboxSecrets(), address), HttpJudged::kNothing);
   const Target host{.name = std::string(kHostName), .address = {}, .port = 80};
-  EXPECT_EQ(http_judged(policy, host), HttpJudged::kNothing);
-  EXPECT_EQ(http_judged(Policy(Default::kAllow), name), HttpJudged::kNothing);
-  EXPECT_EQ(http_judged(Policy(Default::kAsk), name), HttpJudged::kHost);
+  EXPECT_EQ(http_judged(policy, SandboxSecrets(), host), HttpJudged::kNothing);
+  EXPECT_EQ(http_judged(Policy(Default::kAllow), SandboxSecrets(), name), HttpJudged::kNothing);
+  EXPECT_EQ(http_judged(Policy(Default::kAsk), SandboxSecrets(), name), HttpJudged::kHost);
 }
 
 TEST_F(HttpGate, EndsARequestThatAChangedPolicyDenies) {

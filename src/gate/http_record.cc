@@ -56,6 +56,7 @@ void HttpSession::record(const HttpRecord& record, Scheme scheme) {
   }
   if (record.entry && record.allowed) details["rule"] = to_string(record.entry->rule);
   if (record.entry && !record.allowed) note_denying_rule(details, *record.entry);
+  if (!record.secrets.empty()) details["secrets"] = record.secrets;
   if (!record.reason.empty()) details["reason"] = record.reason;
   state_->record("request", std::move(details));
   if (!record.allowed) count(record, scheme);

@@ -55,9 +55,10 @@ bool may_be_settings(std::string_view bytes) {
 
 }  // namespace
 
-HttpJudged http_judged(const Policy& policy, const Target& target) {
+HttpJudged http_judged(const Policy& policy, const SandboxSecrets& secrets, const Target& target) {
   if (!target.name) return policy.needs_http(target.address, target.port) ? HttpJudged::kAll : HttpJudged::kNothing;
   if (policy.needs_http(*target.name, target.port)) return HttpJudged::kAll;
+  if (secrets.go_to(*target.name, target.port)) return HttpJudged::kSecrets;
   // Where everything is allowed, another Host opens nothing more; and the host's own port is what its rule names.
   const bool one_site = policy.fallback() != Default::kAllow && *target.name != kHostName;
   return one_site && target.port == kHttpPort ? HttpJudged::kHost : HttpJudged::kNothing;
@@ -246,6 +247,8 @@ asio::awaitable<void> HttpSession::serve_requests(ByteStreamPtr client, Server s
   options.usual_port = scheme == Scheme::kHttp ? kHttpPort : kHttpsPort;
   options.no_server = std::move(server.problem);
   options.held = state_->held;
+  options.secrets = std::make_shared<RequestSecrets>(state_->secrets, target_.name.value_or(""), target_.port);
+  options.secret_used = [this](const std::string& name) { used_secrets_.insert(name); };
   const bool is_http2 = server.version == Version::k2;
   if (judged_ == HttpJudged::kAll) {
     options.judge = [this, is_http2](std::string_view method, const CanonicalPath& path) {

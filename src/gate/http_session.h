@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A connection whose requests have to be judged one by one: since a rule for its target speaks of methods or paths, or
-// since it goes to a name's port 80, where each request could name another site of the same server (Host).
+// A connection whose requests have to be judged one by one: since a rule for its target speaks of methods or paths,
+// since a secret goes there (request_secrets.h), or since it goes to a name's port 80, where each request could name
+// another site of the same server (Host).
 //
 // TLS is ended here: the gate is the client's server, with a certificate of the machine's authority, and the server's
 // client, with the host's trust. The server is met first; what is wrong with it is what the client's requests are
@@ -14,6 +15,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -35,9 +37,10 @@ struct TlsTermination {
   SslContextPtr client;
 };
 
-// What of the requests on connections to a target is judged, in the order of strictness.
-enum class HttpJudged : uint8_t { kNothing, kHost, kAll };
-HttpJudged http_judged(const Policy& policy, const Target& target);
+// What of the requests on connections to a target is judged, in the order of strictness. kSecrets: the host, and what
+// they have of secrets; no rule speaks of their paths, so every path is allowed, also one that servers could differ on.
+enum class HttpJudged : uint8_t { kNothing, kHost, kSecrets, kAll };
+HttpJudged http_judged(const Policy& policy, const SandboxSecrets& secrets, const Target& target);
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
@@ -51,6 +54,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   HttpJudged judged() const { return judged_; }
   // Whether a policy that has changed denies the request of HTTP/1 that is under way: then the connection has to end.
   std::optional<Verdict> objection(const Policy& policy) const;
+  bool used_secret(const std::string& name) const { return used_secrets_.contains(name); }
   // Ends those of HTTP/2 that the policy, which has changed, denies.
   void reconsider();
 
@@ -103,6 +107,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::optional<std::pair<std::string, CanonicalPath>> under_way_;  // the request of HTTP/1
   std::shared_ptr<Http2Connection> http2_;
   std::shared_ptr<void> http2_place_;  // among those that may be at a time
+  std::set<std::string> used_secrets_;
   std::string refusal_;
   std::string failure_;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "gate/http_session_for_test.h"
+#include "gate/secrets_for_test.h"
 
 namespace caisson::gate {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 using link::Task;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 const std::string kRequest = "GET /ok HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\n\r\n";
@@ -93,6 +95,44 @@ TEST_F(HttpSessions, RefusesRequestsInsideTls) {
       [this] { return server_answers_by_tls(host_trusts, "a.com"); });
   EXPECT_THAT(client_got, StartsWith("HTTP/1.1 403 "));
   EXPECT_TRUE(state->refusals.targets.contains("GET https://a.com/no"));
+}
+
+TEST_F(HttpSessions, PutsSecretsIntoRequestsInsideTls) {
+  SecretsForTest secrets;
+  secrets.add("api", {header_place("x-api-key: {}")}, {"a.com:443"});
+  state->secrets = secrets.sandbox();
+  // What no rule speaks of is allowed in any form.
+  judged = http_judged(Policy(), *state->secrets, target);
+  EXPECT_EQ(judged, HttpJudged::kSecrets);
+  run(
+      [this] {
+        return guest_asks_by_tls("a.com", "GET /a%2Fb?c HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\nX-Api-Key: " +
+                                              kTestPlaceholder + "\r\n\r\n");
+      },
+      [this] { return server_answers_by_tls(host_trusts, "a.com"); });
+  EXPECT_THAT(server_got, StartsWith("GET /a%2Fb?c HTTP/1.1\r\n"));
+  EXPECT_THAT(server_got, HasSubstr("x-api-key: " + kTestValue + "\r\n"));
+  EXPECT_THAT(client_got, EndsWith("hi\r\n0\r\n\r\n"));
+  EXPECT_TRUE(session->used_secret("api"));
+  EXPECT_FALSE(session->used_secret("other"));
+  EXPECT_EQ(records.at(0)["secrets"], base::Json({"api"}));
+  EXPECT_EQ(records.at(0)["verdict"], "allowed");
+  EXPECT_EQ(records.at(0).dump().find(kTestValue), std::string::npos);
+}
+
+TEST_F(HttpSessions, ASecretGoesToNoServerWithAnotherCertificate) {
+  SecretsForTest secrets;
+  secrets.add("api", {header_place("x-api-key: {}")}, {"a.com:443"});
+  state->secrets = secrets.sandbox();
+  run(
+      [this] {
+        return guest_asks_by_tls("a.com",
+                                 "GET /ok HTTP/1.1\r\nHost: a.com\r\nX-Api-Key: " + kTestPlaceholder + "\r\n\r\n");
+      },
+      [this] { return server_answers_by_tls(host_trusts, "b.com"); });
+  EXPECT_THAT(client_got, StartsWith("HTTP/1.1 502 "));
+  EXPECT_THAT(server_got, Not(HasSubstr(kTestValue)));
+  EXPECT_FALSE(session->used_secret("api"));
 }
 
 TEST_F(HttpSessions, ServesAddresses) {

@@ -72,7 +72,9 @@ void note_end(Gate::State& state, const Target& target, uint64_t id, const Passe
 // `session`: where the requests are read.
 std::optional<Verdict> new_objection(const Policy& policy, const Target& target, const HttpSession* session) {
   const HttpJudged judged = session != nullptr ? session->judged() : HttpJudged::kNothing;
-  if (judged < http_judged(policy, target)) return Verdict{.reason = "more of its requests is judged now"};
+  // That it goes to where a secret goes is looked at when those change.
+  if (judged < http_judged(policy, SandboxSecrets(), target))
+    return Verdict{.reason = "more of its requests is judged now"};
   return session != nullptr ? session->objection(policy) : std::nullopt;
 }
 
@@ -92,13 +94,16 @@ OpenConnection open_connection(const Target& target, const Dialled& dialled, con
   connection.objection = [session = served.session, target](const Policy& policy) {
     return new_objection(policy, target, session.get());
   };
-  if (served.session) connection.reconsider = [session = served.session] { session->reconsider(); };
+  if (served.session) {
+    connection.reconsider = [session = served.session] { session->reconsider(); };
+    connection.used_secret = [session = served.session](const std::string& name) { return session->used_secret(name); };
+  }
   return connection;
 }
 
 // Null: its bytes pass as they are.
 std::shared_ptr<HttpSession> session_for(const StatePtr& state, const Target& target, uint64_t id) {
-  const HttpJudged judged = http_judged(state->options.policy, target);
+  const HttpJudged judged = http_judged(state->options.policy, *state->secrets, target);
   return judged == HttpJudged::kNothing ? nullptr : std::make_shared<HttpSession>(state, target, id, judged);
 }
 
