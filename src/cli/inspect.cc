@@ -19,7 +19,7 @@ namespace {
 constexpr std::chrono::milliseconds kDescriptionWithin{2000};
 
 // Of one that runs its keeper knows more than the record has.
-base::Json described(const std::string& name) {
+base::Json recorded(const std::string& name) {
   const keeper::Sandbox sandbox = keeper::read_sandbox(name);
   if (sandbox.state.status != keeper::Status::kRunning) return keeper::to_json(sandbox);
   try {
@@ -30,6 +30,18 @@ base::Json described(const std::string& name) {
       warn(error.within("what " + base::in_quotes(name) + " was refused is not shown").what());
     return keeper::to_json(later);
   }
+}
+
+base::Json described(const std::string& name) {
+  base::Json all = recorded(name);
+  all["resolve"] = base::Json::array();
+  try {
+    const gate::Policy policy = keeper::read_policy(all.at("folder").get<std::string>());
+    for (const auto& [place, one] : policy.stand_ins()) all["resolve"].push_back(to_string(one));
+  } catch (const base::Error& error) {
+    warn(error.within("what --resolve leads elsewhere in " + base::in_quotes(name) + " is not shown").what());
+  }
+  return all;
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ void list(const std::string& name, bool json) {
   for (const gate::Entry& entry : policy.entries())
     table.add({std::to_string(entry.id), std::string(action(entry)), to_string(entry.rule), entry.origin});
   fmt::print("{}{}\n", policy.entries().empty() ? "" : table.text(), words_of(policy.fallback()));
+  for (const auto& [place, one] : policy.stand_ins())
+    fmt::print("{} is served by {} (--resolve)\n", place, serving_place(one));
 }
 
 // A sandbox that runs is told by its keeper; of one that does not, the file is replaced while its lock is held.

@@ -134,6 +134,8 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   add_list_option(command, "--allow", options.allow,
                   "let it reach a host: [udp:]HOST[:PORT][ METHOD PATH], @registries or @git", "RULE");
   add_list_option(command, "--deny", options.deny, "never let it reach a host, whatever allows it", "RULE");
+  add_list_option(command, "--resolve", options.resolve, "lead a name's port to an address; rules judge the name",
+                  "HOST:PORT:ADDRESS[:PORT]");
   command.add_option("--net-rate", options.net_rate, "bytes a second, both ways together")->type_name("SIZE");
   command.add_option("--net-total", options.net_total, "bytes in all of its runs, both ways together")
       ->type_name("SIZE");
@@ -191,6 +193,7 @@ gate::BuiltPolicy make_policy(const RunOptions& options, const std::vector<spec:
   if (!is_file && !options.net.empty()) wish.preset = options.net;
   wish.allow = options.allow;
   wish.deny = options.deny;
+  wish.resolve = options.resolve;
   wish.registries = [&] { return registries(workspaces, standing); };
   wish.git = [&] { return git_remotes(workspaces, standing); };
   return gate::build_policy(wish);

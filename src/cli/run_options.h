@@ -33,6 +33,7 @@ struct RunOptions {
   std::string net;
   std::vector<std::string> allow;
   std::vector<std::string> deny;
+  std::vector<std::string> resolve;
   std::string net_rate;
   std::string net_total;
   std::string net_connections;

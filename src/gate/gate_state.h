@@ -62,6 +62,7 @@ class Refused : public base::Error {
 // What may be connected to, and which rule said so.
 struct Allowed {
   std::vector<IpAddress> addresses;         // none where only the proxy knows them
+  uint16_t port = 0;                        // at these addresses
   std::shared_ptr<const Proxy> proxy = {};  // through which it is reached; may be null
   std::optional<Entry> entry;
   bool once = false;  // by the user

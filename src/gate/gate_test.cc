@@ -108,6 +108,49 @@ TEST_F(GateTest, ANameIsJudgedThenResolvedThenItsAddressesAreJudged) {
   EXPECT_NE(reason().find("10.1.2.3"), std::string::npos) << reason();
 }
 
+TEST_F(GateTest, AStandInServesOneNameAtOnePort) {
+  const Server server;
+  const std::string port = std::to_string(server.port);
+  upstream_->addresses["api.example.com"] = {"127.0.0.1"};
+  open({"api.example.com:443", "api.example.com:" + port, "half.example.com:80"});
+  Policy policy = gate_->policy();
+  for (const char* name : {"api.example.com", "half.example.com", "other.example.com"})
+    policy.add_stand_in(parse_stand_in(std::string(name) + ":443:" + target(server)));
+  gate_->set_policy(policy);
+  loop_.run({[&]() -> Task {
+    const std::string address = co_await address_of("api.example.com");
+    const std::string half = co_await address_of("half.example.com");
+    const std::string other = co_await address_of("other.example.com");
+    EXPECT_EQ(other, "");
+    const Asked served = co_await connect(address, 443);
+    EXPECT_TRUE(served.ok);
+    EXPECT_EQ(ledger_.back().value("resolve", ""), "api.example.com:443:" + target(server));
+    const Asked not_allowed = co_await connect(half, 443);
+    EXPECT_FALSE(not_allowed.ok);
+    EXPECT_TRUE(upstream_->asked.empty());
+    // The same address is no other's: not where the name leads by itself, and not without a name.
+    const Asked resolved = co_await connect(address, server.port);
+    EXPECT_FALSE(resolved.ok);
+    EXPECT_EQ(upstream_->asked, (std::vector<std::string>{"api.example.com"}));
+    const Asked unnamed = co_await connect("127.0.0.1", server.port);
+    EXPECT_FALSE(unnamed.ok);
+    policy.add(parse_rule("example.org"), true, "test");
+    gate_->set_policy(policy);
+    policy.add(parse_rule(target(server)), false, "test");
+    gate_->set_policy(policy);
+    const std::string error = co_await link::error_of([&]() -> Task { co_await read_all(served.stream); });
+    EXPECT_NE(error.find("reset"), std::string::npos) << error;
+    const Asked denied = co_await connect(address, 443);
+    EXPECT_FALSE(denied.ok);
+  }});
+  loop_.settle();
+  // What ended the connection is the rule that denies, and no change before that.
+  std::erase_if(ledger_, [](const base::Json& entry) { return entry["event"] != "disconnect"; });
+  ASSERT_EQ(ledger_.size(), 1U);
+  EXPECT_NE(reason().find("is denied by the rule"), std::string::npos) << reason();
+  EXPECT_EQ(gate_->uses().targets.size(), 1U) << to_json(gate_->uses());
+}
+
 TEST_F(GateTest, AnAnswerThatIsLateUpstreamIsNotLost) {
   GateLimits limits;
   limits.idle_names = std::chrono::milliseconds(1000);

@@ -41,9 +41,11 @@ asio::awaitable<Verdict> decide(StatePtr state, Target target) {
   }
 }
 
-// An address of a name that is allowed. Those of the host's own name, its loopback, are what that name is for: only a
-// rule that denies one closes it.
+// An address of a name that is allowed. One that the user has named for this very port needs nothing more. Those of the
+// host's own name, its loopback, are what that name is for: only a rule that denies one closes it.
 Verdict judge_reached(const Policy& policy, const Target& target, const IpAddress& address) {
+  const StandIn* stand_in = policy.stand_in_for(*target.name, target.port);
+  if (stand_in != nullptr && stand_in->address == address) return policy.judge_stand_in(target.protocol, *stand_in);
   if (*target.name != kHostName) return policy.judge_resolved(target.protocol, *target.name, address, target.port);
   Verdict verdict = policy.judge_address(target.protocol, address, target.port);
   const bool denied = !verdict.allowed && verdict.entry && !verdict.entry->allow;
@@ -93,8 +95,17 @@ Allowed allowed_of(const Policy& policy, const Target& target, const std::vector
   Reachable judged = reachable(policy, target, addresses);
   Allowed allowed;
   allowed.addresses = std::move(judged.allowed);
+  allowed.port = target.port;
   allowed.proxy = proxy_for(policy, target, allowed.addresses);
   if (allowed.proxy && judged.refused) throw *judged.refused;
+  return allowed;
+}
+
+// What the user has led elsewhere is asked of no resolver and no proxy.
+Allowed led_elsewhere(const Policy& policy, const Target& target, const StandIn& stand_in) {
+  Allowed allowed;
+  allowed.addresses = reachable(policy, target, {stand_in.address}).allowed;
+  allowed.port = stand_in.address_port;
   return allowed;
 }
 
@@ -104,6 +115,8 @@ asio::awaitable<Allowed> resolve(StatePtr state, Target target) {
     const std::vector<IpAddress> loopback = {IpAddress::v4(0x7f000001), *IpAddress::parse("::1")};
     co_return allowed_of(state->options.policy, target, loopback);
   }
+  if (const StandIn* stand_in = state->options.policy.stand_in_for(*target.name, target.port))
+    co_return led_elsewhere(state->options.policy, target, *stand_in);
   const Resolved resolved = co_await state->options.upstream->resolve(*target.name);
   Allowed allowed = allowed_of(state->options.policy, target, resolved.addresses);
   if (allowed.addresses.empty() && !allowed.proxy)
@@ -137,6 +150,7 @@ asio::awaitable<Allowed> judge(StatePtr state, Target target) {
     allowed = co_await resolve(state, target);
   } else {
     allowed.addresses.push_back(target.address);
+    allowed.port = target.port;
     allowed.proxy = proxy_for(state->options.policy, target, allowed.addresses);
   }
   allowed.entry = std::move(verdict.entry);

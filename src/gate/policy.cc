@@ -9,6 +9,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/host_port.h"
+#include "base/text.h"
 #include "gate/host_name.h"
 
 namespace caisson::gate {
@@ -57,6 +59,22 @@ bool Policy::remove(uint64_t id) {
     bucket(entries_[position].rule.host).push_back(position);
   }
   return true;
+}
+
+void Policy::add_stand_in(const StandIn& added) {
+  const std::string place = served_place(added);
+  if (stand_ins_.size() >= kMaxStandIns && !stand_ins_.contains(place))
+    throw base::Error(fmt::format("{} places are led elsewhere already", kMaxStandIns), "leave some out");
+  const StandIn& there = stand_ins_.try_emplace(place, added).first->second;
+  if (there == added) return;
+  throw base::Error(fmt::format("{} is served by {} already, so not by {}", base::in_quotes(place),
+                                base::in_quotes(serving_place(there)), base::in_quotes(serving_place(added))),
+                    "leave one of the two out");
+}
+
+const StandIn* Policy::stand_in_for(std::string_view name, uint16_t port) const {
+  const auto found = stand_ins_.find(base::host_port(std::string(name), port));
+  return found != stand_ins_.end() ? &found->second : nullptr;
 }
 
 Policy::Positions& Policy::bucket(const HostPattern& host) {

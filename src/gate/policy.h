@@ -7,6 +7,7 @@
 // never opened by a default or a pattern, only by a rule that names it: addresses that are not public (a rule whose
 // network is inside the special block) or are the host's own (a rule for that address alone), names of a single label,
 // and names below caisson.internal (the exact name).
+// An address that the user has named for a name's port (stand_in.h) needs no such rule there.
 // localhost is never allowed. Names may be given in any case and with a trailing dot; what is not a name is refused.
 //
 // The order in which the gate asks, for a connection by name: judge_name (the DNS query), judge_connect (before
@@ -16,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +30,7 @@
 #include "gate/http_path.h"
 #include "gate/own_address.h"
 #include "gate/rule.h"
+#include "gate/stand_in.h"
 
 namespace caisson::gate {
 
@@ -79,6 +82,14 @@ class Policy {
   bool remove(uint64_t id);
   const std::vector<Entry>& entries() const { return entries_; }
   Default fallback() const { return fallback_; }
+
+  // Throws a base::Error where the same name and port is served elsewhere already, or past kMaxStandIns.
+  void add_stand_in(const StandIn& added);
+  // By served_place().
+  const std::map<std::string, StandIn>& stand_ins() const { return stand_ins_; }
+  // `name`: normal form. Null: it leads where it leads.
+  const StandIn* stand_in_for(std::string_view name, uint16_t port) const;
+
   // As the judgements take it: not kPublic is what needs a rule of its own.
   AddressKind kind_of(const IpAddress& address) const { return classify_(address); }
   // For tests, in the place of classify_here.
@@ -99,6 +110,9 @@ class Policy {
   // One of the addresses of a name that judge_connect allowed. Only the address is judged. A rule for an address with a
   // method and path opens nothing here and denies all: requests to a name are judged by the name.
   Verdict judge_resolved(Protocol protocol, std::string_view name, const IpAddress& address, uint16_t port) const;
+  // What stands in for a name and port that judge_connect allowed: closed by a rule that denies its address, and by
+  // nothing else.
+  Verdict judge_stand_in(Protocol protocol, const StandIn& one) const;
 
   // Does a rule for TCP to it speak of methods or paths? Then the gate has to read the requests, and a connection whose
   // requests it can't read is refused.
@@ -134,6 +148,7 @@ class Policy {
   Verdict judge_reverse(const IpAddress& address) const;
 
   std::vector<Entry> entries_;
+  std::map<std::string, StandIn> stand_ins_;
   Default fallback_;
   Classify classify_ = classify_here;
   uint64_t next_id_ = 1;

@@ -46,6 +46,7 @@ class Builder {
   void add_options() {
     for (const std::string& text : wish_.allow) add(parsed(text, "--allow"), true, "--allow");
     for (const std::string& text : wish_.deny) add(parsed(text, "--deny"), false, "--deny");
+    for (const std::string& text : wish_.resolve) add_stand_in(text);
   }
 
   BuiltPolicy take() { return std::move(built_); }
@@ -71,6 +72,14 @@ class Builder {
       built_.policy.add(rule, allow, origin);
     } catch (const Error& error) {
       throw error.within(fmt::format("{}: the rule {}", base::escaped(origin), base::in_quotes(to_string(rule))));
+    }
+  }
+
+  void add_stand_in(const std::string& text) {
+    try {
+      built_.policy.add_stand_in(parse_stand_in(text));
+    } catch (const Error& error) {
+      throw error.within("--resolve");
     }
   }
 
@@ -127,6 +136,11 @@ BuiltPolicy build_policy(const PolicyWish& wish) {
   if (!preset.has_network && has_rules(wish)) {
     throw Error(fmt::format("the network preset '{}' takes no rules", preset.name),
                 fmt::format("leave the rules out, or choose '{}', which allows nothing but them", kDefaultPreset));
+  }
+  if (!preset.has_network && !wish.resolve.empty()) {
+    throw Error(
+        fmt::format("the network preset '{}' reaches nothing, so --resolve has nothing to lead elsewhere", preset.name),
+        fmt::format("leave it out, or choose '{}' and --allow the name", kDefaultPreset));
   }
   Builder builder(wish, preset);
   builder.add_preset(preset);

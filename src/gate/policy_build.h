@@ -23,6 +23,8 @@ struct PolicyWish {
   std::optional<PolicyFile> folder = {};
   std::vector<std::string> allow = {};  // rules and groups, as the user wrote them
   std::vector<std::string> deny = {};   // rules
+  // What serves a name's port (stand_in.h), as the user wrote it. For the user alone to say: no file has it.
+  std::vector<std::string> resolve = {};
   // The groups' rules, asked for once each and only where the group is used.
   std::function<GroupRules()> registries = {};
   std::function<GroupRules()> git = {};

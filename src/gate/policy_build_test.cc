@@ -62,6 +62,24 @@ TEST(PolicyBuild, EachEntrySaysWhereItIsFrom) {
   EXPECT_THAT(built.notes, ElementsAre("@git: a note", "@registries: a note"));
 }
 
+TEST(PolicyBuild, StandInsAreTheUsersAndNeedANetwork) {
+  PolicyWish wish;
+  wish.allow = {"a.example:443"};
+  wish.resolve = {"A.example.:443:127.0.0.1:8443", "a.example:80:[::1]", "a.example:443:127.0.0.1:8443"};
+  const BuiltPolicy built = build_policy(wish);
+  EXPECT_EQ(built.policy.stand_ins().size(), 2U);
+  EXPECT_EQ(to_string(built.policy.stand_ins().at("a.example:443")), "a.example:443:127.0.0.1:8443");
+  EXPECT_EQ(to_string(built.policy.stand_ins().at("a.example:80")), "a.example:80:[::1]:80");
+  wish.resolve.emplace_back("a.example:443:127.0.0.1:9443");
+  EXPECT_THAT(refusal(wish), AllOf(HasSubstr("--resolve: 'a.example:443' is served by '127.0.0.1:8443' already"),
+                                   HasSubstr("leave one of the two out")));
+  wish.resolve = {"a.example"};
+  EXPECT_THAT(refusal(wish), AllOf(HasSubstr("--resolve"), HasSubstr("'a.example'")));
+  wish = {.preset = "none"};
+  wish.resolve = {"a.example:443:127.0.0.1"};
+  EXPECT_THAT(refusal(wish), AllOf(HasSubstr("'none'"), HasSubstr("--resolve")));
+}
+
 TEST(PolicyBuild, PresetsBringTheirRulesAndGroups) {
   PolicyWish wish = wish_with_groups();
   wish.preset = "balanced";

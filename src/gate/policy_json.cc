@@ -60,7 +60,12 @@ Json to_json(const Policy& policy) {
                          {"origin", entry.origin},
                          {"id", entry.id}});
   }
-  return Json{{"default", default_text(policy.fallback())}, {"next_id", policy.next_id()}, {"rules", std::move(rules)}};
+  Json resolve = Json::array();
+  for (const auto& [place, one] : policy.stand_ins()) resolve.push_back(to_string(one));
+  return Json{{"default", default_text(policy.fallback())},
+              {"next_id", policy.next_id()},
+              {"resolve", std::move(resolve)},
+              {"rules", std::move(rules)}};
 }
 
 Policy policy_from_json(const Json& json) {
@@ -68,6 +73,9 @@ Policy policy_from_json(const Json& json) {
   Policy policy(default_from(reader.required<std::string>("default")));
   const auto next_id = reader.required<uint64_t>("next_id");
   const Json& rules = reader.raw("rules");
+  // A policy that is older than these has none.
+  for (const auto& text : reader.optional<std::vector<std::string>>("resolve", {}))
+    policy.add_stand_in(parse_stand_in(text));
   reader.finish();
   if (!rules.is_array()) throw Error("the policy: the key 'rules' has a wrong type or range");
   for (const Json& rule : rules) {

@@ -278,6 +278,14 @@ Verdict Policy::judge_resolved(Protocol protocol, std::string_view name, const I
                             peculiarity(to.kind)));
 }
 
+Verdict Policy::judge_stand_in(Protocol protocol, const StandIn& one) const {
+  Verdict verdict = judge_resolved(protocol, one.name, one.address, one.address_port);
+  if (verdict.allowed || verdict.entry) return verdict;
+  return {.allowed = true,
+          .reason = fmt::format("{} stands in for {} (--resolve)", place(protocol, one.address, one.address_port),
+                                base::in_quotes(served_place(one)))};
+}
+
 bool Policy::needs_http(std::string_view name, uint16_t port) const {
   const auto normal = normal_name(name);
   return normal && first_of_requests(matching(*normal), port) != nullptr;

@@ -66,11 +66,13 @@ TEST(PolicyJson, IsReadAsItWasWritten) {
   policy.add(parse_rule("last.com"), true, "--allow");
   policy.remove(2);
   policy.remove(4);
+  policy.add_stand_in(parse_stand_in("a.com:443:[::1]:8443"));
   Policy read = policy_from_json(to_json(policy));
   EXPECT_EQ(read.entries(), policy.entries());
+  EXPECT_EQ(read.stand_ins(), policy.stand_ins());
   EXPECT_EQ(read.fallback(), Default::kAsk);
   EXPECT_EQ(read.add(parse_rule("b.com"), true, ""), 5U);
-  EXPECT_EQ(to_json(Policy()), base::Json::parse(R"({"default":"deny","next_id":1,"rules":[]})"));
+  EXPECT_EQ(to_json(Policy()), base::Json::parse(R"({"default":"deny","next_id":1,"resolve":[],"rules":[]})"));
 }
 
 TEST(PolicyJson, RefusesAnythingElse) {
@@ -83,6 +85,9 @@ TEST(PolicyJson, RefusesAnythingElse) {
            std::string(R"({"default":"deny","next_id":0,"rules":[]})"),
            std::string(R"({"default":"deny","next_id":1,"rules":{}})"),
            std::string(R"({"default":"deny","next_id":1,"rules":[],"more":1})"),
+           std::string(R"({"default":"deny","next_id":1,"rules":[],"resolve":{}})"),
+           std::string(R"({"default":"deny","next_id":1,"rules":[],"resolve":["a.com:443"]})"),
+           std::string(R"({"default":"deny","next_id":1,"rules":[],"resolve":["a.com:1:8.8.8.8","a.com:1:8.8.4.4"]})"),
            R"({"default":"deny","next_id":1,"rules":[)" + rule + "]}",
            R"({"default":"deny","next_id":3,"rules":[)" + rule + "," + rule + "]}",
            std::string(

@@ -24,19 +24,26 @@ void note_refusal(Gate::State& state, const Target& target, const Refused& refus
                       {.reason = refused.problem(), .allow = refused.allow(), .own_networks = refused.own_networks()});
 }
 
-// An address that is not public needs a rule of its own, besides the one for the name that led to it.
+const StandIn* stand_in_for(const Gate::State& state, const Target& target) {
+  return target.name ? state.options.policy.stand_in_for(*target.name, target.port) : nullptr;
+}
+
+// An address that is not public needs a rule of its own, besides the one for the name that led to it, unless the user
+// has led it there.
 void note_use(Gate::State& state, const Target& target, const std::optional<IpAddress>& reached) {
   if (target.name) state.uses.add({.protocol = target.protocol, .host = *target.name, .port = target.port});
   if (!target.name) state.uses.add({.protocol = target.protocol, .host = target.address, .port = target.port});
   if (!target.name || target.name == kHostName || !reached) return;
+  if (stand_in_for(state, target) != nullptr) return;
   if (state.options.policy.kind_of(*reached) != AddressKind::kPublic)
     state.uses.add({.protocol = target.protocol, .host = *reached, .port = target.port});
 }
 
-base::Json describe(const Target& target, const Allowed& allowed) {
+base::Json describe(const Gate::State& state, const Target& target, const Allowed& allowed) {
   base::Json details = describe(target, "allowed");
   if (allowed.once) details["answer"] = "once";
   if (allowed.proxy) details["proxy"] = allowed.proxy->text();
+  if (const StandIn* stand_in = stand_in_for(state, target)) details["resolve"] = to_string(*stand_in);
   if (allowed.entry) details["rule"] = to_string(allowed.entry->rule);
   return details;
 }
@@ -53,7 +60,7 @@ asio::awaitable<Dialled> judge_and_dial(StatePtr state, Target target, uint64_t 
                             " connections at a time is reached (" + state->options.limits.connections_hint + ")");
   Allowed allowed = co_await judge(state, target);
   target.once = allowed.once;
-  base::Json details = describe(target, allowed);
+  base::Json details = describe(*state, target, allowed);
   details["id"] = id;
   Dialled dialled = co_await dial(std::move(allowed));
   dialled.once = target.once;

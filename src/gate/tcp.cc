@@ -41,7 +41,7 @@ asio::awaitable<Passed> pass(StatePtr state, link::StreamPtr stream, Target targ
 // The proxy is told the name, which it may have rules for. Where it leads there is its own affair.
 asio::awaitable<Dialled> dial_allowed(StatePtr state, Target target, Allowed allowed) {
   const DialLimits limits{.spare = &state->spare_sockets};
-  if (!allowed.proxy) co_return co_await dial_tcp(state->executor, std::move(allowed.addresses), target.port, limits);
+  if (!allowed.proxy) co_return co_await dial_tcp(state->executor, std::move(allowed.addresses), allowed.port, limits);
   ProxyDial tunnel{.proxy = allowed.proxy, .target = target.text(), .limits = limits};
   Dialled dialled;
   dialled.socket = co_await dial_proxy(state->executor, state->options.upstream, std::move(tunnel));

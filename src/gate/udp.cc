@@ -102,20 +102,18 @@ asio::awaitable<void> end_when_idle(std::shared_ptr<Flow> flow) {
   flow->end("");
 }
 
-asio::awaitable<Dialled> dial_first(StatePtr state, Allowed allowed, uint16_t port) {
+asio::awaitable<Dialled> dial_first(StatePtr state, Allowed allowed) {
   if (state->datagram_flows >= state->options.limits.datagram_flows)
     throw Refused::by_limit("the limit of " + std::to_string(state->options.limits.datagram_flows) +
                             " flows of datagrams at a time is reached");
-  co_return dial_udp(state->executor, allowed.addresses, port);
+  co_return dial_udp(state->executor, allowed.addresses, allowed.port);
 }
 
 }  // namespace
 
 asio::awaitable<void> serve_udp(StatePtr state, link::StreamPtr stream, Target target) {
   const uint64_t id = state->next_id++;
-  const Dial dial = [state, port = target.port](Allowed allowed) {
-    return dial_first(state, std::move(allowed), port);
-  };
+  const Dial dial = [state](Allowed allowed) { return dial_first(state, std::move(allowed)); };
   const std::optional<Dialled> dialled = co_await reach(state, target, id, dial);
   if (!dialled) {
     co_await answer_refused(stream);
