@@ -87,8 +87,8 @@ asio::awaitable<std::string> answer_query(StatePtr state, DnsQuery query, size_t
   const Policy& policy = state->options.policy;
   const Verdict verdict = is_address ? policy.judge_name(query.name) : policy.judge_record(query.name, query.type);
   if (!is_known(verdict)) {
-    // A name that is there for connections has no other records.
-    if (!is_address && is_known(policy.judge_name(query.name))) co_return answer_empty(query);
+    // A name that is there for connections has no other records. One behind service labels is not there by itself.
+    if (!is_address && !verdict.entry && is_known(policy.judge_name(query.name))) co_return answer_empty(query);
     note_refused_name(*state, query, verdict);
     co_return answer_blocked(query, verdict.reason);
   }
