@@ -50,8 +50,9 @@ ClassSet allowed_by(const ApplyOptions& options) {
   return set;
 }
 
-void list(const std::vector<const Change*>& some) {
-  for (const Change* change : some) warn("  " + changes::name_line(*change));
+void list_conflicts(const std::vector<const Change*>& conflicts) {
+  for (const Change* change : conflicts)
+    warn("  " + changes::name_line(*change) + "  (" + changes::host_side(*change) + ")");
 }
 
 // Without these, and without what is below them.
@@ -65,7 +66,8 @@ void leave_out(std::vector<Change>& from, const std::function<bool(const Change&
   });
 }
 
-// The host's version and the sandbox's: what was there before both is nowhere.
+// The host's version and the sandbox's: what was there before both is nowhere. What the host has removed is a new file
+// by this.
 void show_conflicts(const keeper::ComparedChanges& compared, const std::vector<const Change*>& conflicts) {
   std::vector<Change> shown;
   for (const Change* change : conflicts) shown.push_back(*change);
@@ -88,10 +90,10 @@ void settle_conflicts(keeper::ComparedChanges& compared, const ApplyOptions& opt
   }
   if (conflicts.empty()) return;
   if (!options.ours) {
-    warn("these were changed on the host since the sandbox read them; - is the host's, + the sandbox's:");
-    list(conflicts);
+    warn("these were changed or removed on the host since the sandbox read them; - is the host's, + the sandbox's:");
+    list_conflicts(conflicts);
     show_conflicts(compared, conflicts);
-    throw Error(fmt::format("cannot apply to '{}': {} of its files changed on the host meanwhile",
+    throw Error(fmt::format("cannot apply to '{}': {} of its files changed or went on the host meanwhile",
                             base::escaped(compared.root.path()), conflicts.size()),
                 "nothing was changed; --theirs takes the sandbox's, --ours keeps the host's, or name other paths");
   }
@@ -179,10 +181,12 @@ void apply_one(ChangesTarget& target, ToApply& one, const ApplyOptions& options)
   }
   // Its key would end this in the middle; the next command would finish it, but nobody wants to see that.
   ::signal(SIGINT, SIG_IGN);
-  changes::apply(compared.set.changes, {.root = compared.root,
-                                        .received = compared.received,
-                                        .journal = target.journal(chosen),
-                                        .log = keeper::baseline_path(target.sandbox().folder, chosen.workspace.id)});
+  changes::apply(compared.set.changes,
+                 {.root = compared.root,
+                  .received = compared.received,
+                  .journal = target.journal(chosen),
+                  .log = keeper::baseline_path(target.sandbox().folder, chosen.workspace.id),
+                  .names = keeper::known_names_path(target.sandbox().folder, chosen.workspace.id)});
   ::signal(SIGINT, SIG_DFL);
   warn(fmt::format("applied to {}: {}", host, words.empty() ? "modes of folders" : words));
   if (!changes::has_renamed(compared.received)) return;
