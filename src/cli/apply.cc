@@ -191,6 +191,7 @@ void apply_one(ChangesTarget& target, ToApply& one, const ApplyOptions& options)
   warn(fmt::format("applied to {}: {}", host, words.empty() ? "modes of folders" : words));
   if (!changes::has_renamed(compared.received)) return;
   compared = keeper::compare_changes(target.sandbox().folder, target.sandbox().spec, chosen.workspace,
+  target.note_taken();
                                      std::move(compared.received));
   const std::vector<std::string> paths = changes::arrived(compared.root, compared.received, compared.set);
   if (!paths.empty() && (!compared.set.changes.empty() || target.stays()))
