@@ -136,7 +136,7 @@ void show(ChangesTarget& target, const DiffOptions& options) {
     if (folders > 1) say("in " + base::in_quotes(clone.chosen->workspace.host), pager);
     for (const std::string& note : notes_of_clone(clone, target.sandbox().name)) say(note, pager);
     std::vector<std::string> how;
-    if (options.stat) how.push_back("--stat=" + std::to_string(view.width));
+    if (options.stat) how = changes::stat_options(view.width);
     const bool read =
         page(pager, [&](const std::function<bool(std::string_view)>& part) { show_clone(clone, how, part); });
     if (!read) return;
