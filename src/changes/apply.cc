@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "changes/baseline.h"
+#include "changes/known_names.h"
 #include "changes/stage.h"
 #include "changes/steps.h"
 
@@ -120,6 +121,7 @@ class Run {
   void finish() {
     step();
     if (!journal_.log.empty()) note_states();
+    if (!journal_.names.empty()) note_names();
     clean_up();
   }
 
@@ -146,6 +148,18 @@ class Run {
     if (now.exists() && now.type != FileType::kFolder) lines += baseline_line(now);
     if (now.type != FileType::kFolder) return;
     for (const std::string& name : root_.names(path, kMostChanges)) note(path + "/" + name, room, lines);
+  }
+
+  // What was taken out is in the stage. Noted twice, after a crash, it says the same.
+  void note_names() const {
+    NameNotes notes;
+    const std::optional<HostRoot> stage = open_stage(root_, journal_.stage);
+    for (const Step& each : journal_.steps) {
+      if (each.kind == Step::Kind::kMode) continue;
+      if (stage && each.kind != Step::Kind::kPlace) notes.remove_tree(*stage, std::to_string(each.number), each.path);
+      if (each.kind != Step::Kind::kTake) notes.add_tree(root_, each.path);
+    }
+    append_notes(journal_.names, notes);
   }
 
   const HostRoot& root_;
@@ -195,6 +209,7 @@ void apply(const std::vector<Change>& changes, const ApplyOptions& options) {
   journal.inode = root.inode;
   journal.stage = new_stage_name();
   journal.log = options.log;
+  journal.names = options.names;
   JournalFile file = JournalFile::begin(options.journal, journal);
   Run run(options.root, std::move(journal), file, options.before_step);
   try {

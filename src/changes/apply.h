@@ -26,8 +26,9 @@ namespace caisson::changes {
 struct ApplyOptions {
   const HostRoot& root;
   const Received& received;
-  std::string journal;  // the file's path
-  std::string log;      // of the baseline; "" for none
+  std::string journal;     // the file's path
+  std::string log;         // of the baseline; "" for none
+  std::string names = {};  // the file of KnownNames; "" for none
   // Called before anything is done to a file or folder. For tests: it does not return.
   std::function<void()> before_step = {};
 };

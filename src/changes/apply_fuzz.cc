@@ -87,7 +87,8 @@ void apply_list(Place& place) {
     const Received received = Received::open(place.list());
     const Baseline baseline(INT64_MAX, "");
     const IsMasked is_masked = [](std::string_view path) { return path == ".env"; };
-    const ChangeSet set = compare({.root = root, .received = received, .baseline = baseline, .is_masked = is_masked});
+    const ChangeSet set =
+        compare({.root = root, .received = received, .baseline = baseline, .names = {}, .is_masked = is_masked});
     apply(set.changes, {.root = root, .received = received, .journal = place.journal(), .log = ""});
   } catch (const base::Error&) {
     if (place.state(place.host()) != before) std::abort();

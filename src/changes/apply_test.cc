@@ -211,7 +211,8 @@ TEST_F(ApplyTest, AFullDiskChangesNothing) {
     for (const bool surprise : {false, true}) {
       const Tree after = {{"a", file_node(surprise ? large : large + large + large)}, {"c", file_node(large)}};
       received_.emplace(stream_between(before, after).received(temp_.path()));
-      const ChangeSet set = compare({.root = small, .received = *received_, .baseline = Baseline(INT64_MAX, log_)});
+      const ChangeSet set =
+          compare({.root = small, .received = *received_, .baseline = Baseline(INT64_MAX, log_), .names = {}});
       int step = 0;
       std::string error;
       try {

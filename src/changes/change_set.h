@@ -11,6 +11,7 @@
 
 #include "changes/baseline.h"
 #include "changes/host_root.h"
+#include "changes/known_names.h"
 #include "changes/received.h"
 
 namespace caisson::changes {
@@ -34,7 +35,7 @@ struct Change {
   HostFile source_file;        // and what that was when it was looked at
   std::string target;          // of a symlink, after
   bool same_content = false;   // the mode alone differs
-  bool conflict = false;       // what the host has there now, the sandbox has not seen
+  bool conflict = false;       // what the host has there now, also nothing, the sandbox has not seen
   uint32_t classes = 0;        // ClassSet of classes.h
 
   bool is_addition() const { return !before.exists(); }
@@ -59,6 +60,7 @@ struct CompareOptions {
   const HostRoot& root;
   const Received& received;
   const Baseline& baseline;
+  const KnownNames& names;
   IsMasked is_masked = {};
   IsHidden is_hidden = {};
 };

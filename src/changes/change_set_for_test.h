@@ -173,9 +173,11 @@ class ChangesTest : public testing::Test {
   ChangeSet compared(const Stream& stream, IsMasked is_masked = {}, IsHidden is_hidden = {}) {
     received_.emplace(stream.received(temp_.path()));
     const Baseline baseline(started_ns_, log_);
+    const KnownNames names(names_);
     return compare({.root = root(),
                     .received = *received_,
                     .baseline = baseline,
+                    .names = names,
                     .is_masked = std::move(is_masked),
                     .is_hidden = std::move(is_hidden)});
   }
@@ -189,7 +191,7 @@ class ChangesTest : public testing::Test {
     ASSERT_EQ(::link((host_ + "/" + from).c_str(), (host_ + "/" + to).c_str()), 0) << to;
   }
   void apply_all(const std::vector<Change>& changes) {
-    apply(changes, {.root = root(), .received = *received_, .journal = journal_, .log = log_});
+    apply(changes, {.root = root(), .received = *received_, .journal = journal_, .log = log_, .names = names_});
   }
   // Why it was refused; "" where it was done.
   std::string error_of_apply(const std::vector<Change>& changes, std::function<void()> before_step = {}) {
@@ -198,6 +200,7 @@ class ChangesTest : public testing::Test {
                       .received = *received_,
                       .journal = journal_,
                       .log = log_,
+                      .names = names_,
                       .before_step = std::move(before_step)});
     } catch (const base::Error& error) {
       return error.what();
@@ -216,7 +219,8 @@ class ChangesTest : public testing::Test {
   std::string host_ = temp_ / "host";
   std::string journal_ = temp_ / "apply.journal";
   std::string log_ = temp_ / "seen.log";
-  int64_t started_ns_ = INT64_MAX;  // all that the host has is older
+  std::string names_ = temp_ / "known.names";  // none, unless it is made
+  int64_t started_ns_ = INT64_MAX;             // all that the host has is older
   std::optional<HostRoot> root_;
   std::optional<Received> received_;
 };

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "changes/change_set.h"
 #include "changes/classes.h"
+#include "changes/git_index.h"
 #include "changes/modes.h"
 
 namespace caisson::changes {
@@ -38,6 +39,7 @@ class Comparison {
       : root_(options.root),
         received_(options.received),
         baseline_(options.baseline),
+        names_(options.names),
         is_masked_(options.is_masked),
         is_hidden_(options.is_hidden) {}
 
@@ -169,7 +171,29 @@ class Comparison {
     change.mode = mode_after(change, record.mode);
     if (change.same_content && (change.before.mode & 0777U) == change.mode) return;
     judge(change);
+    if (is_git_index(change.path) && change.before.type == FileType::kFile && is_settled_index(change, index)) return;
     add_with_removals(std::move(change));
+  }
+
+  // git writes an index anew when it only looks, and that changes nothing that anybody has chosen. One that says of its
+  // files what the host's says, or what was there at first, is no change; and the host's is none, if it says that.
+  bool is_settled_index(Change& change, size_t index) const {
+    const auto ours = host_index(root_, change.path);
+    if (!ours) return false;
+    if (names_.had_index(change.path, *ours)) change.conflict = false;
+    const auto theirs = received_index(index);
+    return theirs && (*theirs == *ours || names_.had_index(change.path, *theirs));
+  }
+  std::optional<uint64_t> received_index(size_t index) const {
+    const ReceivedRecord& received = records()[index];
+    if (received.record.size != received.record.real_size || received.record.size > kMostIndexBytes)
+      return std::nullopt;
+    std::string bytes;
+    received_.content(received, [&bytes](std::span<const char> part) {
+      bytes.append(part.data(), part.size());
+      return true;
+    });
+    return entries_of_index(bytes);
   }
 
   void symlink_record(const link::ChangeRecord& record) {
@@ -242,9 +266,18 @@ class Comparison {
     return modes_.of_old(wanted, change.before);
   }
 
-  // Folders have no state to be seen: what is in them has. What the host does not have (any more) is not overwritten.
+  // Whether the host has there what the sandbox does not know of. Folders have no state to be seen, what is in them
+  // has: of them it matters that they are there.
   void judge(Change& change) const {
-    change.conflict = change.before.type != FileType::kFolder && !baseline_.knows(change.before);
+    // What is masked was there for the host alone.
+    const Known known = masked(change.path, change.before) ? Known::kUnknown : names_.at(change.path);
+    if (!change.before.exists()) {
+      change.conflict = !change.is_removal() && (known == Known::kFile || known == Known::kFolder);
+    } else if (change.before.type == FileType::kFolder) {
+      change.conflict = change.after != FileType::kFolder && (known == Known::kFile || known == Known::kNothing);
+    } else {
+      change.conflict = !baseline_.knows(change.before);
+    }
   }
 
   void add(Change change) {
@@ -301,6 +334,7 @@ class Comparison {
   const HostRoot& root_;
   const Received& received_;
   const Baseline& baseline_;
+  const KnownNames& names_;
   const IsMasked is_masked_;
   const IsHidden is_hidden_;
   const Modes modes_ = Modes::of_this_process();

@@ -18,8 +18,6 @@
 namespace caisson::changes {
 namespace {
 
-// A larger index is not looked into.
-constexpr uint64_t kMostIndexBytes = 64U << 20;
 constexpr size_t kMostConfigBytes = 1U << 20;
 
 // A repository's own folder that a path is in: the path from there on is `prefix`, and the path without its first

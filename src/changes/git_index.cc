@@ -2,11 +2,13 @@
 
 #include "changes/git_index.h"
 
-#include <cstdint>
-#include <optional>
+#include <algorithm>
+#include <iterator>
+#include <vector>
 
 #include "base/ascii.h"
 #include "base/text.h"
+#include "changes/digest.h"
 #include "link/big_endian.h"
 #include "link/change_format.h"
 
@@ -15,6 +17,7 @@ namespace {
 
 constexpr size_t kObjectNameBytes = 20;
 constexpr size_t kStatBytes = 40;
+constexpr size_t kModeOffset = 24;  // in them
 constexpr uint16_t kAssumeValidFlag = 0x8000;
 constexpr uint16_t kExtendedFlag = 0x4000;
 constexpr uint16_t kSkipWorktreeFlag = 0x4000;  // of the extended ones
@@ -80,33 +83,43 @@ std::string flaw_of_name(std::string_view name) {
   return {};
 }
 
-// The entry's name is left in `last`.
-std::string read_entry(IndexBytes& bytes, uint32_t version, std::string& last) {
+struct IndexEntry {
+  std::string_view mode;
+  std::string_view object;
+  uint32_t flags = 0;
+  uint32_t extended = 0;
+  std::string name;  // and of the one before, when the next is read
+};
+
+// What is wrong with its form.
+std::string read_entry(IndexBytes& bytes, uint32_t version, IndexEntry& entry) {
   static constexpr const char* kCutOff = "is cut off";
   const size_t before = bytes.left();
-  const auto stat = bytes.take(kStatBytes + kObjectNameBytes);
+  const auto stat = bytes.take(kStatBytes);
+  const auto object = bytes.take(kObjectNameBytes);
   const auto flags = bytes.number(2);
-  if (!stat || !flags) return kCutOff;
+  if (!stat || !object || !flags) return kCutOff;
   const auto extended = (*flags & kExtendedFlag) != 0 ? bytes.number(2) : std::optional<uint32_t>(0);
   if (!extended) return kCutOff;
-  if ((*flags & kAssumeValidFlag) != 0 || (*extended & kSkipWorktreeFlag) != 0)
-    return "has an entry whose file git does not look at";
+  entry.mode = stat->substr(kModeOffset, 4);
+  entry.object = *object;
+  entry.flags = *flags;
+  entry.extended = *extended;
   size_t kept = 0;
   if (version == kPrefixCompressed) {
     const auto stripped = bytes.varint();
     if (!stripped) return kCutOff;
-    if (*stripped > last.size()) return "has an entry with a name that is none";
-    kept = last.size() - *stripped;
+    if (*stripped > entry.name.size()) return "has an entry with a name that is none";
+    kept = entry.name.size() - *stripped;
   }
   const auto rest = bytes.text();
   if (!rest) return kCutOff;
-  last.resize(kept);
-  last += *rest;
+  entry.name.resize(kept);
+  entry.name += *rest;
   const size_t length = *flags & kNameLength;
-  if (length == kNameLength ? last.size() < kNameLength : last.size() != length)
+  if (length == kNameLength ? entry.name.size() < kNameLength : entry.name.size() != length)
     return "has an entry with a name of another length";
-  std::string flaw = flaw_of_name(last);
-  if (!flaw.empty() || version == kPrefixCompressed) return flaw;
+  if (version == kPrefixCompressed) return {};
   // Filled up with NULs to a multiple of eight; one has been taken.
   while ((before - bytes.left()) % 8 != 0) {
     const auto fill = bytes.take(1);
@@ -116,37 +129,74 @@ std::string read_entry(IndexBytes& bytes, uint32_t version, std::string& last) {
   return {};
 }
 
-// Up to the checksum, which git does not look at either. What says which files need not be looked at (FSMN, UNTR) is
-// not among those that are known.
-std::string read_extensions(IndexBytes& bytes) {
-  static constexpr std::string_view kKnown[] = {"TREE", "REUC", "sdir"};
+std::string flaw_of_entry(const IndexEntry& entry) {
+  if ((entry.flags & kAssumeValidFlag) != 0 || (entry.extended & kSkipWorktreeFlag) != 0)
+    return "has an entry whose file git does not look at";
+  return flaw_of_name(entry.name);
+}
+
+// All entries, each given to `visit`, which may find a flaw, too.
+template <typename Visit>
+std::string read_entries(IndexBytes& bytes, const Visit& visit) {
+  const auto magic = bytes.take(4);
+  const auto version = bytes.number(4);
+  const auto entries = bytes.number(4);
+  if (!entries || *magic != "DIRC" || *version < 2 || *version > kPrefixCompressed) return "is no index";
+  IndexEntry entry;
+  for (uint32_t i = 0; i < *entries; ++i) {
+    std::string flaw = read_entry(bytes, *version, entry);
+    if (flaw.empty()) flaw = visit(entry);
+    if (!flaw.empty()) return flaw;
+  }
+  return {};
+}
+
+// Up to the checksum, which git does not look at either: the names of all.
+std::string read_extension_names(IndexBytes& bytes, std::vector<std::string_view>& names) {
   while (bytes.left() > kObjectNameBytes) {
     const auto name = bytes.take(4);
     const auto size = bytes.number(4);
     if (!name || !size || bytes.left() < kObjectNameBytes || *size > bytes.left() - kObjectNameBytes)
       return "is cut off";
-    bool known = false;
-    for (const std::string_view one : kKnown) known = known || one == *name;
-    if (!known) return "has the extension " + base::in_quotes(*name);
+    names.push_back(*name);
     bytes.take(*size);
   }
   return bytes.left() == kObjectNameBytes ? "" : "is cut off";
+}
+
+// What says which files need not be looked at (FSMN, UNTR) is not among those that are known.
+std::string flaw_of_extensions(IndexBytes& bytes) {
+  static constexpr std::string_view kKnown[] = {"TREE", "REUC", "sdir"};
+  std::vector<std::string_view> names;
+  std::string flaw = read_extension_names(bytes, names);
+  for (const std::string_view name : names) {
+    if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
+      return "has the extension " + base::in_quotes(name);
+  }
+  return flaw;
 }
 
 }  // namespace
 
 std::string flaw_of_index(std::string_view text) {
   IndexBytes bytes(text);
-  const auto magic = bytes.take(4);
-  const auto version = bytes.number(4);
-  const auto entries = bytes.number(4);
-  if (!entries || *magic != "DIRC" || *version < 2 || *version > kPrefixCompressed) return "is no index";
-  std::string name;
-  for (uint32_t i = 0; i < *entries; ++i) {
-    std::string flaw = read_entry(bytes, *version, name);
-    if (!flaw.empty()) return flaw;
-  }
-  return read_extensions(bytes);
+  std::string flaw = read_entries(bytes, flaw_of_entry);
+  return flaw.empty() ? flaw_of_extensions(bytes) : flaw;
+}
+
+std::optional<uint64_t> entries_of_index(std::string_view text) {
+  IndexBytes bytes(text);
+  Digest digest;
+  auto add = [&digest](const IndexEntry& entry) {
+    digest.add(entry.mode).add(entry.object).add(uint64_t{entry.flags & ~kNameLength}).add(uint64_t{entry.extended});
+    digest.add(entry.name).add(uint64_t{entry.name.size()});
+    return std::string();
+  };
+  std::vector<std::string_view> extensions;
+  if (!read_entries(bytes, add).empty() || !read_extension_names(bytes, extensions).empty()) return std::nullopt;
+  // The entries of a split index are elsewhere.
+  if (std::find(extensions.begin(), extensions.end(), "link") != extensions.end()) return std::nullopt;
+  return digest.value();
 }
 
 }  // namespace caisson::changes

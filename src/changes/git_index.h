@@ -6,6 +6,8 @@
 // that a change in them is in no `git status` and no `git diff`.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,5 +17,13 @@ namespace caisson::changes {
 // it is. Object names have 20 bytes. Whatever could be read in more than one way (a split index, offsets into itself)
 // is a reason.
 std::string flaw_of_index(std::string_view bytes);
+
+// A number for what an index says of its files: names, modes, objects and flags, and not when git has looked at them
+// last. Two that have the same entries have the same number, whatever their versions and extensions. Nothing where it
+// is no index, a split one, or one with longer object names.
+std::optional<uint64_t> entries_of_index(std::string_view bytes);
+
+// A larger index is not looked into.
+inline constexpr uint64_t kMostIndexBytes = 64U << 20;
 
 }  // namespace caisson::changes

@@ -12,5 +12,6 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   caisson::changes::flaw_of_index(text);
+  caisson::changes::entries_of_index(text);
   return 0;
 }

@@ -217,6 +217,12 @@ std::vector<bool> in_view(const std::vector<Change>& changes, const GitView& vie
   return shown;
 }
 
+std::vector<std::string> stat_options(int width) {
+  if (width > 0) return {fmt::format("--stat={}", width)};
+  // What is read by a program, or later, has no names that are cut.
+  return {"--stat=100000,99000", "--stat-graph-width=40"};
+}
+
 void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const Received& received,
                  const GitView& view, const std::function<bool(std::string_view part)>& part) {
   const std::vector<bool> shown = in_view(changes, view);
@@ -254,7 +260,9 @@ void view_by_git(const std::vector<Change>& changes, const HostRoot& root, const
   check(importer.wait(), "fast-import", content_of(said));
 
   std::vector<std::string> arguments = {"--no-pager", "diff", "--no-color", "--no-ext-diff", "--no-textconv", "-M"};
-  if (view.format == GitView::Format::kStat) arguments.push_back(fmt::format("--stat={}", view.width));
+  if (view.format == GitView::Format::kStat) {
+    for (std::string& option : stat_options(view.width)) arguments.push_back(std::move(option));
+  }
   if (view.binary) arguments.insert(arguments.end(), {"--binary", "--full-index"});
   arguments.insert(arguments.end(), {"refs/heads/before", "refs/heads/after", "--"});
   base::FdPair output = base::make_pipe();

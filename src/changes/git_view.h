@@ -20,7 +20,7 @@ struct GitView {
   enum class Format : uint8_t { kPatch, kStat };
   Format format = Format::kPatch;
   bool binary = false;  // whole, as `git apply` needs it, of any size
-  int width = 80;       // of kStat
+  int width = 0;        // of kStat, in columns; 0: as many as the names need
   // What is shown of all files together, before and after, each; without `binary`.
   base::Bytes most_of_a_side = base::mebibytes(512);
   base::Bytes spare = base::kSpareSpace;  // is left free on the disk
@@ -32,6 +32,9 @@ inline constexpr uint64_t kMostShownBytes = 16U << 20;
 // Of each whether git shows it: no folder, nothing in a repository's own folder, not too large, and not beyond what is
 // shown in all.
 std::vector<bool> in_view(const std::vector<Change>& changes, const GitView& view);
+
+// What `git diff` is told for a width of kStat.
+std::vector<std::string> stat_options(int width);
 
 // Hands over git's output, part by part, until `part` says no. The repository is made in received.folder(); without
 // room for it there, that is thrown before anything is made.

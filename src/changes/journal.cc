@@ -19,7 +19,8 @@ namespace {
 using base::Error;
 
 constexpr size_t kMostBytes = 4ULL << 30;
-constexpr std::string_view kTitle = "caisson-apply 1";
+constexpr size_t kHeadLines = 5;
+constexpr std::string_view kTitle = "caisson-apply 2";
 constexpr std::array<const char*, 4> kKinds = {"place", "swap", "take", "mode"};
 
 std::string decoded(std::string_view digits) {
@@ -89,6 +90,8 @@ void read_line(Journal& journal, const std::string& line) {
     journal.stage = decoded(words.at(1));
   } else if (what == "log") {
     journal.log = decoded(words.at(1));
+  } else if (what == "names") {
+    journal.names = decoded(words.at(1));
   } else if (what == "apply") {
     journal.phase = Journal::Phase::kApplying;
   } else if (what == "undo") {
@@ -109,22 +112,22 @@ Journal read_journal(const std::string& path) {
   const std::string text = base::read_file(path, kMostBytes);
   std::vector<std::string> lines = base::split(text, '\n');
   lines.pop_back();  // what is behind the last newline: nothing, or a line that was not finished
-  if (lines.size() < 4 || lines.front() != kTitle)
+  if (lines.size() < kHeadLines || lines.front() != kTitle)
     throw Error(base::in_quotes(path) + " is not the journal of an apply");
   Journal journal;
-  for (size_t i = 1; i < 4; ++i) read_line(journal, lines[i]);
-  // Without its `apply` nothing was done, and what came behind the fourth line need not be whole.
+  for (size_t i = 1; i < kHeadLines; ++i) read_line(journal, lines[i]);
+  // Without its `apply` nothing was done, and what came behind these need not be whole.
   bool applied = false;
-  for (size_t i = 4; i < lines.size() && !applied; ++i) applied = lines[i] == "apply";
+  for (size_t i = kHeadLines; i < lines.size() && !applied; ++i) applied = lines[i] == "apply";
   if (!applied) return journal;
-  for (size_t i = 4; i < lines.size(); ++i) read_line(journal, lines[i]);
+  for (size_t i = kHeadLines; i < lines.size(); ++i) read_line(journal, lines[i]);
   return journal;
 }
 
 JournalFile JournalFile::begin(const std::string& path, const Journal& journal) {
-  base::write_file_atomic(path,
-                          fmt::format("{}\nroot {} {} {}\nstage {}\nlog {}\n", kTitle, journal.device, journal.inode,
-                                      base::hex(journal.root), base::hex(journal.stage), base::hex(journal.log)));
+  base::write_file_atomic(path, fmt::format("{}\nroot {} {} {}\nstage {}\nlog {}\nnames {}\n", kTitle, journal.device,
+                                            journal.inode, base::hex(journal.root), base::hex(journal.stage),
+                                            base::hex(journal.log), base::hex(journal.names)));
   return JournalFile(path);
 }
 

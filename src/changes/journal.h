@@ -5,10 +5,11 @@
 //
 // A file of lines, only ever appended to; a line is whole when it ends in a newline.
 //
-//   caisson-apply 1                     begins it, with the next three, in one atomic write and before anything is made
+//   caisson-apply 2                     begins it, with the next four, in one atomic write and before anything is made
 //   root DEVICE INODE PATH              the folder that is changed; paths and names are hexadecimal digits
 //   stage NAME                          the folder in it that everything is made in and moved to
 //   log PATH                            where the states of the new files are noted (baseline.h)
+//   names PATH                          where their names are noted (known_names.h)
 //   place|swap|take|mode NUMBER …       one step, see Step; in the order in which they are done
 //   apply                               the stage is complete and on the disk: from here on steps may have been done
 //   undo                                they are taken back
@@ -51,6 +52,7 @@ struct Journal {
   uint64_t inode = 0;
   std::string stage;
   std::string log;
+  std::string names;
   std::vector<Step> steps;
 };
 

@@ -12,26 +12,12 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "changes/apply.h"
+#include "changes/digest.h"
 
 namespace caisson::changes {
 namespace {
 
 using base::Error;
-
-class Digest {
- public:
-  void add(std::string_view bytes) {
-    for (const char byte : bytes) {
-      value_ ^= static_cast<unsigned char>(byte);
-      value_ *= 0x100000001b3ULL;  // FNV-1a: nobody who could choose a collision is kept out by this
-    }
-  }
-  void add(uint64_t number) { add({reinterpret_cast<const char*>(&number), sizeof number}); }
-  uint64_t value() const { return value_; }
-
- private:
-  uint64_t value_ = 0xcbf29ce484222325ULL;
-};
 
 class Planner {
  public:

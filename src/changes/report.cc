@@ -99,7 +99,7 @@ std::vector<std::string> notes_beside_git(const ChangeSet& set, const GitView& v
   for (size_t i = 0; i < set.changes.size(); ++i) {
     const Change& change = set.changes[i];
     if (change.conflict)
-      notes.push_back(base::in_quotes(change.path) + " was changed on the host since the sandbox read it");
+      notes.push_back(base::in_quotes(change.path) + " " + host_side(change) + " since the sandbox read it");
     if (shown[i]) {
       const uint32_t was = change.before.mode & 0777U;
       const bool more = change.after == FileType::kFile && change.before.type == FileType::kFile &&
@@ -131,6 +131,11 @@ std::string name_line(const Change& change) {
                                                             : "M";
   const bool folder = change.is_removal() ? change.before.type == FileType::kFolder : change.after == FileType::kFolder;
   return fmt::format("{}\t{}{}", letter, base::escaped(change.path), folder ? "/" : "");
+}
+
+std::string host_side(const Change& change) {
+  if (!change.before.exists()) return "was removed on the host";
+  return change.before.type == FileType::kFolder ? "became a folder on the host" : "was changed on the host";
 }
 
 base::Json to_json(const Change& change) {

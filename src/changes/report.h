@@ -31,6 +31,10 @@ std::vector<std::string> notes_beside_git(const ChangeSet& set, const GitView& v
 // "M path", as `git diff --name-status` has it; escaped.
 std::string name_line(const Change& change);
 
+// What has become of it on the host, of a conflict: "was removed on the host", "was changed on the host", "became a
+// folder on the host".
+std::string host_side(const Change& change);
+
 // For programs. A name that is no UTF-8 is in "path_hex" besides.
 base::Json to_json(const Change& change);
 

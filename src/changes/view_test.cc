@@ -207,6 +207,13 @@ TEST_F(ViewTest, Statistics) {
               HasSubstr("2 files changed, 2 insertions(+), 1 deletion(-)"));
 }
 
+TEST_F(ViewTest, StatisticsHaveWholeNamesWhereThereIsNoTerminal) {
+  const std::string name(200, 'n');
+  const ChangeSet set = compared(Stream().add(name, file_node("b\n")));
+  EXPECT_THAT(view(set.changes, {.format = GitView::Format::kStat}), HasSubstr(name));
+  EXPECT_THAT(view(set.changes, {.format = GitView::Format::kStat, .width = 80}), Not(HasSubstr(name)));
+}
+
 std::string painted(std::string_view text, Painter::Colour colour = Painter::Colour::kNo, size_t step = SIZE_MAX) {
   std::string out;
   Painter painter(colour, [&](std::string_view part) { out += part; });

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -50,8 +51,9 @@ ClassSet allowed_by(const ApplyOptions& options) {
   return set;
 }
 
-void list(const std::vector<const Change*>& some) {
-  for (const Change* change : some) warn("  " + changes::name_line(*change));
+void list_conflicts(const std::vector<const Change*>& conflicts) {
+  for (const Change* change : conflicts)
+    warn("  " + changes::name_line(*change) + "  (" + changes::host_side(*change) + ")");
 }
 
 // Without these, and without what is below them.
@@ -65,7 +67,8 @@ void leave_out(std::vector<Change>& from, const std::function<bool(const Change&
   });
 }
 
-// The host's version and the sandbox's: what was there before both is nowhere.
+// The host's version and the sandbox's: what was there before both is nowhere. What the host has removed is a new file
+// by this.
 void show_conflicts(const keeper::ComparedChanges& compared, const std::vector<const Change*>& conflicts) {
   std::vector<Change> shown;
   for (const Change* change : conflicts) shown.push_back(*change);
@@ -88,10 +91,10 @@ void settle_conflicts(keeper::ComparedChanges& compared, const ApplyOptions& opt
   }
   if (conflicts.empty()) return;
   if (!options.ours) {
-    warn("these were changed on the host since the sandbox read them; - is the host's, + the sandbox's:");
-    list(conflicts);
+    warn("these were changed or removed on the host since the sandbox read them; - is the host's, + the sandbox's:");
+    list_conflicts(conflicts);
     show_conflicts(compared, conflicts);
-    throw Error(fmt::format("cannot apply to '{}': {} of its files changed on the host meanwhile",
+    throw Error(fmt::format("cannot apply to '{}': {} of its files changed or went on the host meanwhile",
                             base::escaped(compared.root.path()), conflicts.size()),
                 "nothing was changed; --theirs takes the sandbox's, --ours keeps the host's, or name other paths");
   }
@@ -132,8 +135,10 @@ struct ToApply {
 
 // Throws where they are not what was shown.
 ToApply look_at(ChangesTarget& target, const ChosenWorkspace& chosen) {
-  ToApply one{
-      .chosen = chosen, .compared = target.compared(chosen), .shown = read_shown(target.shown(chosen)), .prints = {}};
+  ToApply one{.chosen = chosen,
+              .compared = target.compared_as_named(chosen),
+              .shown = read_shown(target.shown(chosen)),
+              .prints = {}};
   if (one.shown.is_nothing()) return one;
   one.prints = fingerprints_of(one.compared);
   const std::string other = in_words_not_as_shown(not_as_shown(one.shown, one.prints, one.compared.root, chosen.paths));
@@ -169,7 +174,7 @@ void apply_one(ChangesTarget& target, ToApply& one, const ApplyOptions& options)
   settle_classes(compared.set.changes, options);
   one.prints = prints_of(compared.set.changes, one.prints);
   const std::string words = changes::in_words(changes::count(compared.set));
-  if (compared.set.changes.empty()) return warn("nothing to apply to " + host);
+  if (compared.set.changes.empty()) return warn("nothing to apply to " + chosen.in_words());
   if (options.dry_run) {
     const changes::Plan plan = changes::plan_apply(compared.set.changes, compared.root);
     for (const Change& change : compared.set.changes) fmt::print("{}\n", changes::name_line(change));
@@ -179,11 +184,14 @@ void apply_one(ChangesTarget& target, ToApply& one, const ApplyOptions& options)
   }
   // Its key would end this in the middle; the next command would finish it, but nobody wants to see that.
   ::signal(SIGINT, SIG_IGN);
-  changes::apply(compared.set.changes, {.root = compared.root,
-                                        .received = compared.received,
-                                        .journal = target.journal(chosen),
-                                        .log = keeper::baseline_path(target.sandbox().folder, chosen.workspace.id)});
+  changes::apply(compared.set.changes,
+                 {.root = compared.root,
+                  .received = compared.received,
+                  .journal = target.journal(chosen),
+                  .log = keeper::baseline_path(target.sandbox().folder, chosen.workspace.id),
+                  .names = keeper::known_names_path(target.sandbox().folder, chosen.workspace.id)});
   ::signal(SIGINT, SIG_DFL);
+  target.note_taken();
   warn(fmt::format("applied to {}: {}", host, words.empty() ? "modes of folders" : words));
   if (!changes::has_renamed(compared.received)) return;
   compared = keeper::compare_changes(target.sandbox().folder, target.sandbox().spec, chosen.workspace,
@@ -216,6 +224,33 @@ void apply(const ApplyOptions& options) {
   if (!options.dry_run) target.settle();
 }
 
+// What is about to be thrown away; nothing where that cannot be listed, which can be thrown away, too.
+std::optional<std::string> words_to_discard(ChangesTarget& target, const ChosenWorkspace& chosen) {
+  std::optional<keeper::ComparedChanges> compared;
+  try {
+    compared.emplace(target.compared(chosen));
+  } catch (const Error& error) {
+    warn(error.what());
+    return std::nullopt;
+  }
+  target.require_named(chosen, *compared);
+  const std::string words = changes::in_words(changes::count(compared->set));
+  const bool nothing = compared->set.changes.empty() && compared->set.left_out.empty();
+  return words.empty() && !nothing ? "what is no file" : words;
+}
+
+void discard_one(ChangesTarget& target, const ChosenWorkspace& chosen) {
+  const std::optional<std::string> words = words_to_discard(target, chosen);
+  target.discard(chosen);
+  note_discarded(target.shown(chosen), chosen.paths);
+  if (!words) return warn("discarded what there was in " + chosen.in_words());
+  const size_t left = target.compared(chosen).set.changes.size();
+  if (words->empty()) return warn("nothing to discard in " + chosen.in_words());
+  warn(fmt::format("discarded in {}: {}", chosen.in_words(), *words));
+  if (left > 0)
+    warn(fmt::format("{} of them are left: the sandbox has made the folder anew that they are in; discard that", left));
+}
+
 struct DiscardOptions {
   ChangesWords target;
   bool yes = false;
@@ -243,14 +278,7 @@ void discard(const DiscardOptions& options) {
     throw Error("what '" + name + "' has done in its clone is not taken back from here",
                 "use git in the sandbox, or remove it: `caisson rm --force " + name + "`");
   }
-  for (const ChosenWorkspace& one : chosen) {
-    target.discard(one);
-    note_discarded(target.shown(one), one.paths);
-    const size_t left = target.compared(one).set.changes.size();
-    if (left > 0)
-      warn(fmt::format("{} of them are left: the sandbox has made the folder anew that they are in; discard that",
-                       left));
-  }
+  for (const ChosenWorkspace& one : chosen) discard_one(target, one);
   target.settle();
 }
 

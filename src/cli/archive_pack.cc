@@ -24,6 +24,7 @@ namespace caisson::cli {
 namespace {
 
 constexpr size_t kChunkBytes = 256U << 10;
+constexpr size_t kMostUnsizedBytes = 16U << 20;
 
 struct WriterEnd {
   void operator()(archive* writer) const { archive_write_free(writer); }
@@ -133,6 +134,8 @@ class Packer {
     struct stat status {};
     if (fstat(file.get(), &status) != 0) throw base::system_error("cannot read", found.fts_path);
     if (!S_ISREG(status.st_mode)) throw base::Error(base::in_quotes(found.fts_path) + " changed while it was copied");
+    // Files of the kernel's (/proc) say how long they are when they have been read.
+    if (status.st_size == 0) return write_content(base::read_all(file.get(), kMostUnsizedBytes, found.fts_path), entry);
     archive_entry_set_size(entry, status.st_size);
     check(archive_write_header(writer_.get(), entry));
     for (int64_t left = status.st_size; left > 0;) {
@@ -144,6 +147,12 @@ class Packer {
       if (archive_write_data(writer_.get(), buffer_->data(), static_cast<size_t>(count)) < 0) check(ARCHIVE_FATAL);
       left -= count;
     }
+  }
+
+  void write_content(const std::string& content, archive_entry* entry) {
+    archive_entry_set_size(entry, static_cast<la_int64_t>(content.size()));
+    check(archive_write_header(writer_.get(), entry));
+    if (!content.empty() && archive_write_data(writer_.get(), content.data(), content.size()) < 0) check(ARCHIVE_FATAL);
   }
 
   const PackOptions& options_;

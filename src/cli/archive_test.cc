@@ -401,6 +401,14 @@ TEST_F(ArchiveTest, PackFollowsALinkOnlyWhenTold) {
   EXPECT_EQ(content("target/x"), "text");
 }
 
+TEST_F(ArchiveTest, AFileWithoutASizeIsReadToItsEnd) {
+  const base::Fd out = base::open_file(root_ / "out", O_RDWR | O_CREAT | O_TRUNC);
+  pack({.path = "/proc/version", .name = "version", .output = out.get()});
+  lseek(out.get(), 0, SEEK_SET);
+  unpack({.input = out.get(), .top = "version", .target = open_target(target_)});
+  EXPECT_EQ(base::read_file(target_ + "/version"), base::read_file("/proc/version"));
+}
+
 TEST_F(ArchiveTest, PackSaysWhatItCannotRead) {
   const base::Fd out = base::open_file("/dev/null", O_WRONLY);
   EXPECT_THROW(pack({.path = root_ / "none", .name = "x", .output = out.get()}), base::Error);

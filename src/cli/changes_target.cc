@@ -32,6 +32,11 @@ using base::Error;
 
 constexpr std::chrono::seconds kStopTime{10};
 
+bool has_none(const keeper::State& state) {
+  return !state.changes.empty() && std::all_of(state.changes.begin(), state.changes.end(),
+                                               [](const keeper::ChangesState& each) { return each.is_nothing(); });
+}
+
 std::vector<spec::Workspace> kept_apart_in(const keeper::Sandbox& sandbox) {
   std::vector<spec::Workspace> found;
   for (const spec::Workspace& workspace : sandbox.spec.workspaces) {
@@ -113,6 +118,13 @@ std::vector<ChosenWorkspace> choose(const keeper::Sandbox& sandbox, const std::v
 
 }  // namespace
 
+std::string ChosenWorkspace::in_words() const {
+  if (paths.empty()) return base::in_quotes(workspace.host);
+  std::vector<std::string> words;
+  for (const std::string& path : paths) words.push_back(base::in_quotes(workspace.host + "/" + path));
+  return base::join(words, ", ");
+}
+
 void recover_applies(const keeper::Sandbox& sandbox) {
   for (const spec::Workspace& workspace : kept_apart_in(sandbox)) {
     const std::string host = base::in_quotes(workspace.host);
@@ -155,7 +167,10 @@ ChangesTarget::~ChangesTarget() {
 void ChangesTarget::start() {
   if (is_running()) return;
   warn(fmt::format("starting '{}', without its command, to ask it …", sandbox_.name));
-  started_.emplace(keeper::launch_keeper({.claim = keeper::claim_sandbox(sandbox_), .end_with_client = true}));
+  if (sandbox_.state.reason == keeper::kKeeperKilled)
+    warn("its keeper was killed: what it wrote last may not have come to its disk");
+  started_.emplace(
+      keeper::launch_keeper({.claim = keeper::claim_sandbox(sandbox_), .end_with_client = true, .stays = true}));
   started_->request("GET", "/v1/ready");
 }
 
@@ -163,11 +178,12 @@ void ChangesTarget::rest() {
   if (!started_) return;
   const std::optional<keeper::Client> until_it_has_stopped = std::exchange(started_, std::nullopt);
   stop_sandbox(keeper::read_sandbox(sandbox_.name), kStopTime);
-  if (::access(sandbox_.folder.c_str(), F_OK) != 0) tell_removed();
+  if (!taken_) tell_if_empty(keeper::read_sandbox(sandbox_.name).state);
 }
 
-void ChangesTarget::tell_removed() const {
-  warn(fmt::format("removed '{}': there are no changes in it that are not here", sandbox_.name));
+void ChangesTarget::tell_if_empty(const keeper::State& state) const {
+  if (has_none(state) && sandbox_.spec.remove_at_end)
+    warn(fmt::format("there are no changes in '{0}' that are not here (`caisson rm {0}` removes it)", sandbox_.name));
 }
 
 changes::Received ChangesTarget::received(const ChosenWorkspace& chosen) {
@@ -220,8 +236,25 @@ keeper::ComparedChanges ChangesTarget::compared(const ChosenWorkspace& chosen) {
   return compared;
 }
 
+void ChangesTarget::require_named(const ChosenWorkspace& chosen, const keeper::ComparedChanges& compared) const {
+  for (const std::string& path : chosen.paths) {
+    const changes::ChangeSet named = changes::below(compared.set, {path});
+    if (!named.changes.empty() || !named.left_out.empty() || compared.root.look(path).exists()) continue;
+    throw Error("there is no " + base::in_quotes(chosen.workspace.host + "/" + path) + ", and " +
+                    base::in_quotes(sandbox_.name) + " has changed nothing there",
+                "`caisson diff " + sandbox_.name + " --name-only` names what it has changed");
+  }
+}
+
+keeper::ComparedChanges ChangesTarget::compared_as_named(const ChosenWorkspace& chosen) {
+  keeper::ComparedChanges both = compared(chosen);
+  require_named(chosen, both);
+  return both;
+}
+
 void ChangesTarget::discard(const ChosenWorkspace& chosen) {
   start();
+  taken_ = true;
   base::Json paths = base::Json::array();
   for (const std::string& path : chosen.paths) paths.push_back(base::hex(path));
   keeper::Client::connect(keeper::read_sandbox(sandbox_.name))
@@ -229,35 +262,44 @@ void ChangesTarget::discard(const ChosenWorkspace& chosen) {
 }
 
 void ChangesTarget::settle() {
-  if (started_) return rest();
-  if (is_running()) return;
-  bool nothing = true;
+  const bool was_started = started_.has_value();
+  rest();
+  if (sandbox_.state.status == keeper::Status::kRunning) return;
+  keeper::State state;
   {
-    keeper::Claim claim = keeper::claim_sandbox(sandbox_);
-    keeper::State state = keeper::read_sandbox_folder(sandbox_.folder).state;
+    const keeper::Claim claim = keeper::claim_sandbox(sandbox_);
+    state = keeper::read_sandbox_folder(sandbox_.folder).state;
     state.status = keeper::Status::kStopped;
     for (keeper::ChangesState& each : state.changes) {
-      const std::string kept = keeper::kept_changes_path(sandbox_.folder, each.id);
-      const auto workspace = std::find_if(sandbox_.spec.workspaces.begin(), sandbox_.spec.workspaces.end(),
-                                          [&](const spec::Workspace& one) { return one.id == each.id; });
-      if (workspace != sandbox_.spec.workspaces.end() && workspace->mode == spec::WorkspaceMode::kClone && each.known)
-        each.commits = keeper::undelivered_commits(sandbox_.folder, each.id);
-      if (workspace != sandbox_.spec.workspaces.end() && ::access(kept.c_str(), R_OK) == 0) {
-        const auto counts = changes::count(
-            keeper::compare_changes(sandbox_.folder, sandbox_.spec, *workspace, changes::Received::open(kept)).set);
-        each.known = true;
-        each.changed = counts.changed;
-        each.added = counts.added;
-        each.removed = counts.removed;
-      }
-      if (each.is_nothing()) ::unlink(kept.c_str());
-      nothing = nothing && each.is_nothing();
+      count_again(each);
+      if (each.is_nothing()) ::unlink(keeper::kept_changes_path(sandbox_.folder, each.id).c_str());
     }
     keeper::write_state(sandbox_.folder, state);
   }
-  if (!nothing || !sandbox_.spec.remove_at_end) return;
+  if (!taken_) {
+    if (!was_started) tell_if_empty(state);
+    return;
+  }
+  if (!has_none(state) || !sandbox_.spec.remove_at_end) return;
   keeper::remove_sandbox(sandbox_);
-  tell_removed();
+  warn(fmt::format("removed '{}': there are no changes in it that are not here", sandbox_.name));
+}
+
+void ChangesTarget::count_again(keeper::ChangesState& state) const {
+  const std::vector<spec::Workspace>& all = sandbox_.spec.workspaces;
+  const auto workspace =
+      std::find_if(all.begin(), all.end(), [&](const spec::Workspace& one) { return one.id == state.id; });
+  if (workspace == all.end()) return;
+  if (workspace->mode == spec::WorkspaceMode::kClone && state.known)
+    state.commits = keeper::undelivered_commits(sandbox_.folder, state.id);
+  const std::string kept = keeper::kept_changes_path(sandbox_.folder, state.id);
+  if (::access(kept.c_str(), R_OK) != 0) return;
+  const auto counts = changes::count(
+      keeper::compare_changes(sandbox_.folder, sandbox_.spec, *workspace, changes::Received::open(kept)).set);
+  state.known = true;
+  state.changed = counts.changed;
+  state.added = counts.added;
+  state.removed = counts.removed;
 }
 
 }  // namespace caisson::cli

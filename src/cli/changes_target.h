@@ -28,6 +28,8 @@ struct ChosenWorkspace {
   std::vector<std::string> paths;  // from its root
 
   bool is_clone() const { return workspace.mode == spec::WorkspaceMode::kClone; }
+  // The paths, or the folder: for messages.
+  std::string in_words() const;
 };
 
 // Finishes what an interrupted apply has left in the sandbox's workspaces, or takes it back, and says so. Throws
@@ -53,13 +55,20 @@ class ChangesTarget {
   keeper::ChangesState fetched(const ChosenWorkspace& chosen);
   // Of the paths that were chosen, of an overlay.
   keeper::ComparedChanges compared(const ChosenWorkspace& chosen);
+  // Throws where a path that was chosen is neither on the host nor among the changes.
+  void require_named(const ChosenWorkspace& chosen, const keeper::ComparedChanges& compared) const;
+  keeper::ComparedChanges compared_as_named(const ChosenWorkspace& chosen);  // both
   // In the guest. A sandbox that does not run is started.
   void discard(const ChosenWorkspace& chosen);
 
-  // Stops what was started for a question. What has no changes in it and is not to stay goes then.
+  // Changes have come to the host.
+  void note_taken() { taken_ = true; }
+
+  // Stops what was started for a question. It stays, whatever was found in it.
   void rest();
-  // What is left of a sandbox that has stopped is noted; one that would have gone away at its end, had there been no
-  // changes, goes now. (A running one looks when it ends.)
+  // rest(), and what is left of a sandbox that has stopped is noted. One that would have gone away at its end, had
+  // there been no changes, goes when this has taken over or thrown away the last of them. (A running one looks when it
+  // ends.)
   void settle();
 
   std::string journal(const ChosenWorkspace& chosen) const {
@@ -72,11 +81,13 @@ class ChangesTarget {
 
  private:
   void start();
-  void tell_removed() const;
+  void tell_if_empty(const keeper::State& state) const;
+  void count_again(keeper::ChangesState& state) const;
   changes::Received received(const ChosenWorkspace& chosen);
 
   keeper::Sandbox sandbox_;
   std::vector<ChosenWorkspace> workspaces_;
+  bool taken_ = false;                     // something was taken over or thrown away
   std::optional<keeper::Client> started_;  // the first connection to what this has started: it ends with that
 };
 

@@ -112,6 +112,7 @@ void apply_clone(ChangesTarget& target, const ChosenWorkspace& chosen, const App
       warn(words);
       any = true;
     }
+    if (any) target.note_taken();
   }
   if (!any) warn("no commits for " + host);
   for (const std::string& note : notes_of_clone(clone, name)) warn(note);

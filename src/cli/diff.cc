@@ -41,7 +41,7 @@ void show_json(ChangesTarget& target) {
       workspaces.push_back(clone_to_json(fetch_clone(target, chosen), target.sandbox().name));
       continue;
     }
-    const keeper::ComparedChanges compared = target.compared(chosen);
+    const keeper::ComparedChanges compared = target.compared_as_named(chosen);
     base::Json list = base::Json::array();
     for (const changes::Change& change : compared.set.changes) list.push_back(changes::to_json(change));
     base::Json left_out = base::Json::array();
@@ -67,7 +67,7 @@ AllChanges all_changes(ChangesTarget& target) {
     if (chosen.is_clone()) {
       all.clones.push_back(fetch_clone(target, chosen));
     } else {
-      all.compared.push_back(target.compared(chosen));
+      all.compared.push_back(target.compared_as_named(chosen));
       all.chosen.push_back(&chosen);
     }
   }
@@ -136,7 +136,7 @@ void show(ChangesTarget& target, const DiffOptions& options) {
     if (folders > 1) say("in " + base::in_quotes(clone.chosen->workspace.host), pager);
     for (const std::string& note : notes_of_clone(clone, target.sandbox().name)) say(note, pager);
     std::vector<std::string> how;
-    if (options.stat) how.push_back("--stat=" + std::to_string(view.width));
+    if (options.stat) how = changes::stat_options(view.width);
     const bool read =
         page(pager, [&](const std::function<bool(std::string_view)>& part) { show_clone(clone, how, part); });
     if (!read) return;
@@ -167,7 +167,7 @@ void patch(const ChangesWords& words) {
     show_clone(clone, {"--binary", "--full-index"}, [&](std::string_view part) { return out.write(part); });
     return;
   }
-  const keeper::ComparedChanges compared = target.compared(chosen);
+  const keeper::ComparedChanges compared = target.compared_as_named(chosen);
   const GitView view{.binary = true};
   for (const std::string& note : changes::notes_beside_git(compared.set, view)) warn(note);
   changes::view_by_git(compared.set.changes, compared.root, compared.received, view,

@@ -3,7 +3,9 @@
 #include "clones/make.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -153,8 +155,28 @@ class Maker {
                                          .scratch = top_});
     configure(own, source, packed);
     set_references(source, path, {.commit = commit, .branch = branch, .packed = packed});
-    if (!commit.empty()) git_output(in_tree(path, {"read-tree", "--reset", "-u", "HEAD"}), doing(source));
+    if (!commit.empty()) check_out(source, path);
     return packed;
+  }
+
+  // git does not trust the times of a file that was written in the second of its index, and reads it again ("racy git"
+  // in its technical documents): the first command in the sandbox would read most of the clone, through the share. So
+  // the files are made older than the index, once, here. What the sandbox writes has another time than that.
+  void check_out(const Source& source, const std::string& path) const {
+    constexpr time_t kOlderSeconds = 2;
+    git_output(in_tree(path, {"read-tree", "--reset", "-u", "HEAD"}), doing(source));
+    const timespec before{.tv_sec = ::time(nullptr) - kOlderSeconds, .tv_nsec = 0};
+    const timespec times[2] = {before, before};
+    std::error_code failed;
+    fs::recursive_directory_iterator entry(tree(path), failed);
+    for (; !failed && entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
+      if (entry.depth() == 0 && entry->path().filename() == ".git") {
+        entry.disable_recursion_pending();
+      } else if (!entry->is_directory(failed) || entry->is_symlink(failed)) {
+        ::utimensat(AT_FDCWD, entry->path().c_str(), times, AT_SYMLINK_NOFOLLOW);
+      }
+    }
+    git_output(in_tree(path, {"update-index", "-q", "--refresh"}), doing(source));
   }
 
   // Size and time tell whether a file has changed: its other attributes are others in the sandbox, and git would read

@@ -2,6 +2,8 @@
 
 #include "clones/make.h"
 
+#include <sys/stat.h>
+
 #include "base/error.h"
 #include "clones/repository_for_test.h"
 
@@ -35,6 +37,25 @@ TEST_F(Cloning, HasTheFilesAndTheHistoryOfTheLastCommit) {
   ASSERT_EQ(repositories.size(), 1U);
   EXPECT_EQ(repositories[0].base, head);
   EXPECT_EQ(repositories[0].path, "");
+}
+
+// Else the first git command in the sandbox reads each of them.
+TEST_F(Cloning, FilesAreOlderThanTheIndex) {
+  host_.write("readme", "one\n");
+  host_.write("src/deep/file", "two\n");
+  fs::create_symlink("readme", host_.folder + "/link");
+  host_.commit("one");
+  clone();
+  const TestGit inside = this->inside();
+  auto second_of = [&](const std::string& path) {
+    struct stat info {};
+    EXPECT_EQ(::lstat((inside.folder + "/" + path).c_str(), &info), 0) << path;
+    return info.st_mtime;
+  };
+  for (const char* path : {"readme", "src/deep/file", "link"})
+    EXPECT_LT(second_of(path), second_of(".git/index")) << path;
+  // By the index alone: nothing is read for it.
+  EXPECT_TRUE(inside.ok({"diff-files", "--quiet"}));
 }
 
 TEST_F(Cloning, LeavesTheHostAsItIs) {

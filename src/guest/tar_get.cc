@@ -23,7 +23,10 @@
 namespace caisson::guest {
 namespace {
 
-// File systems that are views of the kernel: their files have no end, or no meaning elsewhere.
+// Of a file in one of these, which is held in memory: what has more has no end, as /proc/kcore.
+constexpr size_t kMostViewBytes = 16U << 20;
+
+// File systems that are views of the kernel: their files have no size, no end, or no meaning elsewhere.
 bool is_kernel_view(int folder) {
   struct statfs info {};
   if (::fstatfs(folder, &info) != 0) return false;
@@ -97,9 +100,19 @@ class Packer {
     }
     const base::Fd from =
         base::open_file(name, O_RDONLY | O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW), 0, parent);
+    if (is_kernel_view(from.get())) return view_file(from, entry);
     entry.size = static_cast<uint64_t>(info.st_size);
     header(entry);
     read_announced(from, entry.size, entry.path, buffer_, [this](std::string_view bytes) { write(bytes); });
+    write(std::string(tar_padding(entry.size), '\0'));
+  }
+
+  // The kernel says how long it is when it has been read.
+  void view_file(const base::Fd& from, TarEntry entry) {
+    const std::string content = base::read_all(from.get(), kMostViewBytes, entry.path);
+    entry.size = content.size();
+    header(entry);
+    write(content);
     write(std::string(tar_padding(entry.size), '\0'));
   }
 

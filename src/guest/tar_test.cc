@@ -103,6 +103,17 @@ TEST_F(TarTest, GnuTarReadsWhatIsWritten) {
   EXPECT_TRUE(fs::equivalent(folder_ + "/to/from/file", folder_ + "/to/from/sub/same"));
 }
 
+TEST_F(TarTest, AFileOfTheKernelsIsReadToItsEnd) {
+  const std::string archive = folder_ + "/archive";
+  {
+    const base::Fd file = base::open_file(archive, O_RDWR | O_CREAT | O_TRUNC);
+    tar_get("/proc/version", false, file.get());
+  }
+  base::run_checked({"tar", "-C", folder_ + "/to", "-xf", archive});
+  EXPECT_EQ(read("/to/version"), base::read_file("/proc/version"));
+  EXPECT_NE(read("/to/version"), "");
+}
+
 TEST_F(TarTest, WhatGnuTarWritesIsUnpacked) {
   write("/from/file", std::string(70'000, 'y'));
   write("/from/sub/empty", "");

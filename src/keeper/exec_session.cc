@@ -31,7 +31,8 @@ struct Session final : ExecClient {
   link::StreamPtr stream;
   ChannelPtr channel;
   std::optional<Turn> output_turn;
-  bool client_gone = false;  // the command with it
+  std::optional<link::TtySize> tty;  // of the command
+  bool client_gone = false;          // the command with it
   bool let_client_go = false;
   bool over = false;  // the client has its last frame
 
@@ -66,7 +67,7 @@ asio::awaitable<void> tell(SessionPtr session) {
   while (true) {
     const std::string line = co_await notices->next(seen, session->over);
     if (session->over) co_return;
-    const std::vector<uint8_t> frame = notice_frame(line);
+    const std::vector<uint8_t> frame = notice_frame(line, session->tty);
     try {
       co_await to_client(session, frame);
     } catch (const ClientGone&) {
@@ -162,6 +163,7 @@ asio::awaitable<void> serve_exec(ExecEnvironment environment, link::ExecRequest 
   session->environment = std::move(environment);
   session->channel = std::move(channel);
   session->output_turn.emplace(co_await asio::this_coro::executor);
+  session->tty = request.tty;
   const base::Scope over([session] {
     session->over = true;
     session->environment.notices->wake();

@@ -100,9 +100,8 @@ std::vector<uint8_t> make_frame(ExecFrame type, const base::Json& payload) {
   return make_frame(type, std::string_view(base::to_line(payload)));
 }
 
-// With a carriage return, for a terminal that is raw.
-std::vector<uint8_t> notice_frame(const std::string& line) {
-  return make_frame(ExecFrame::kStderr, std::string_view("caisson: " + line + "\r\n"));
+std::vector<uint8_t> notice_frame(const std::string& line, const std::optional<link::TtySize>& tty) {
+  return make_frame(ExecFrame::kStderr, std::string_view("caisson: " + line + (tty ? "\r\n" : "\n")));
 }
 
 std::vector<uint8_t> make_error_frame(const CommandError& error) {

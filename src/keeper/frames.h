@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "base/json_reader.h"
 #include "keeper/channel.h"
 #include "link/message.h"
+#include "link/services.h"
 
 namespace caisson::keeper {
 
@@ -60,8 +62,9 @@ struct CommandError {
   std::string hint;
   int exit_code = 125;
 };
-// A line in the keeper's own words, as a frame of the command's stderr.
-std::vector<uint8_t> notice_frame(const std::string& line);
+// A line in the keeper's own words, as a frame of the command's stderr. `tty` is the command's: where it has one, its
+// client's terminal is raw and needs the carriage return.
+std::vector<uint8_t> notice_frame(const std::string& line, const std::optional<link::TtySize>& tty);
 std::vector<uint8_t> make_error_frame(const CommandError& error);
 // What the guest says about a command that it could not start, checked and made safe to print.
 CommandError command_error_from_guest(std::string_view payload);

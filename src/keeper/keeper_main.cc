@@ -44,6 +44,8 @@ LifeOptions parse(const std::vector<std::string>& arguments) {
       options.wait_for_attach = true;
     } else if (argument == "--end-with-client") {
       options.end_with_client = true;
+    } else if (argument == "--stays") {
+      options.stays = true;
     } else {
       throw base::Error("keeper: the argument " + base::in_quotes(argument) + " is not known",
                         "caisson starts keepers by itself: `caisson run`");

@@ -166,15 +166,18 @@ ComparedChanges compare_changes(const std::string& sandbox_folder, const spec::S
   const auto record = read_workspace_record(sandbox_folder, workspace.id);
   changes::HostRoot root(workspace.host);
   if (record && !is_same_object(record->object, object_of(root.fd(), workspace.host)))
-    throw base::Error(base::in_quotes(workspace.host) + " is another folder than the one that the sandbox was given");
+    throw base::Error(base::in_quotes(workspace.host) + " is another folder than the one that the sandbox was given",
+                      "if that one was moved or renamed, move it back to this place");
   // Without a record nothing of the host's is known to be old.
   const changes::Baseline baseline(record ? record->started_ns : 0, baseline_path(sandbox_folder, workspace.id));
+  const changes::KnownNames names(known_names_path(sandbox_folder, workspace.id));
   const share::Masks masks(spec.masks, spec.unmasks, own_places_in(workspace.host));
   changes::Hidden hidden(masks, root);
   changes::ChangeSet set =
       changes::compare({.root = root,
                         .received = received,
                         .baseline = baseline,
+                        .names = names,
                         .is_masked = [&](std::string_view path) { return hidden.by_path(path); },
                         .is_hidden = [&](const std::string& path) { return hidden.by_other_name(path); }});
   return {std::move(received), std::move(root), std::move(set)};

@@ -57,6 +57,7 @@ base::Fd launch(const LaunchOptions& options) {
                 std::to_string(kLockFd)};
   if (options.wait_for_attach) spawn.argv.emplace_back("--wait-for-attach");
   if (options.end_with_client) spawn.argv.emplace_back("--end-with-client");
+  if (options.stays) spawn.argv.emplace_back("--stays");
   spawn.environment = keeper_environment();
   spawn.descriptors = {{api.second.get(), kApiFd}, {options.claim.lock.fd(), kLockFd}, {log.get(), 2}};
   spawn.folder = "/";

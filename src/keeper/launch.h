@@ -19,6 +19,8 @@ struct LaunchOptions {
   // A foreground run that is not kept: when the returned connection closes without POST /v1/detach (the
   // client crashed, the terminal was closed, the user insisted), the sandbox ends.
   bool end_with_client = false;
+  // One that is started to be looked at: at its end it stays, whatever is found in it. A look removes nothing.
+  bool stays = false;
 };
 
 // Starts `caisson keeper …` from our own executable in a session of its own, not dying with this process, with

@@ -45,6 +45,7 @@ struct LifeOptions {
   base::Fd first_connection;  // of the API; may be none
   bool wait_for_attach = false;
   bool end_with_client = false;
+  bool stays = false;
   Stages stages_us = {};
   std::string share_program;  // instead of our own caisson-share, for tests
   // How long the guest may take until it is configured.
@@ -165,7 +166,7 @@ class Life final : public Control, public std::enable_shared_from_this<Life> {
   bool start_failed() const { return start_error_ && !stop_; }
   // Nothing of the user's has ever run in it, and nothing will: its main command is for the first start.
   bool is_unused() const { return first_start_ && !configured_; }
-  bool goes_away() const { return (plan_.spec.remove_at_end && !keeps_changes()) || is_unused(); }
+  bool goes_away() const { return (plan_.spec.remove_at_end && !options_.stays && !keeps_changes()) || is_unused(); }
   // It was to go, and does not.
   bool stays_for_changes() const { return plan_.spec.remove_at_end && !goes_away(); }
   void make_it_stay();

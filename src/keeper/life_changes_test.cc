@@ -114,6 +114,33 @@ TEST_F(LifeChanges, OneThatChangedSomethingStays) {
   EXPECT_THROW(read_sandbox("kt-changes"), base::Error) << "nothing keeps it any more";
 }
 
+// After a keeper that was killed the guest may have nothing to say, or nothing of what there was: a look at it is no
+// reason to throw the rest away.
+TEST_F(LifeChanges, OneThatWasStartedToBeLookedAtStays) {
+  spec::SandboxSpec unkept = spec({"wait"});
+  RunningKeeper first(unkept, options());
+  FrameConnection client = first.start().attach();
+  client.expect(ExecFrame::kStarted);
+  first.in_loop([&] {
+    first.guest.die("the keeper was killed");
+    return 0;
+  });
+  client.expect_error();
+  first.join();
+
+  const Sandbox sandbox = read_sandbox("kt-changes");
+  RunningKeeper look(
+      claim_sandbox(sandbox),
+      {.wait_for_attach = false, .end_with_client = true, .stays = true, .share_program = folder_ / "share"}, {});
+  {
+    Client asks = look.start().first();
+    asks.request("GET", "/v1/ready");
+  }
+  look.join();
+  EXPECT_TRUE(only(read_sandbox("kt-changes")).is_nothing());
+  EXPECT_EQ(read_sandbox("kt-changes").state.status, Status::kStopped);
+}
+
 TEST_F(LifeChanges, AnAccountThatIsRefusedIsNoAccount) {
   std::vector<ChangeRecord> escapes = {new_file("../away")};
   RunningKeeper keeper(spec({"exit", "0"}), options(), guest_with(escapes));

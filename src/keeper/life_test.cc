@@ -311,7 +311,7 @@ TEST_F(LifeTest, AWeakerWallIsToldToTheFirstClient) {
   client.expect(ExecFrame::kStarted);
   EXPECT_EQ(client.expect(ExecFrame::kStderr),
             "caisson: the wall around this sandbox's machine is weaker here, it has no user namespace of its own: the "
-            "host does not allow it (`caisson doctor` says how to get it)\r\n");
+            "host does not allow it (`caisson doctor` says how to get it)\n");
   keeper.another().request("POST", "/v1/stop", base::Json{{"timeout_seconds", 0}});
   client.expect_exit();
 }

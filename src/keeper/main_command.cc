@@ -93,7 +93,10 @@ asio::awaitable<void> MainCommand::send(std::shared_ptr<Client> client, std::spa
 asio::awaitable<void> MainCommand::greet(std::shared_ptr<Client> client) {
   while (started_frame_.empty() && !ended_ && !client->gone) co_await changed_.wait();
   if (!started_frame_.empty()) co_await send(client, started_frame_);
-  if (!started_frame_.empty() && client->first && !first_notice_.empty()) co_await send(client, first_notice_);
+  if (!started_frame_.empty() && client->first && !first_notice_.empty()) {
+    const std::vector<uint8_t> frame = notice_frame(first_notice_, tty_);
+    co_await send(client, frame);
+  }
   client->greeted = true;
   changed_.notify_all();
 }
@@ -121,6 +124,7 @@ asio::awaitable<void> MainCommand::to_command(std::span<const uint8_t> frames) {
 }
 
 asio::awaitable<void> MainCommand::start(link::GuestClient& guest, link::ExecRequest request) {
+  tty_ = request.tty;
   stream_ = co_await guest.exec(std::move(request));
   reader_ = std::make_unique<FrameReader>(source_of(stream_));
   const FrameBatch first = co_await reader_->next();
@@ -172,11 +176,11 @@ asio::awaitable<link::ExecResult> MainCommand::finish() {
 
 void MainCommand::tell(const std::string& line) {
   if (!client_ || !client_->greeted || ended_) return;
-  asio::co_spawn(executor_, send_or_drop(client_, notice_frame(line)), asio::detached);
+  asio::co_spawn(executor_, send_or_drop(client_, notice_frame(line, tty_)), asio::detached);
 }
 
 void MainCommand::tell_first(const std::string& line) {
-  first_notice_ = notice_frame(line);
+  first_notice_ = line;
 }
 
 asio::awaitable<void> MainCommand::send_or_drop(std::shared_ptr<Client> client, std::vector<uint8_t> frame) {

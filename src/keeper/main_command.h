@@ -83,7 +83,8 @@ class MainCommand : public std::enable_shared_from_this<MainCommand> {
   link::StreamPtr stream_;
   std::unique_ptr<FrameReader> reader_;
   std::vector<uint8_t> started_frame_;
-  std::vector<uint8_t> first_notice_;
+  std::string first_notice_;
+  std::optional<link::TtySize> tty_;  // of the command
   std::optional<uint64_t> id_;
   bool pumping_ = false;
   bool ended_ = false;

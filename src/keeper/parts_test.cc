@@ -80,6 +80,12 @@ TEST(FrameReader, JoinsOutputAndNothingElse) {
   EXPECT_THAT(read_frames(bytes, 1), ElementsAre("5:s|", "2:a|", "3:b|", "4:e|"));
 }
 
+TEST(Frames, ANoticeEndsItsLineAsItsTerminalNeedsIt) {
+  auto payload = [](const std::vector<uint8_t>& frame) { return text_of(frame).substr(link::kExecHeaderBytes); };
+  EXPECT_EQ(payload(notice_frame("words", std::nullopt)), "caisson: words\n");
+  EXPECT_EQ(payload(notice_frame("words", link::TtySize{24, 80})), "caisson: words\r\n");
+}
+
 TEST(FrameReader, TakesTheLargestFrameAndRefusesALargerOne) {
   const std::string largest(link::kMaxExecFrameBytes, 'x');
   const std::string frame = text_of(make_frame(ExecFrame::kStdout, std::string_view(largest)));

@@ -45,7 +45,7 @@ void settle_status(Sandbox& sandbox) {
   }
   if (state.status != Status::kRunning) return;
   state.status = Status::kStopped;
-  state.reason = "the sandbox's keeper was killed";
+  state.reason = kKeeperKilled;
   state.keeper_pid = 0;
   state.engine_pid = 0;
 }

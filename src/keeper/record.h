@@ -65,6 +65,9 @@ struct ChangesState {
   bool is_nothing() const { return known && is_zero(); }
 };
 
+// The reason of a sandbox whose keeper did not come to its end.
+inline constexpr const char* kKeeperKilled = "the sandbox's keeper was killed";
+
 // state.json
 struct State {
   Status status = Status::kCreated;

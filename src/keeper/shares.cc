@@ -3,19 +3,21 @@
 #include "keeper/shares.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <iostream>
 #include <optional>
 
+#include "base/beneath.h"
+#include "base/detached_thread.h"
 #include "base/error.h"
 #include "base/install.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "changes/known_names.h"
 #include "clones/make.h"
 #include "keeper/own_places.h"
 #include "keeper/workspace_files.h"
@@ -51,12 +53,22 @@ base::Error cannot_open(const spec::Workspace& workspace, int errnum) {
 
 // The path had no link in it when the spec was made. A sandbox that may write around it could have put one there.
 base::Fd open_host(const spec::Workspace& workspace) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC | (workspace.file ? O_NOFOLLOW : O_DIRECTORY);
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  base::Fd opened(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, workspace.host.c_str(), &how, sizeof how)));
+  base::Fd opened = base::open_without_links(workspace.host, O_PATH | (workspace.file ? 0 : O_DIRECTORY));
   if (!opened) throw cannot_open(workspace, errno);
   return opened;
+}
+
+// In the background: a large folder takes its time, and nobody waits for it.
+void note_names(const spec::Workspace& workspace, const base::Fd& opened, const std::string& file) {
+  const auto root = std::make_shared<changes::HostRoot>(workspace.host, opened.duplicate());
+  base::start_detached([root, file] {
+    try {
+      changes::note_all_names(*root, file);
+    } catch (const base::Error& error) {
+      // The sandbox has gone, or its disk is full: what is removed on the host is no conflict then.
+      std::cerr << error.what() << std::endl;
+    }
+  });
 }
 
 link::Mount::Mode mode_of(spec::WorkspaceMode mode) {
@@ -131,7 +143,7 @@ Shares::State::SharePtr Shares::State::open(const spec::Workspace& workspace) co
   // What was changed in the sandbox was changed in that folder.
   if (spec::keeps_changes_apart(workspace.mode) && !is_same_object(share->record.object, object))
     throw base::Error(share_name(workspace) + " is another folder than when the sandbox first ran",
-                      "put that one back, or remove the sandbox");
+                      "if that one was moved or renamed, move it back to this place; or remove the sandbox");
   return share;
 }
 
@@ -154,6 +166,8 @@ void Shares::State::start(const SharePtr& share) const {
   spawn.folder = "/";
   share->process = base::spawn(spawn);
   share->socket = std::move(pair.first);
+  if (workspace.mode == spec::WorkspaceMode::kOverlay)
+    note_names(workspace, share->opened, known_names_path(options.folder, workspace.id));
   share->opened.reset();
 }
 

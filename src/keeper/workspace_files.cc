@@ -93,6 +93,10 @@ std::string baseline_path(const std::string& sandbox_folder, uint32_t id) {
   return workspace_file(sandbox_folder, id, ".baseline");
 }
 
+std::string known_names_path(const std::string& sandbox_folder, uint32_t id) {
+  return workspace_file(sandbox_folder, id, ".names");
+}
+
 base::Fd open_baseline(const std::string& sandbox_folder, uint32_t id) {
   return base::open_file(baseline_path(sandbox_folder, id), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
 }

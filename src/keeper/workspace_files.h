@@ -45,6 +45,8 @@ std::optional<WorkspaceRecord> read_workspace_record(const std::string& sandbox_
 WorkspaceRecord keep_workspace_record(const std::string& sandbox_folder, uint32_t id, const WorkspaceObject& object);
 
 std::string baseline_path(const std::string& sandbox_folder, uint32_t id);
+// Which names the folder had at its first start (changes/known_names.h).
+std::string known_names_path(const std::string& sandbox_folder, uint32_t id);
 // For appending; made when missing.
 base::Fd open_baseline(const std::string& sandbox_folder, uint32_t id);
 

@@ -92,5 +92,18 @@ TEST_F(WorkspaceFiles, ALinkInTheWayToTheFolderIsNotFollowed) {
   EXPECT_THAT(refusal(), HasSubstr("a symbolic link stands in the way to '" + project_ + "'"));
 }
 
+TEST_F(WorkspaceFiles, AFolderThatWasRenamedIsToBeMovedBack) {
+  keep_workspace_record(sandbox_, 1, project());
+  fs::rename(project_, folder_ / "renamed");
+  EXPECT_THAT(refusal(), HasSubstr("the folder '" + project_ + "' is not there any more"));
+  EXPECT_THAT(refusal(), HasSubstr("move it back"));
+  fs::create_directory(project_);
+  EXPECT_THAT(refusal(), HasSubstr("is another folder than the one that the sandbox was given"));
+  EXPECT_THAT(refusal(), HasSubstr("move it back"));
+  fs::remove(project_);
+  fs::rename(folder_ / "renamed", project_);
+  EXPECT_EQ(refusal(), "");
+}
+
 }  // namespace
 }  // namespace caisson::keeper

@@ -40,19 +40,37 @@ constexpr unsigned kMinPids = 16;
 constexpr unsigned kMaxPids = 4194304;  // PID_MAX_LIMIT of 64-bit Linux
 constexpr std::chrono::seconds kMaxTimeout = std::chrono::hours(365 * 24);
 
-// A spec is kept and sent as JSON, which is UTF-8: other bytes could not arrive unchanged.
-void check_text(std::string_view option, const std::string& text) {
+void check_bytes(std::string_view option, const std::string& text) {
   if (text.size() > kMaxStringBytes) {
     throw Error(fmt::format("{} is {} bytes long", option, text.size()),
                 fmt::format("a single string has at most {} bytes", kMaxStringBytes));
   }
   if (text.find('\0') != std::string::npos) throw Error(fmt::format("{} has a NUL byte", option));
+}
+
+// A spec is kept and sent as JSON, which is UTF-8: other bytes could not arrive unchanged.
+bool is_utf8(const std::string& text) {
   try {
     static_cast<void>(base::Json(text).dump());
+    return true;
   } catch (const base::Json::exception&) {
+    return false;
+  }
+}
+
+void check_text(std::string_view option, const std::string& text) {
+  check_bytes(option, text);
+  if (!is_utf8(text))
     throw Error(fmt::format("{} is not valid UTF-8: {}", option, in_quotes(text.substr(0, 80))),
                 "put such bytes into a file and copy it in");
-  }
+}
+
+// Of a workspace, which may be the current folder, and not typed by anybody.
+void check_place(const std::string& path) {
+  check_bytes("--workspace", path);
+  if (!is_utf8(path))
+    throw Error("cannot share " + in_quotes(path) + ": its path is not valid UTF-8",
+                "rename it, work in another folder, or share nothing: -w none");
 }
 
 // As the option takes it: "512M", "2G"; bytes where it is no whole number of a unit.
@@ -134,8 +152,8 @@ void check_network(const Network& network) {
 
 void check_workspaces(const SandboxSpec& spec) {
   for (const Workspace& workspace : spec.workspaces) {
-    check_text("--workspace", workspace.host);
-    check_text("--workspace", workspace.guest);
+    check_place(workspace.host);
+    check_place(workspace.guest);
   }
   validate_workspaces(spec.workspaces);
   for (const std::string& pattern : spec.masks) check_text("--mask", pattern);

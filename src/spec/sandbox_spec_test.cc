@@ -110,6 +110,12 @@ TEST(Validate, Ports) {
             "257 ports were given to publish (at most 256 are possible)");
 }
 
+TEST(Validate, AWorkspaceWhosePathIsNoText) {
+  EXPECT_EQ(verdict([](auto& s) { s.workspaces = {{.id = 1, .host = "/a\xff", .guest = "/a\xff"}}; }),
+            "cannot share '/a\\xff': its path is not valid UTF-8 (rename it, work in another folder, or share nothing: "
+            "-w none)");
+}
+
 TEST(Validate, Command) {
   EXPECT_EQ(verdict([](auto& s) { s.command.argv = {"sh", "", "-c"}; }), "");
   EXPECT_EQ(verdict([](auto& s) { s.command.argv = {""}; }), "the command's name is empty");

@@ -373,7 +373,7 @@ def a_command_goes_on_where_it_stands(host):
               "ls; cat main.c; echo 2 >again; cat again")
     host.caisson(*TINY, "-d", "--name", name, "--", "sh", "-c", script).expect()
     wait_until(lambda: host.caisson("exec", name, "--", "test", "-e", "/tmp/ready").code == 0, "its changes")
-    host.caisson("discard", name, "src", cwd=folder).expect(err="")
+    host.caisson("discard", name, "src", cwd=folder).expect(err_has=f"discarded in '{folder}/src': ")
     host.caisson("exec", name, "--", "touch", "/tmp/go").expect()
     wait_until(lambda: "2\n" in host.caisson("logs", name).out, "what it says then")
     host.caisson("logs", name).expect(out="main.c\nint main(void) { return 0; }\n2\n")

@@ -118,6 +118,7 @@ class FrameConnection {
 struct KeeperOptions {
   bool wait_for_attach = true;
   bool end_with_client = false;
+  bool stays = false;
   std::chrono::seconds start_limit{60};
   link::Patience patience = {};
   std::string share_program = {};
@@ -137,6 +138,7 @@ class RunningKeeper {
     life.first_connection = std::move(api.second);
     life.wait_for_attach = options.wait_for_attach;
     life.end_with_client = options.end_with_client;
+    life.stays = options.stays;
     life.start_limit = options.start_limit;
     life.patience = options.patience;
     life.share_program = options.share_program;
