@@ -105,7 +105,11 @@ int run_in_foreground(Prepared prepared, bool ask, const SetUp& how) {
     if (!ends_with_client) client.request("POST", "/v1/detach");
   }
   SessionOptions session = main_session(prepared.spec);
-  if (ask) session.questions = questions_of(prepared.spec.name);
+  if (ask) {
+    // Before that its keeper may not listen yet.
+    or_discard(folder, [&] { return client.request("GET", "/v1/configured"); });
+    session.questions = questions_of(prepared.spec.name);
+  }
   keeper::Upgraded upgraded = or_discard(folder, [&] { return std::move(client).upgrade("POST", "/v1/attach"); });
   return run_session(std::move(upgraded), session);
 }

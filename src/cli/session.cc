@@ -62,12 +62,8 @@ SessionOptions main_session(const spec::SandboxSpec& spec) {
 }
 
 std::shared_ptr<keeper::Upgraded> questions_of(const std::string& sandbox) {
-  try {
-    keeper::Client client = keeper::Client::connect(keeper::read_sandbox(sandbox));
-    return std::make_shared<keeper::Upgraded>(std::move(client).upgrade("GET", "/v1/policy/questions"));
-  } catch (const base::Error&) {
-    return nullptr;
-  }
+  keeper::Client client = keeper::Client::connect(keeper::read_sandbox(sandbox));
+  return std::make_shared<keeper::Upgraded>(std::move(client).upgrade("GET", "/v1/policy/questions"));
 }
 
 int run_session(keeper::Upgraded upgraded, const SessionOptions& options) {

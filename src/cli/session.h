@@ -57,8 +57,8 @@ inline constexpr std::chrono::seconds kStreamWithin{30};
 // Of a sandbox's main command.
 SessionOptions main_session(const spec::SandboxSpec& spec);
 
-// The questions about the sandbox's network. To be had before its command begins: a connection that nobody can be asked
-// about is refused. Null where there is none to be had; why, the command's own connection says.
+// The questions about the network of a sandbox that is configured. To be had before its command begins: a connection
+// that nobody can be asked about is refused.
 std::shared_ptr<keeper::Upgraded> questions_of(const std::string& sandbox);
 
 // Runs the stream to its end, prints what there is to say, and returns the exit code. On the detach keys the keeper is
