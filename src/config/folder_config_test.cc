@@ -156,7 +156,7 @@ TEST(FolderConfig, ValuesHaveTheBoundsOfTheOptions) {
   EXPECT_THAT(refusal("[network]\nallow = [\"localhost:80\"]\n"),
               AllOf(HasSubstr("line 2"), HasSubstr("is the sandbox itself")));
   EXPECT_THAT(refusal("[network]\nresolve = [\"a.example:443:127.0.0.1\"]\n"),
-              AllOf(HasSubstr("line 2"), HasSubstr("'resolve'")));
+              AllOf(HasSubstr("line 3"), HasSubstr("'resolve'")));
   EXPECT_THAT(refusal("[network]\ndeny = [\"@git\"]\n"), HasSubstr("cannot be denied"));
   EXPECT_THAT(refusal("[network]\npreset = \"none\"\ndeny = [\"a.example\"]\n"), HasSubstr("takes no rules"));
   for (const char* name : {"\"A B\"", "\"1A\"", "\"\"", "\"A=B\"", "\"A\\u001b\""})
