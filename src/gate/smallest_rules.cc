@@ -15,9 +15,9 @@ namespace {
 
 using Kind = HostPattern::Kind;
 // One port, or 0 for every.
-using Place = std::pair<Protocol, uint16_t>;
+using PortPlace = std::pair<Protocol, uint16_t>;
 
-Rule rule_at(const Place& place, HostPattern host) {
+Rule rule_at(const PortPlace& place, HostPattern host) {
   const auto [protocol, port] = place;
   return {
       .protocol = written(protocol), .host = std::move(host), .ports = port == 0 ? PortRange{} : PortRange{port, port}};
@@ -52,14 +52,14 @@ std::vector<Rule> merged_rules(const std::set<Used>& used) {
   for (const Used& one : used) ports[{one.protocol, one.host}].insert(one.port);
 
   std::vector<Rule> rules;
-  std::map<std::pair<Place, std::string>, std::vector<std::string>> below;  // names by the one that they are below
+  std::map<std::pair<PortPlace, std::string>, std::vector<std::string>> below;  // names by the one that they are below
   for (const auto& [key, numbers] : ports) {
     const auto& [protocol, host] = key;
     if (!is_for_all(host)) {
       for (const uint16_t port : numbers) rules.push_back(rule_at({protocol, port}, pattern_of(host)));
       continue;
     }
-    const Place place{protocol, numbers.size() == 1 ? *numbers.begin() : uint16_t{0}};
+    const PortPlace place{protocol, numbers.size() == 1 ? *numbers.begin() : uint16_t{0}};
     const auto* name = std::get_if<std::string>(&host);
     if (name != nullptr && takes_star(parent_name(*name))) {
       below[{place, std::string(parent_name(*name))}].push_back(*name);

@@ -10,7 +10,7 @@ namespace caisson::gate {
 namespace {
 
 constexpr uint8_t kFin = 0x80;
-constexpr uint8_t kReserved = 0x70;
+constexpr uint8_t kReservedBits = 0x70;
 constexpr uint8_t kMasked = 0x80;
 constexpr uint8_t kContinuation = 0;
 constexpr uint8_t kBinary = 2;
@@ -65,7 +65,7 @@ bool WebSocketScrub::read_header(std::string_view& bytes) {
 
 void WebSocketScrub::begin_frame() {
   const auto first = static_cast<uint8_t>(header_[0]);
-  if ((first & kReserved) != 0) throw HttpProblem("a frame has an extension that was not agreed to");
+  if ((first & kReservedBits) != 0) throw HttpProblem("a frame has an extension that was not agreed to");
   last_ = (first & kFin) != 0;
   opcode_ = first & 0x0F;
   left_ = header_.size() == 2 ? static_cast<uint8_t>(header_[1]) : 0;
