@@ -289,7 +289,9 @@ void add_apply_command(CLI::App& app) {
       app,
       {"apply", "[OPTIONS] [NAME] [PATH…]", "take a sandbox's changes over into the folders that it was given",
        "All of them in a folder, or none: what was interrupted is finished or taken back by the next command. Files\n"
-       "that were changed on this machine since the sandbox read them are not overwritten, unless --theirs says so.\n"
+       "that were changed or removed on this machine since the sandbox read them stay as they are, unless --theirs "
+       "says\n"
+       "so.\n"
        "What the sandbox has changed since `caisson diff` showed it is refused until it was looked at again; how many\n"
        "files were not looked at is said.\n"
        "What this machine would run, and what leads out of the folder, is shown apart and asked for, class by class:\n"

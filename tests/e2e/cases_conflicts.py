@@ -44,7 +44,7 @@ def a_git_status_on_the_host_is_no_conflict(host):
     os.rename(f"{folder}/.git/index", f"{folder}/staged")
     git("add", "readme", "src")
     _, name = changed(host, "cp staged .git/index; echo more >>readme")
-    os.utime(f"{folder}/readme", (1, 1))
+    os.utime(f"{folder}/src/main.c", (1, 1))
     before = open(f"{folder}/.git/index", "rb").read()
     git("status")
     true(open(f"{folder}/.git/index", "rb").read() != before, "git did not write its index anew")
