@@ -151,6 +151,27 @@ TEST_F(GateTest, AStandInServesOneNameAtOnePort) {
   EXPECT_EQ(gate_->uses().targets.size(), 1U) << to_json(gate_->uses());
 }
 
+TEST_F(GateTest, NoRecordOfADeniedNameIsAskedForWithTheRestOpen) {
+  open({}, {}, Default::kAllow);
+  Policy policy = gate_->policy();
+  policy.add(parse_rule("bad.example"), false, "test");
+  gate_->set_policy(std::move(policy));
+  loop_.run({[&]() -> Task {
+    constexpr uint8_t kNxDomain = 3;
+    for (const RecordType type : {kTypeA, kTypeAaaa, kTypeTxt, kTypeSrv, kTypeMx}) {
+      const auto answer = co_await answer_of("bad.example", type);
+      EXPECT_EQ(answer->at(3) & 15, kNxDomain) << type;
+    }
+    // It belongs to the name behind its labels.
+    const auto service = co_await answer_of("_sip._udp.bad.example", kTypeSrv);
+    EXPECT_EQ(service->at(3) & 15, kNxDomain);
+    EXPECT_EQ(ledger_.back()["rule"], "bad.example");
+    EXPECT_TRUE(upstream_->asked.empty());
+    (void)co_await answer_of("_sip._udp.good.example", kTypeSrv);
+    EXPECT_EQ(upstream_->asked.size(), 1U);
+  }});
+}
+
 TEST_F(GateTest, AnAnswerThatIsLateUpstreamIsNotLost) {
   GateLimits limits;
   limits.idle_names = std::chrono::milliseconds(1000);
