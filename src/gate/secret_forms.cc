@@ -72,7 +72,7 @@ size_t encode_percent(std::string_view bytes, char* into) {
 
 SecretForms::SecretForms(std::string_view text, const std::vector<std::string>& users) {
   // As it is; six times in base64; two times escaped, two times for JSON, one of them with room for what is made of it.
-  size_t room = text.size() + 6 * (base64_bytes(text.size() + 2)) + 3 * 3 * text.size() + 3 * 2 * text.size();
+  size_t room = text.size() + 6 * (base64_bytes(text.size() + 2)) + 9 * text.size() + 6 * text.size();
   for (const std::string& user : users) room += 3 * (base64_bytes(user.size() + 1 + text.size()) + text.size());
   for (const std::string& user : users) room += user.size() + 1;
   bytes_ = secrets::Value(room);
