@@ -83,7 +83,7 @@ const std::vector<uint64_t>& KnownNames::read() const {
   const std::string bytes = base::read_file_if_exists(file_, kMostKnownBytes).value_or("");
   is_whole_ = !bytes.empty() && bytes.size() < kMostFirstBytes;
   notes_.emplace(bytes.size() / kNoteBytes);
-  std::memcpy(notes_->data(), bytes.data(), notes_->size() * kNoteBytes);
+  if (!notes_->empty()) std::memcpy(notes_->data(), bytes.data(), notes_->size() * kNoteBytes);
   // The last of each counts.
   std::reverse(notes_->begin(), notes_->end());
   std::stable_sort(notes_->begin(), notes_->end(), [](uint64_t one, uint64_t other) { return one >> 2 < other >> 2; });
