@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "gate/policy_build.h"
 #include "gate/policy_table.h"
+#include "gate/toml_environment.h"
 #include "gate/toml_values.h"
 #include "image/store.h"
 
@@ -39,9 +40,9 @@ struct Reserved {
   std::string_view remedy;
 };
 constexpr std::array<Reserved, 7> kReserved{{
-    {"agent", "this version of Caisson has no agents yet",
+    {"agent", "this version of Caisson runs no agents yet",
      "take it out; a command is started by caisson run -- COMMAND"},
-    {"agents", "this version of Caisson has no agents yet",
+    {"agents", "this version of Caisson runs no agents yet",
      "take it out; a command is started by caisson run -- COMMAND"},
     {"secrets", "this version of Caisson has no secrets yet", "take it out"},
     {"workspace", "which of this machine's folders are shared is the user's to say", "take it out; run -w shares them"},
@@ -97,34 +98,6 @@ void read_limit(const toml::key& key, const toml::node& node, FolderConfig& conf
     throw unknown_toml_key(key, kLimitKeys);
   }
   at_toml_line(node.source(), [&] { check_value(wanted); });
-}
-
-bool is_variable_name(std::string_view name) {
-  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  return !name.empty() && is_word(name[0]) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return is_word(c) || is_digit(c); });
-}
-
-void read_environment_table(const toml::table& table, FolderConfig& config) {
-  for (const auto& [key, node] : table) {
-    const std::string name = in_quotes(std::string_view(key.str()).substr(0, 80));
-    const auto line = key.source().begin.line;
-    if (!is_variable_name(key.str()))
-      throw Error(fmt::format("line {}: {} is not a variable's name", line, name),
-                  "it has letters, digits and '_', and begins with no digit");
-    const auto value = node.value_exact<std::string>();
-    if (!value)
-      throw Error(fmt::format("line {}: the variable {} is no text", line, name),
-                  fmt::format("write {} = \"…\"", key.str()));
-    config.environment.push_back(std::string(key.str()) + "=" + *value);
-    spec::SandboxSpec wanted = blank();
-    wanted.environment = {config.environment.back()};
-    at_toml_line(node.source(), [&] { check_value(wanted); });
-    if (config.environment.size() > kMostVariables)
-      throw Error(fmt::format("line {}: there are more than {} variables", line, kMostVariables),
-                  "put them into a file that the command reads");
-  }
 }
 
 void read_network(const toml::table& table, FolderConfig& config) {
@@ -230,23 +203,16 @@ void read_table(const toml::key& key, const toml::node& node, FolderConfig& conf
   if (table == nullptr)
     throw Error(fmt::format("line {}: '{}' is no table", key.source().begin.line, name),
                 fmt::format("write [{}], and its keys below", name));
-  if (name == "environment") return read_environment_table(*table, config);
+  if (name == "environment") {
+    config.environment = gate::toml_environment(*table, kMostVariables);
+    return;
+  }
   if (name == "network") return read_network(*table, config);
   for (const auto& [limit, value] : *table) read_limit(limit, value, config);
 }
 
-void check_version(const toml::table& top) {
-  const auto found = top.find("version");
-  if (found == top.end()) throw Error("the key 'version' is missing", "begin the file with version = 1");
-  const auto version = toml_value<int64_t>(found->first, found->second, "1");
-  if (version != kVersion)
-    throw Error(fmt::format("line {}: this version of Caisson does not know files of version {}",
-                            found->first.source().begin.line, version),
-                fmt::format("it knows version = {}", kVersion));
-}
-
 FolderConfig read_whole(const toml::table& top) {
-  check_version(top);
+  gate::check_toml_version(top, kVersion);
   FolderConfig config;
   for (const auto& [key, node] : top) {
     const bool is_table = key.str() == "limits" || key.str() == "network" || key.str() == "environment";

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,18 @@ Value toml_value(const toml::key& key, const toml::node& node, std::string_view 
                       fmt::format("write {} = {}", key.str(), form));
   }
   return *value;
+}
+
+// The key `version` of a file whose versions are counted. Throws for a file without it, or of another version.
+inline void check_toml_version(const toml::table& top, int64_t known) {
+  const auto found = top.find("version");
+  if (found == top.end())
+    throw base::Error("the key 'version' is missing", fmt::format("begin the file with version = {}", known));
+  const auto version = toml_value<int64_t>(found->first, found->second, std::to_string(known));
+  if (version != known)
+    throw base::Error(fmt::format("line {}: this version of Caisson does not know files of version {}",
+                                  found->first.source().begin.line, version),
+                      fmt::format("it knows version = {}", known));
 }
 
 // What a list of texts is a list of.
