@@ -46,7 +46,7 @@ is_stale_with_newer() {
     build=$root/build/release
     stamp=$build/built
     rm -rf "$root"
-    mkdir -p "$root/src" "$root/cmake" "$root/scripts" "$build/bin"
+    mkdir -p "$root/src" "$root/agents" "$root/cmake" "$root/scripts" "$build/bin"
     touch "$root/CMakeLists.txt" "$root/src/main.cc" "$root/scripts/packages.txt" "$root/scripts/build.sh" "$build/bin/caisson"
     chmod +x "$build/bin/caisson"
     find "$root" -exec touch -d "2020-01-01" {} +

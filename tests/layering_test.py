@@ -21,6 +21,7 @@ LAYERS = {
     "secrets": {"base"},
     "gate": {"link", "secrets", "spec", "base"},
     "config": {"gate", "image", "spec", "base"},
+    "agents": {"gate", "image", "secrets", "spec", "base"},
     "share": {"sys", "link", "base"},
     "changes": {"share", "link", "sys", "base"},
     "clones": {"share", "sys", "base"},
@@ -29,7 +30,7 @@ LAYERS = {
     "guest": {"link", "base"},
     "hello": set(),
     # The command line prepares a sandbox (engine, image) before it has a keeper, and then talks the keeper's API.
-    "cli": {"keeper", "changes", "clones", "config", "engine", "gate", "image", "link", "secrets", "spec", "sys", "base"},
+    "cli": {"agents", "keeper", "changes", "clones", "config", "engine", "gate", "image", "link", "secrets", "spec", "sys", "base"},
     "bench": {"gate", "link", "base"},
 }
 # Only registry.cc knows the engines.

@@ -28,4 +28,12 @@ std::string helper_program(const std::string& name) {
               "the installation is not complete; install it again");
 }
 
+std::string shared_file(const std::string& name) {
+  const std::filesystem::path folder = std::filesystem::path(own_executable()).parent_path();
+  const std::filesystem::path path = (folder.parent_path() / "share" / "caisson" / name).lexically_normal();
+  if (::access(path.c_str(), R_OK) == 0) return path.string();
+  throw Error("cannot find Caisson's own file " + in_quotes(path.string()),
+              "the installation is not complete; install it again");
+}
+
 }  // namespace caisson::base

@@ -120,6 +120,7 @@ TEST(Install, FindsProgramsBesideTheExecutable) {
   EXPECT_THAT(self, EndsWith("/base_test"));
   EXPECT_EQ(helper_program("base_test"), self);
   EXPECT_THROW(helper_program("no-such-helper"), Error);
+  EXPECT_THROW(shared_file("no-such-file"), Error);
 }
 
 }  // namespace
