@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/agent_command.h"
+
 namespace caisson::cli {
 namespace {
 
@@ -63,6 +65,7 @@ const std::vector<CommandEntry>& all_commands() {
       {"discard", [](CLI::App& app, Tail&) { add_discard_command(app); }, -1},
       {"patch", [](CLI::App& app, Tail&) { add_patch_command(app); }, -1},
       {"cp", [](CLI::App& app, Tail&) { add_cp_command(app); }, -1},
+      {"agent", [](CLI::App& app, Tail&) { add_agent_command(app); }, -1},
       {"image", [](CLI::App& app, Tail&) { add_image_command(app); }, -1},
       {"doctor", [](CLI::App& app, Tail&) { add_doctor_command(app); }, -1},
       {"version", [](CLI::App& app, Tail&) { add_version_command(app); }, -1},

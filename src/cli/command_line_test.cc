@@ -355,6 +355,9 @@ const CompletionNames kNames = {[] {
                                 },
                                 [] {
                                   return Words{"github", "mine"};
+                                },
+                                [] {
+                                  return Words{"claude", "shell"};
                                 }};
 
 TEST(Complete, CommandsOptionsAndNames) {
@@ -374,6 +377,8 @@ TEST(Complete, CommandsOptionsAndNames) {
   EXPECT_THAT(complete({"secret", "set", "g"}, kNames), ElementsAre("github", "gitlab", "google", "groq"));
   EXPECT_THAT(complete({"secret", "set", "mine", "--store", "p"}, kNames), ElementsAre("plain"));
   EXPECT_THAT(complete({"run", "--no-c"}, kNames), ElementsAre("--no-config"));
+  EXPECT_THAT(complete({"agent", "show", "c"}, kNames), ElementsAre("claude", ":files"));
+  EXPECT_THAT(complete({"agent", "check", ""}, kNames), ElementsAre(":files"));
   EXPECT_THAT(complete({"cp", "we"}, kNames), ElementsAre("web:", ":files"));
   EXPECT_THAT(complete({"completion", "f"}, kNames), ElementsAre("fish"));
   EXPECT_THAT(complete({"nonsense", ""}, kNames), IsEmpty());

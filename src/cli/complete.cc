@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "agents/find.h"
 #include "base/paths.h"
 #include "cli/command.h"
 #include "cli/completion.h"
@@ -68,6 +69,12 @@ Words settable_secrets(const CompletionNames& names) {
   return found;
 }
 
+Words agents_and_files(const CompletionNames& names) {
+  Words found = names.agents();
+  found.push_back(kFiles[0]);
+  return found;
+}
+
 Words arguments_of(const std::string& command, size_t position, const CompletionNames& names) {
   const bool one_name = command == "exec" || command == "attach" || command == "logs";
   const bool names_only = command == "inspect" || command == "start" || command == "stop" || command == "rm";
@@ -80,6 +87,8 @@ Words arguments_of(const std::string& command, size_t position, const Completion
   if (command == "secret rm") return names.secrets();
   if (command == "secret set") return position == 0 ? settable_secrets(names) : Words{};
   if (command.starts_with("secret ")) return {};
+  if (command == "agent show") return agents_and_files(names);
+  if (command == "agent check") return kFiles;
   if (command == "image rm" || command == "image inspect") return names.images();
   if (command.starts_with("image ")) return kFiles;
   return {};
@@ -143,6 +152,14 @@ Words secret_names() {
   return found;
 }
 
+Words agent_names() {
+  Words found;
+  for (const agents::ListedAgent& one : agents::list_agents()) {
+    if (one.definition) found.push_back(one.name);
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::string> complete(std::vector<std::string> words, const CompletionNames& names) {
@@ -156,7 +173,8 @@ std::vector<std::string> complete(std::vector<std::string> words, const Completi
 
 int run_complete(const std::vector<std::string>& words) {
   try {
-    for (const std::string& candidate : complete(words, {sandbox_names, image_names, engine_names, secret_names})) {
+    const CompletionNames names{sandbox_names, image_names, engine_names, secret_names, agent_names};
+    for (const std::string& candidate : complete(words, names)) {
       fmt::print("{}\n", candidate);
     }
     return 0;

@@ -16,6 +16,7 @@ struct CompletionNames {
   std::function<std::vector<std::string>()> images;
   std::function<std::vector<std::string>()> engines;
   std::function<std::vector<std::string>()> secrets;
+  std::function<std::vector<std::string>()> agents;
 };
 
 std::vector<std::string> complete(std::vector<std::string> words, const CompletionNames& names);

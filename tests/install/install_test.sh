@@ -23,7 +23,7 @@ check_files() {
   [ -x "$1/bin/caisson" ] || fail "no bin/caisson"
   [ -x "$1/libexec/caisson/caisson-init" ] || fail "no libexec/caisson/caisson-init"
   file "$1/libexec/caisson/caisson-init" | grep -q 'statically linked\|static-pie' || fail "caisson-init is not static"
-  for file in doc/caisson/README.md doc/caisson/copyright doc/caisson/docs/threat-model.md \
+  for file in caisson/agents/claude.toml doc/caisson/README.md doc/caisson/copyright doc/caisson/docs/threat-model.md \
     bash-completion/completions/caisson zsh/vendor-completions/_caisson fish/vendor_completions.d/caisson.fish; do
     [ -s "$1/share/$file" ] || fail "no share/$file"
   done
@@ -41,6 +41,7 @@ installed() {
 
 run_installed() {
   installed "$1" version | grep -q '^caisson [0-9]' || fail "the installed caisson does not run"
+  installed "$1" agent ls | grep -q '^claude ' || fail "the installed caisson does not find its agents"
 }
 
 # What it finds beside itself: the helper that unpacks an image, init, the server of a workspace.
