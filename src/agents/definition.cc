@@ -351,12 +351,15 @@ Definition read_top(const toml::table& top) {
 
 }  // namespace
 
-void check_agent_name(std::string_view name) {
+bool is_agent_name(std::string_view name) {
   const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
-  const bool good =
-      !name.empty() && name.size() <= kMaxAgentNameBytes && is_letter(name[0]) &&
-      std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-'; });
-  if (!good)
+  return !name.empty() && name.size() <= kMaxAgentNameBytes && is_letter(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+void check_agent_name(std::string_view name) {
+  if (!is_agent_name(name))
     throw Error(
         "not an agent's name: " + in_quotes(name.substr(0, 80)),
         fmt::format("lower-case letters, digits and '-', the first a letter, at most {} bytes", kMaxAgentNameBytes));

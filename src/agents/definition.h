@@ -126,7 +126,9 @@ struct Definition {
   std::vector<ConfigFolder> import_config = {};
 };
 
-// Lower-case letters, digits and '-', a letter first. Throws base::Error.
+// Lower-case letters, digits and '-', a letter first.
+bool is_agent_name(std::string_view name);
+// Throws base::Error where it is none.
 void check_agent_name(std::string_view name);
 
 // Throws a base::Error that names the file, the line, what is wrong and the remedy. `path` is for the messages.

@@ -112,11 +112,19 @@ Agent read_agent(const std::string& path) {
   return {.definition = parse_definition(*text, path), .origin = Origin::kPath, .path = path};
 }
 
+bool is_path(std::string_view name_or_path) {
+  return name_or_path.find('/') != std::string_view::npos || name_or_path.ends_with(kEnding);
+}
+
+std::optional<Agent> find_if_known(const std::string& name_or_path) {
+  if (is_path(name_or_path)) return read_agent(name_or_path);
+  if (!is_agent_name(name_or_path)) return std::nullopt;
+  if (auto own = agent_in(Origin::kOwn, own_folder(), name_or_path)) return own;
+  return agent_in(Origin::kBuiltIn, built_in_folder(), name_or_path);
+}
+
 Agent find_agent(const std::string& name_or_path) {
-  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(kEnding)) return read_agent(name_or_path);
-  check_agent_name(name_or_path);
-  if (auto own = agent_in(Origin::kOwn, own_folder(), name_or_path)) return std::move(*own);
-  if (auto built_in = agent_in(Origin::kBuiltIn, built_in_folder(), name_or_path)) return std::move(*built_in);
+  if (auto agent = find_if_known(name_or_path)) return std::move(*agent);
   throw no_agent(name_or_path);
 }
 

@@ -29,9 +29,14 @@ struct Agent {
   std::string path;
 };
 
+// Whether it is a path, and no name.
+bool is_path(std::string_view name_or_path);
+
 // What has a '/' in it or ends with ".toml" is a path, everything else a name. A file of the user's, and one by its
 // path, must be this user's and nobody else's to write, and no link.
 Agent find_agent(const std::string& name_or_path);
+// The same, but nothing where there is no agent of that name.
+std::optional<Agent> find_if_known(const std::string& name_or_path);
 Agent read_agent(const std::string& path);
 
 struct ListedAgent {

@@ -60,7 +60,7 @@ TEST_F(FindAgent, ByPath) {
 TEST_F(FindAgent, OneThatIsNotThereIsToldWithThoseThatAre) {
   EXPECT_THAT(refusal_to_find("other"),
               AllOf(HasSubstr("there is no agent 'other'"), HasSubstr("claude, codex, gemini")));
-  EXPECT_THAT(refusal_to_find("Other"), HasSubstr("not an agent's name"));
+  EXPECT_THAT(refusal_to_find("Other"), HasSubstr("there is no agent 'Other'"));
 }
 
 TEST_F(FindAgent, NobodyElseMayHaveWrittenIt) {

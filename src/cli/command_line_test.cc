@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/temp_folder_for_test.h"
+#include "cli/agent_run.h"
 #include "cli/complete.h"
 #include "cli/completion.h"
 #include "cli/copy_place.h"
@@ -274,9 +275,83 @@ TEST(RunOptions, MistakesAreNamed) {
   EXPECT_THAT(refusal({"--name", "a/b", "--", "x"}), HasSubstr("not a sandbox name: 'a/b'"));
   EXPECT_THAT(refusal({"--env-file", "/no/such/file", "--", "x"}), HasSubstr("'/no/such/file'"));
   EXPECT_EQ(refusal({"claude"}),
-            "there is no agent 'claude' (to run a command put -- before it: caisson run -- claude …)");
+            "there is no agent 'claude' (to run a command put -- before it: caisson run -- claude …; caisson agent ls "
+            "lists the agents)");
+  EXPECT_EQ(refusal({"--ask", "--", "x"}), "--ask is for agents (leave it out)");
   EXPECT_EQ(refusal({"-it", "--", "sh"}, false), "stdin is not a terminal (leave out -t)");
   EXPECT_THAT(refusal({"-di", "--", "sh"}), HasSubstr("-d and -i do not go together"));
+}
+
+TEST(RunAgent, ItsDefinitionIsBeneathTheOptions) {
+  const agents::Definition agent = agents::parse_definition(
+      "version = 1\nname = \"mine\"\ndescription = \"Mine\"\ncommand = [\"mine\", \"-a\"]\narguments = [\"hello\"]\n"
+      "image = \"node\"\n[environment]\nA = \"1\"\nB = \"1\"\n[autonomous]\narguments = [\"--yes\"]\n"
+      "environment = { B = \"2\" }\n[ask]\narguments = [\"--ask\"]\n[[hosts]]\nrule = \"a.example:443\"\nreason = "
+      "\"x\"\n",
+      "mine.toml");
+  static const base::TempFolder kFolder;
+  Surroundings surroundings{.stdin_is_terminal = true,
+                            .stdout_is_terminal = true,
+                            .variable = variable,
+                            .standing = {.folder = kFolder.path(), .home = "/home/nobody-here"},
+                            .agent = &agent};
+  const auto made = [&](Words words) {
+    const Parsed parsed = parse_run(std::move(words));
+    return make_spec(parsed.options, parsed.tail, surroundings);
+  };
+  EXPECT_THAT(made({"mine"}).command.argv, ElementsAre("mine", "-a", "--yes", "hello"));
+  EXPECT_THAT(made({"mine", "-p", "--ask"}).command.argv, ElementsAre("mine", "-a", "--yes", "-p", "--ask"));
+  EXPECT_THAT(made({"mine", "--", "-p", "--"}).command.argv, ElementsAre("mine", "-a", "--yes", "-p", "--"));
+  EXPECT_THAT(made({"--ask", "mine", "--"}).command.argv, ElementsAre("mine", "-a", "--ask", "hello"));
+  EXPECT_EQ(made({"mine"}).image, "node");
+  EXPECT_EQ(made({"--image", "other", "mine"}).image, "other");
+  EXPECT_THAT(made({"-e", "A=3", "mine"}).environment, testing::UnorderedElementsAre("A=3", "B=2"));
+  EXPECT_THAT(made({"--ask", "mine"}).environment, ElementsAre("A=1", "B=1"));
+  EXPECT_TRUE(made({"mine"}).command.tty && made({"mine"}).command.keep_stdin);
+  EXPECT_FALSE(made({"-d", "mine"}).command.tty || made({"-d", "mine"}).command.keep_stdin);
+  surroundings.stdout_is_terminal = false;
+  EXPECT_FALSE(made({"mine"}).command.tty || made({"mine"}).command.keep_stdin);
+  const gate::BuiltPolicy policy = make_policy(RunOptions(), {}, surroundings);
+  ASSERT_EQ(policy.policy.entries().size(), 1U);
+  EXPECT_EQ(policy.policy.entries()[0].origin, "agent mine");
+}
+
+TEST(RunAgent, IsFoundWhereNoDashesStandBefore) {
+  const base::TempFolder folder;
+  const base::ScopedEnvironment config("XDG_CONFIG_HOME", folder.path().c_str());
+  const auto found = [](Words words) { return agent_of(parse_run(std::move(words)).tail); };
+  EXPECT_FALSE(found({}));
+  EXPECT_FALSE(found({"--", "shell"}));
+  EXPECT_FALSE(found({"make", "test"}));
+  EXPECT_FALSE(found({"No.Name"}));
+  const std::optional<agents::Agent> shell = found({"-e", "A=1", "shell", "-l"});
+  ASSERT_TRUE(shell);
+  EXPECT_EQ(shell->definition.name, "shell");
+  for (const auto& [word, said] : std::vector<std::pair<std::string, std::string>>{
+           {"claude", "the agent 'claude' cannot be run yet: it needs an image of its own and secrets (agent images"},
+           {"./build.sh", "to run it as a command put -- before it: caisson run -- ./build.sh …"}}) {
+    try {
+      found({word});
+      ADD_FAILURE() << word;
+    } catch (const base::Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(said));
+    }
+  }
+}
+
+// Of the user's settings, and not of a repository's, which says whatever its owner wants.
+TEST(RunAgent, GetsTheUsersNameForGit) {
+  const base::TempFolder folder;
+  const base::ScopedEnvironment home("HOME", folder.path().c_str());
+  const base::ScopedEnvironment config("XDG_CONFIG_HOME", nullptr);
+  const base::ScopedEnvironment system("GIT_CONFIG_SYSTEM", (folder / "system").c_str());
+  EXPECT_EQ(own_git_identity().name, "");
+  std::ofstream(folder / "system") << "[user]\nname = System\nemail = system@example.com\n";
+  std::ofstream(folder / ".gitconfig") << "[user]\nname = A \\\"B\\\" C\n";
+  EXPECT_EQ(own_git_identity().name, "A \"B\" C");
+  EXPECT_EQ(own_git_identity().email, "system@example.com");
+  std::ofstream(folder / ".gitconfig") << "[user]\nname = \"a\\nb\"\n";
+  EXPECT_EQ(own_git_identity().name, "System");
 }
 
 TEST(RunOptions, LaterVariablesReplaceEarlierOnes) {
@@ -377,6 +452,8 @@ TEST(Complete, CommandsOptionsAndNames) {
   EXPECT_THAT(complete({"secret", "set", "g"}, kNames), ElementsAre("github", "gitlab", "google", "groq"));
   EXPECT_THAT(complete({"secret", "set", "mine", "--store", "p"}, kNames), ElementsAre("plain"));
   EXPECT_THAT(complete({"run", "--no-c"}, kNames), ElementsAre("--no-config"));
+  EXPECT_THAT(complete({"run", "--keep", "c"}, kNames), ElementsAre("claude", ":files"));
+  EXPECT_THAT(complete({"run", "claude", "c"}, kNames), IsEmpty());
   EXPECT_THAT(complete({"agent", "show", "c"}, kNames), ElementsAre("claude", ":files"));
   EXPECT_THAT(complete({"agent", "check", ""}, kNames), ElementsAre(":files"));
   EXPECT_THAT(complete({"cp", "we"}, kNames), ElementsAre("web:", ":files"));

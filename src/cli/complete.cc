@@ -87,7 +87,7 @@ Words arguments_of(const std::string& command, size_t position, const Completion
   if (command == "secret rm") return names.secrets();
   if (command == "secret set") return position == 0 ? settable_secrets(names) : Words{};
   if (command.starts_with("secret ")) return {};
-  if (command == "agent show") return agents_and_files(names);
+  if (command == "agent show" || (command == "run" && position == 0)) return agents_and_files(names);
   if (command == "agent check") return kFiles;
   if (command == "image rm" || command == "image inspect") return names.images();
   if (command.starts_with("image ")) return kFiles;

@@ -120,7 +120,7 @@ int run(Prepared prepared, const LearnOptions& options, const Setup& setup) {
   session.may_leave = false;
   keeper::Client client(launch({.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = true},
                                std::move(prepared.signals)));
-  if (!setup.commands.empty()) {
+  if (!setup.empty()) {
     if (const int code = run_setup(client, prepared.spec.name, setup); code != 0) return code;
   }
   return run_session(std::move(client).upgrade("POST", "/v1/attach"), session);
@@ -130,9 +130,9 @@ int learn(const LearnOptions& options, const Tail& tail) {
   check(options);
   RunOptions open = options.run;
   open.net = "open";
-  auto [spec, network, configuration] = wished(open, tail);
+  auto [spec, network, configuration, agent] = wished(open, tail);
   // What is learned is to be looked over, and then to stay so.
-  if (!options.to_stdout()) check_policy_file_place(options.output, spec.workspaces, own_standing());
+  if (!options.to_stdout()) check_place_of_rules("the policy file", options.output, spec.workspaces, own_standing());
   spec.remove_at_end = false;
   Prepared prepared = prepare_sandbox(
       spec, {.name_is_made_up = open.name.empty(), .may_be_idle = false, .policy = std::move(network.policy)});
@@ -145,7 +145,7 @@ int learn(const LearnOptions& options, const Tail& tail) {
       warn(error.what());
     }
   });
-  const Setup setup = setup_of(configuration, prepared);
+  const Setup setup = setup_of(configuration, agent, prepared);
   const int code = run(std::move(prepared), options, setup);
   if (is_gone(name)) return code;  // it could not be started at all
   stop_sandbox(keeper::read_sandbox(name), kStopLimit);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/random.h"
+#include "cli/agent_run.h"
 #include "cli/clone_making.h"
 #include "cli/interruption.h"
 #include "cli/session.h"
@@ -69,12 +70,17 @@ std::vector<link::Authority> machine_authorities() {
 }  // namespace
 
 Wished wished(const RunOptions& options, const Tail& tail) {
+  std::optional<agents::Agent> agent = agent_of(tail);
   Surroundings surroundings{.stdin_is_terminal = is_terminal(0),
+                            .stdout_is_terminal = is_terminal(1),
                             .variable = own_variable,
                             .random = random_bits(),
-                            .standing = own_standing()};
+                            .standing = own_standing(),
+                            .agent = agent ? &agent->definition : nullptr};
   // What is wrong with the options is told before a question is asked.
   Wished wished{.spec = make_spec(options, tail, surroundings), .network = {}};
+  if (agent && agent->origin == agents::Origin::kPath)
+    check_place_of_rules("the agent definition", agent->path, wished.spec.workspaces, surroundings.standing);
   if (!options.no_config) wished.configuration = accepted_configuration(wished.spec.workspaces);
   if (wished.configuration) {
     surroundings.workspaces = wished.spec.workspaces;
@@ -87,6 +93,7 @@ Wished wished(const RunOptions& options, const Tail& tail) {
   wished.network = make_policy(options, wished.spec.workspaces, surroundings);
   apply_network(wished.spec, wished.network);
   gate::check_proxies(wished.network.policy);
+  wished.agent = std::move(agent);
   return wished;
 }
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "agents/find.h"
 #include "base/fd.h"
 #include "cli/held_signals.h"
 #include "cli/run_options.h"
@@ -22,6 +23,7 @@ struct Wished {
   spec::SandboxSpec spec;
   gate::BuiltPolicy network;
   std::optional<Configuration> configuration = {};  // of the folder
+  std::optional<agents::Agent> agent = {};
 };
 // May ask about the folder's configuration. Throws base::Error.
 Wished wished(const RunOptions& options, const Tail& tail);

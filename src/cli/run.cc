@@ -26,6 +26,9 @@ constexpr const char* kRunDetails =
     "--timeout ended it, 125 when caisson failed, 126 when the command cannot be executed, 127 when it is not found,\n"
     "128 + N when signal N ended it. With -i on a terminal, ctrl-p ctrl-q leaves it running.\n"
     "\n"
+    "AGENT is an agent's name or the path of its definition (caisson agent ls); the words behind it are the agent's.\n"
+    "It gets the hosts and variables that its definition names, a terminal where there is one, and your name for git.\n"
+    "\n"
     "The network reaches what --net and --allow say. A RULE is [tcp:|udp:]HOST[:PORT[-PORT]]; HOST is a name, *.NAME\n"
     "(one label more), **.NAME (any number), an address or a network (10.0.0.0/8). Rules that deny win.\n"
     "\n"
@@ -35,6 +38,7 @@ constexpr const char* kRunDetails =
     "Examples:\n"
     "  caisson run -- make test                   a command, its exit code and its output\n"
     "  caisson run -it                            a shell\n"
+    "  caisson run shell                          an agent: so far the one that is a shell\n"
     "  tar c . | caisson run -- tar x             stdin is passed when it is no terminal\n"
     "  caisson run -w .:clone -- ./agent          in a git clone of this folder; its commits come back as a branch\n"
     "  caisson run -d --name web -p 8080:80       a sandbox that stays: caisson exec web …";
@@ -77,7 +81,7 @@ int set_up(keeper::Client& client, const std::string& folder, const spec::Sandbo
 
 int run_detached(Prepared prepared, const SetUp& how) {
   const std::string folder = prepared.claim.folder;
-  const bool sets_up = !how.setup.commands.empty();
+  const bool sets_up = !how.setup.empty();
   keeper::Client client(
       launch({.claim = std::move(prepared.claim), .wait_for_attach = sets_up, .end_with_client = sets_up},
              std::move(prepared.signals)));
@@ -95,7 +99,7 @@ int run_detached(Prepared prepared, const SetUp& how) {
 
 int run_in_foreground(Prepared prepared, bool ask, const SetUp& how) {
   const std::string folder = prepared.claim.folder;
-  const bool sets_up = !how.setup.commands.empty();
+  const bool sets_up = !how.setup.empty();
   const bool ends_with_client = prepared.spec.remove_at_end;
   keeper::Client client(launch(
       {.claim = std::move(prepared.claim), .wait_for_attach = true, .end_with_client = ends_with_client || sets_up},
@@ -123,7 +127,7 @@ void check_asking(const RunOptions& options) {
 }
 
 int run(const RunOptions& options, const Tail& tail) {
-  auto [spec, network, configuration] = wished(options, tail);
+  auto [spec, network, configuration, agent] = wished(options, tail);
   const bool ask = network.policy.fallback() == gate::Default::kAsk;
   if (ask) check_asking(options);
   // Of a preset's own groups nothing is said: a machine need not have every package manager.
@@ -134,7 +138,7 @@ int run(const RunOptions& options, const Tail& tail) {
   Prepared prepared = prepare_sandbox(
       spec,
       {.name_is_made_up = options.name.empty(), .may_be_idle = options.detach, .policy = std::move(network.policy)});
-  SetUp how{.setup = setup_of(configuration, prepared), .keep = options.keep};
+  SetUp how{.setup = setup_of(configuration, agent, prepared), .keep = options.keep};
   how.setup.ask = ask;
   return options.detach ? run_detached(std::move(prepared), how) : run_in_foreground(std::move(prepared), ask, how);
 }
@@ -142,8 +146,8 @@ int run(const RunOptions& options, const Tail& tail) {
 }  // namespace
 
 void add_run_command(CLI::App& app, Tail& tail) {
-  CLI::App& command =
-      add_command(app, {"run", "[OPTIONS] -- COMMAND [ARGUMENT…]", "run a command in a new sandbox", kRunDetails});
+  CLI::App& command = add_command(app, {"run", "[OPTIONS] AGENT [ARGUMENT…]|-- COMMAND [ARGUMENT…]",
+                                        "run a command or an agent in a new sandbox", kRunDetails});
   const auto options = std::make_shared<RunOptions>();
   declare_run_options(command, *options);
   command.callback([options, &tail] { throw Exit{run(*options, tail)}; });

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/agent_run.h"
 #include "cli/groups.h"
 #include "gate/policy_file.h"
 
@@ -44,20 +45,26 @@ void set(std::vector<std::string>& environment, std::string entry) {
 }
 
 spec::Command make_command(const RunOptions& options, const Tail& tail, const Surroundings& surroundings) {
-  if (!tail.words.empty() && !tail.separated) {
-    throw Error("there is no agent " + in_quotes(tail.words[0]),
-                "to run a command put -- before it: caisson run -- " + base::escaped(tail.words[0]) + " …");
+  const agents::Definition* agent = surroundings.agent;
+  if (options.ask && agent == nullptr) throw Error("--ask is for agents", "leave it out");
+  if (agent == nullptr && !tail.words.empty() && !tail.separated) {
+    throw Error("there is no agent " + in_quotes(tail.words[0]), "to run a command put -- before it: caisson run -- " +
+                                                                     base::escaped(tail.words[0]) +
+                                                                     " …; caisson agent ls lists the agents");
   }
   if (options.detach && options.interactive) throw Error("-d and -i do not go together", "leave one of them out");
   if (options.tty && options.interactive && !surroundings.stdin_is_terminal) {
     throw Error("stdin is not a terminal", "leave out -t");
   }
   spec::Command command;
-  command.argv = tail.words;
+  command.argv = agent != nullptr ? agent_command(*agent, options.ask, tail) : tail.words;
   command.user = options.user;
   command.folder = options.folder;
   command.tty = options.tty;
   command.keep_stdin = !options.detach && (options.interactive || !surroundings.stdin_is_terminal);
+  // Somebody sits before an agent, where there is a terminal.
+  if (agent != nullptr && !options.detach && surroundings.stdin_is_terminal && surroundings.stdout_is_terminal)
+    command.tty = command.keep_stdin = true;
   return command;
 }
 
@@ -100,6 +107,14 @@ void set_workspaces(spec::SandboxSpec& spec, const RunOptions& options, const Su
   append(spec.masks, options.masks);
   append(spec.unmasks, options.unmasks);
   if (spec.command.folder.empty()) spec.command.folder = begin_folder(spec.workspaces, standing);
+}
+
+// Its variables are beneath the folder's, its image, where it names one, is not.
+void set_agent(spec::SandboxSpec& spec, const agents::Definition& agent, bool ask) {
+  if (agent.image != agents::Definition().image) spec.image = agent.image;
+  std::vector<std::string> environment = agent_environment(agent, ask);
+  for (std::string& entry : spec.environment) set(environment, std::move(entry));
+  spec.environment = std::move(environment);
 }
 
 void set_environment(spec::SandboxSpec& spec, const RunOptions& options, const Surroundings& surroundings) {
@@ -153,6 +168,7 @@ void declare_run_options(CLI::App& command, RunOptions& options) {
   command.add_flag("--tty,-t", options.tty, "give the command a terminal");
   command.add_flag("--detach,-d", options.detach, "leave it running, print its name");
   command.add_flag("--keep", options.keep, "keep the sandbox when its command has ended");
+  command.add_flag("--ask", options.ask, "let an agent ask before it acts, as it does outside");
   command.add_flag("--no-config", options.no_config, "leave the folder's .caisson.toml out");
 }
 
@@ -160,6 +176,7 @@ spec::SandboxSpec make_spec(const RunOptions& options, const Tail& tail, const S
   spec::SandboxSpec spec;
   spec.name = options.name.empty() ? spec::generate_name(surroundings.random) : options.name;
   if (surroundings.configuration != nullptr) set_wishes(spec, *surroundings.configuration);
+  if (surroundings.agent != nullptr) set_agent(spec, *surroundings.agent, options.ask);
   if (!options.image.empty()) spec.image = options.image;
   if (!options.engine.empty()) spec.engine = options.engine;
   set_limits(spec, options);
@@ -183,11 +200,12 @@ gate::BuiltPolicy make_policy(const RunOptions& options, const std::vector<spec:
   const bool is_file = options.net.find('/') != std::string::npos || options.net.ends_with(".toml");
   if (is_file) {
     wish.file = for_option("--net", [&] {
-      check_policy_file_place(options.net, workspaces, standing);
+      check_place_of_rules("the policy file", options.net, workspaces, standing);
       return gate::read_policy_file(options.net);
     });
   }
   if (!is_file && !options.net.empty()) wish.preset = options.net;
+  if (surroundings.agent != nullptr) wish.agent = agent_network(*surroundings.agent);
   wish.allow = options.allow;
   wish.deny = options.deny;
   wish.registries = [&] { return registries(workspaces, standing); };

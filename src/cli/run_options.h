@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/definition.h"
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "cli/workspace_options.h"
@@ -43,6 +44,7 @@ struct RunOptions {
   bool detach = false;
   bool keep = false;
   bool no_config = false;
+  bool ask = false;  // the agent's own questions
 };
 
 // Adds the options to `command`; they are written into `options`, which must outlive it.
@@ -51,11 +53,13 @@ void declare_run_options(CLI::App& command, RunOptions& options);
 // What the process has besides its options.
 struct Surroundings {
   bool stdin_is_terminal = false;
+  bool stdout_is_terminal = false;
   const char* (*variable)(const char*) = nullptr;  // getenv(3)
   uint64_t random = 0;                             // for a name, when none was given
   Standing standing = {};
   // The workspaces, where they were made of the options before: what was looked at then must not be another by now.
   std::optional<std::vector<spec::Workspace>> workspaces = {};
+  const agents::Definition* agent = nullptr;     // what is run, where it is no command
   const Configuration* configuration = nullptr;  // of the folder, accepted; what the options say comes before it
 };
 

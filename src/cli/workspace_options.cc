@@ -118,14 +118,14 @@ std::vector<spec::Workspace> make_workspaces(const std::vector<std::string>& wis
   return workspaces;
 }
 
-void check_policy_file_place(const std::string& path, const std::vector<spec::Workspace>& workspaces,
-                             const Standing& standing) {
+void check_place_of_rules(std::string_view what, const std::string& path,
+                          const std::vector<spec::Workspace>& workspaces, const Standing& standing) {
   for (const base::PathStep& step : base::walk_to(path.starts_with('/') ? path : standing.folder + "/" + path)) {
     for (const spec::Workspace& workspace : workspaces) {
       const bool inside =
           spec::is_within(step.place, workspace.host) && (workspace.file || step.place != workspace.host);
       if (workspace.mode != spec::WorkspaceMode::kReadWrite || !inside) continue;
-      throw Error("the policy file " + in_quotes(path) + " is in the workspace " + in_quotes(workspace.host) +
+      throw Error(std::string(what) + " " + in_quotes(path) + " is in the workspace " + in_quotes(workspace.host) +
                       ", which the sandbox may write (rw): it could open its own network",
                   "keep the file outside of it");
     }

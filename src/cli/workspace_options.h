@@ -25,10 +25,10 @@ std::vector<spec::Workspace> make_workspaces(const std::vector<std::string>& wis
 // Why nobody shares this folder by being in it, or "": much else is in it. `folder` and `home` are as in Standing.
 std::string why_too_broad(const std::string& folder, const std::string& home);
 
-// Throws where a file of the network's policy is one that a sandbox with these workspaces could write, or lead
-// elsewhere: it would choose its own network in the next run. `path` is as it was typed.
-void check_policy_file_place(const std::string& path, const std::vector<spec::Workspace>& workspaces,
-                             const Standing& standing);
+// Throws where a file that opens the network (`what`: "the policy file") is one that a sandbox with these workspaces
+// could write, or lead elsewhere: it would choose its own network in the next run. `path` is as it was typed.
+void check_place_of_rules(std::string_view what, const std::string& path,
+                          const std::vector<spec::Workspace>& workspaces, const Standing& standing);
 
 // Where a command begins that was given no folder: where the user is when that is in a workspace, else the first
 // workspace, else nowhere in particular ("").

@@ -59,14 +59,14 @@ TEST_F(WorkspaceOptions, APolicyFileThatTheSandboxCouldWriteIsRefused) {
   const auto made = make_workspaces({"src:rw", root() + "/link:ro", "../file:/etc/settings:rw"}, in("/project"));
   for (const char* path : {"src/p.toml", "./src/../src/new/p.toml", "src/out", "../in-and-out", "../file"}) {
     try {
-      check_policy_file_place(path, made, in("/project"));
+      check_place_of_rules("the policy file", path, made, in("/project"));
       ADD_FAILURE() << path;
     } catch (const base::Error& error) {
       EXPECT_THAT(error.what(), AllOf(HasSubstr(std::string("'") + path + "'"), HasSubstr("keep the file outside")));
     }
   }
   for (const std::string path : {"p.toml", "src/../p.toml", "../link/p.toml", "/nowhere/p.toml"})
-    EXPECT_NO_THROW(check_policy_file_place(path, made, in("/project"))) << path;
+    EXPECT_NO_THROW(check_place_of_rules("the policy file", path, made, in("/project"))) << path;
 }
 
 TEST_F(WorkspaceOptions, WishesAreLookedAt) {

@@ -40,10 +40,8 @@ struct Reserved {
   std::string_view remedy;
 };
 constexpr std::array<Reserved, 7> kReserved{{
-    {"agent", "this version of Caisson runs no agents yet",
-     "take it out; a command is started by caisson run -- COMMAND"},
-    {"agents", "this version of Caisson runs no agents yet",
-     "take it out; a command is started by caisson run -- COMMAND"},
+    {"agent", "a folder cannot choose an agent yet", "take it out; an agent is started by caisson run NAME"},
+    {"agents", "a folder cannot choose an agent yet", "take it out; an agent is started by caisson run NAME"},
     {"secrets", "this version of Caisson has no secrets yet", "take it out"},
     {"workspace", "which of this machine's folders are shared is the user's to say", "take it out; run -w shares them"},
     {"workspaces", "which of this machine's folders are shared is the user's to say",

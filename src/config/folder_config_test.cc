@@ -109,8 +109,8 @@ TEST(FolderConfig, UnknownKeysAreRefusedWithTheirLine) {
 }
 
 TEST(FolderConfig, WhatIsNotForAFileIsRefusedWithTheReason) {
-  EXPECT_THAT(refusal("agent = \"claude\"\n"), AllOf(HasSubstr("line 2"), HasSubstr("runs no agents yet")));
-  EXPECT_THAT(refusal("[agent]\n"), HasSubstr("runs no agents yet"));
+  EXPECT_THAT(refusal("agent = \"claude\"\n"), AllOf(HasSubstr("line 2"), HasSubstr("cannot choose an agent yet")));
+  EXPECT_THAT(refusal("[agent]\n"), HasSubstr("cannot choose an agent yet"));
   EXPECT_THAT(refusal("secrets = []\n"), HasSubstr("has no secrets yet"));
   for (const char* key : {"workspace", "workspaces", "user", "engine"}) {
     EXPECT_THAT(refusal(fmt::format("{} = \"x\"\n", key)), AllOf(HasSubstr("line 2"), HasSubstr("the user's to say")))

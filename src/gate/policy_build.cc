@@ -43,6 +43,11 @@ class Builder {
     for (const Rule& rule : file.deny) add(rule, false, file.path);
   }
 
+  void add_agent(const PolicyFile& needs) {
+    if (!built_.has_network) return;
+    for (const auto& what : needs.allow) add(what, true, needs.path);
+  }
+
   void add_options() {
     for (const std::string& text : wish_.allow) add(parsed(text, "--allow"), true, "--allow");
     for (const std::string& text : wish_.deny) add(parsed(text, "--deny"), false, "--deny");
@@ -133,6 +138,7 @@ BuiltPolicy build_policy(const PolicyWish& wish) {
   if (wish.folder && !is_chosen(wish)) builder.add_file(*wish.folder);
   if (wish.folder && is_chosen(wish)) builder.add_denied(*wish.folder);
   if (wish.file) builder.add_file(*wish.file);
+  if (wish.agent) builder.add_agent(*wish.agent);
   builder.add_options();
   return builder.take();
 }

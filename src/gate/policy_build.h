@@ -21,6 +21,9 @@ struct PolicyWish {
   std::optional<PolicyFile> file = {};     // read before: a file that can't be used stops the start
   // What the folder's own configuration wishes. With a preset or a file nothing of it counts but what it denies.
   std::optional<PolicyFile> folder = {};
+  // What the agent that is run needs, whatever network is chosen; its path is the origin. One without a network does
+  // without it.
+  std::optional<PolicyFile> agent = {};
   std::vector<std::string> allow = {};  // rules and groups, as the user wrote them
   std::vector<std::string> deny = {};   // rules
   // The groups' rules, asked for once each and only where the group is used.

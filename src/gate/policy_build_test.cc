@@ -62,6 +62,19 @@ TEST(PolicyBuild, EachEntrySaysWhereItIsFrom) {
   EXPECT_THAT(built.notes, ElementsAre("@git: a note", "@registries: a note"));
 }
 
+TEST(PolicyBuild, AnAgentReachesWhatItNeedsInEveryNetworkThatThereIs) {
+  PolicyWish wish = wish_with_groups();
+  wish.agent = PolicyFile{.path = "agent mine", .allow = {parse_rule("a.example:443"), GroupName{"git"}}};
+  wish.deny = {"d.example"};
+  EXPECT_THAT(entries(build_policy(wish)),
+              ElementsAre("allow a.example:443 (agent mine)", "allow g.example:22 (@git)", "deny d.example (--deny)"));
+  wish.file = parse_policy_file("[network]\nallow = [\"f.example\"]\n", "p.toml");
+  EXPECT_THAT(entries(build_policy(wish)), Contains("allow a.example:443 (agent mine)"));
+  wish = PolicyWish{.preset = "none", .agent = wish.agent};
+  EXPECT_FALSE(build_policy(wish).has_network);
+  EXPECT_THAT(entries(build_policy(wish)), IsEmpty());
+}
+
 TEST(PolicyBuild, PresetsBringTheirRulesAndGroups) {
   PolicyWish wish = wish_with_groups();
   wish.preset = "balanced";

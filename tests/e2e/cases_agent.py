@@ -90,3 +90,59 @@ def a_definition_that_others_may_write_is_refused(host):
     os.chmod(path, 0o644)
     os.symlink(path, f"{host.work}/link.toml")
     host.caisson("agent", "check", f"{host.work}/link.toml").error(125, "link.toml")
+
+
+RUNS = """version = 1
+name = "runs"
+description = "An agent that a shell plays"
+image = "tiny"
+command = ["sh", "-c", 'echo "$0 $* $TRUST $MODE"; cat', "agent"]
+arguments = ["hello"]
+[environment]
+MODE = "plain"
+TRUST = "none"
+[autonomous]
+arguments = ["--yes"]
+environment = { TRUST = "all" }
+[ask]
+arguments = ["--careful"]
+[[hosts]]
+rule = "api.example.com:443"
+reason = "the model"
+"""
+
+
+@case()
+def an_agent_is_run_as_its_definition_says(host):
+    path = own_agent(host, "runs", RUNS)
+    for words, said in ((["runs"], "agent --yes hello all plain\n"), (["runs", "-p", "x"], "agent --yes -p x all plain\n"),
+                        (["--ask", "-e", "MODE=mine", path, "--", "--ask"], "agent --careful --ask none mine\n")):
+        host.caisson("run", *words, stdin=b"typed").expect(out=said + "typed")
+    name = host.name("agent")
+    host.caisson("run", "-d", "--name", name, "--allow", "other.example:443", "runs").expect()
+    rules = host.caisson("policy", "ls", name, "--json").expect().json()
+    true({"api.example.com:443": "agent runs", "other.example:443": "--allow"}.items() <= {one["rule"]: one["origin"] for one in rules["rules"]}.items(),
+         f"the rules: {rules}")
+    host.caisson("rm", "-f", name).expect()
+    # Whose own file it is: it would choose its own network in the next run.
+    write(f"{host.work}/runs.toml", RUNS)
+    host.caisson("run", "-w", ".:rw", "./runs.toml").error(125, "the agent definition './runs.toml' is in the workspace", "rw")
+
+
+@case(image=None)
+def an_agent_that_cannot_be_run_yet_is_refused(host):
+    for name in BUILT_IN[:-1]:
+        host.caisson("run", name).error(125, f"the agent '{name}' cannot be run yet", "agent images come with a later version")
+    host.caisson("run", "make", "test").error(125, "there is no agent 'make'", "caisson run -- make …")
+    host.caisson("run", "./build.sh").error(125, "./build.sh", "caisson run -- ./build.sh …")
+    host.caisson("run", "--ask", "--", "true").error(125, "--ask is for agents")
+    equal(host.sandboxes(), [], "sandboxes")
+
+
+@case(image="base")
+def the_shell_agent_has_the_users_name_for_git(host):
+    """And a repository's own settings come first, as they do outside."""
+    write(f"{host.home}/.gitconfig", "[user]\nname = A 'B' $C\nemail = abc@example.com\n")
+    script = ("git config user.name; git config user.email; git init -q /tmp/r && cd /tmp/r && git config user.name R && git commit -q --allow-empty -m x && "
+              "git log --format='%an %ae'")
+    host.caisson("run", "-w", "none", "shell", "-c", script).expect(out="A 'B' $C\nabc@example.com\nR abc@example.com\n")

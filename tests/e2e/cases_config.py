@@ -227,7 +227,7 @@ def a_configuration_is_a_file_at_the_top_of_the_workspace(host):
     configure(host, "#" * 65536)
     shell(host, "echo ran").error(125, f"'{path}'", "larger than 65536 bytes")
     for text, line in (("imgae = 1\n", "line 2: the key 'imgae' is not known"), ("\n[limits]\ncpus = 0\n", "line 4: cpus is 0"),
-                       ('agent = "claude"\n', "runs no agents yet"), ("workspace = []\n", "the user's to say"), ("x = [\n", "line ")):
+                       ('agent = "claude"\n', "cannot choose an agent yet"), ("workspace = []\n", "the user's to say"), ("x = [\n", "line ")):
         configure(host, text)
         shell(host, "echo ran").error(125, f"cannot use the configuration '{path}': ", line)
     shell(host, "echo ran", "--no-config").expect(out="ran\n", err="")
